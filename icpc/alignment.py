@@ -1,0 +1,59 @@
+"""Pure functions that compare pictures with text, position by position."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def cosine_score_map(dense: Tensor, text: Tensor) -> Tensor:
+    """The pixel-text score map: cosine of every position with every class (DenseCLIP, eq. 4).
+
+    Args:
+        dense: (B, D, h, w) embeddings, any length.
+        text: (B, K, D) or (1, K, D) embeddings, any length.
+
+    Returns:
+        (B, K, h, w) in [-1, 1].
+    """
+    batch, width, height, columns = dense.shape
+    pixels = F.normalize(dense.flatten(2), dim=1)  # (B, D, h * w)
+    classes = F.normalize(text, dim=-1).expand(batch, -1, -1)  # (B, K, D)
+    return (classes @ pixels).reshape(batch, text.shape[1], height, columns)
+
+
+def class_area(labels: Tensor, num_classes: int, size: tuple[int, int]) -> Tensor:
+    """How many labelled pixels of each class fall into each cell of a coarser grid.
+
+    Args:
+        labels: (B, H, W) integers; ids outside [0, num_classes) are ignored.
+        num_classes: K.
+        size: (h, w) of the grid.
+
+    Returns:
+        (B, K, h * w) float pixel counts.
+    """
+    batch, height, width = labels.shape
+    rows = torch.arange(height, device=labels.device) * size[0] // height
+    columns = torch.arange(width, device=labels.device) * size[1] // width
+    cells = size[0] * size[1]
+    cell = rows[:, None] * size[1] + columns  # (H, W)
+    image = torch.arange(batch, device=labels.device)[:, None, None]
+    known = (labels >= 0) & (labels < num_classes)
+    index = ((image * num_classes + labels) * cells + cell)[known]
+    counts = torch.bincount(index, minlength=batch * num_classes * cells)
+    return counts.reshape(batch, num_classes, cells).float()
+
+
+def region_means(dense: Tensor, area: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean embedding of each class's region, every position weighted by its labelled area.
+
+    Args:
+        dense: (B, D, h, w) embeddings; usually normalised.
+        area: (B, K, h * w) non-negative weights, see :func:`class_area`.
+
+    Returns:
+        means (B, K, D), zero for absent classes, and present (B, K) bool.
+    """
+    total = area.sum(dim=2, keepdim=True)  # (B, K, 1)
+    weights = (area / total.clamp(min=1)).to(dense.dtype)
+    return weights @ dense.flatten(2).transpose(1, 2), total.squeeze(2) > 0

@@ -1,0 +1,104 @@
+"""One strict and safe entry for CLIP models and weights."""
+
+import difflib
+import json
+from copy import deepcopy
+from pathlib import Path
+
+import open_clip
+from torch import nn
+
+from .weights import downloaded_weights, load_weights, read_state_dict
+
+PACKAGED = Path(__file__).resolve().parent.parent / 'assets'
+_CONFIG, _WEIGHTS = 'open_clip_config.json', 'open_clip_model.safetensors'
+_PARTS = ('all', 'text', 'image')
+
+
+def load_clip(model: str | dict, pretrained: str | None = None, parts: str = 'all') -> nn.Module:
+    """Builds a CLIP model and loads its weights, float32, strictly.
+
+    Args:
+        model: an open_clip architecture (``'RN50-quickgelu'``); a folder in open_clip's format or
+            the name of a packaged one (``'scenes_clip'``); or open_clip's ``model_cfg`` as a dict
+            (``embed_dim``, ``vision_cfg``, ``text_cfg``, optionally ``quick_gelu``).
+        pretrained: None for random weights; an open_clip tag (``'openai'``, downloaded); a file:
+            OpenAI's archive (``RN50.pt``), a ``.pt`` state dict or ``.safetensors``; ``'auto'``
+            for the weights beside a folder's config.
+        parts: which towers get the weights: ``'all'``, ``'text'`` or ``'image'``; the other one
+            stays random (a control of what pre-training brings).
+
+    Returns:
+        ``open_clip.CLIP`` or ``CustomTextCLIP``.
+
+    Raises:
+        ValueError: unknown architecture, tag or part; weights of another architecture or another
+            activation; missing or unexpected weights.
+        FileNotFoundError: the weights file does not exist.
+    """
+    if parts not in _PARTS:
+        raise ValueError(f'clip.parts must be one of {_PARTS}, got {parts!r}')
+    config, folder = _model_config(model)
+    weights = _resolve_weights(model, config, pretrained, folder)
+    clip = _build(config)
+    if weights is not None:
+        load_weights(clip, weights, parts)
+    return clip.float()
+
+
+def _model_config(model: str | dict) -> tuple[dict, Path | None]:
+    if isinstance(model, dict):
+        return deepcopy(dict(model)), None
+    for folder in (Path(model), PACKAGED / model):
+        if (folder / _CONFIG).is_file():
+            config = json.loads((folder / _CONFIG).read_text())
+            return config.get('model_cfg', config), folder
+    config = open_clip.get_model_config(model)
+    if config is None:
+        packaged = sorted(path.parent.name for path in PACKAGED.glob(f'*/{_CONFIG}'))
+        close = difflib.get_close_matches(model, open_clip.list_models() + packaged, n=3)
+        raise ValueError(
+            f'clip.model={model!r} is neither an architecture of open_clip, a folder with '
+            f'{_CONFIG}, nor packaged ({", ".join(packaged)})'
+            + (f'; did you mean {" or ".join(close)}?' if close else '')
+        )
+    return config, None
+
+
+def _resolve_weights(
+    model: str | dict, config: dict, pretrained: str | None, folder: Path | None
+) -> Path | None:
+    """The file of weights, its activation checked against the model's."""
+    if pretrained is None:
+        return None
+    if pretrained == 'auto':
+        if folder is None:
+            raise ValueError(
+                f"clip.pretrained='auto' needs clip.model to be a folder, got {model!r}; "
+                'give an open_clip tag such as openai, or a file'
+            )
+        return folder / _WEIGHTS
+    path = Path(pretrained)
+    if path.suffix or path.exists():
+        return path
+    if not isinstance(model, str) or folder is not None:
+        raise FileNotFoundError(f'clip.pretrained: no file {pretrained!r}')
+    return downloaded_weights(model, pretrained, bool(config.get('quick_gelu')))
+
+
+def _build(config: dict) -> nn.Module:
+    config = deepcopy(config)
+    if config.get('text_cfg', {}).get('hf_model_name'):
+        raise ValueError(
+            'CLIP models with a Hugging Face text tower are not supported: their text is not '
+            'causal; choose one with open_clip text transformer'
+        )
+    custom = config.pop('custom_text', False)
+    config.pop('multimodal_cfg', None)
+    try:
+        return (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**config)
+    except TypeError as error:
+        raise ValueError(f'clip.model is not a valid open_clip model_cfg: {error}') from error
+
+
+__all__ = ['load_clip', 'read_state_dict']

@@ -1,0 +1,157 @@
+"""CLIP's vision transformer as a segmentation backbone."""
+
+from collections.abc import Sequence
+
+import torch
+from mmcv.cnn import build_norm_layer
+from mmseg.registry import MODELS
+from open_clip.transformer import VisionTransformer
+from timm.layers import DropPath
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..structures import CLIPFeatures
+from .freezing import freeze, keep_eval
+from .positions import resize_positions
+
+
+@MODELS.register_module()
+class CLIPViT(nn.Module):
+    """Four taps of CLIP's ViT resampled to strides 4 .. 32 (patch 16), and its joint embeddings.
+
+    Pictures whose sides are no multiple of the patch are padded with zeros at the bottom and right.
+
+    Args:
+        visual: open_clip's image tower; owned by this module from now on.
+        taps: four block indices; by default a third, a half, two thirds and the whole of the
+            depth (3, 5, 7, 11 of 12: DenseCLIP).
+        drop_path: rate of the last block, growing linearly from 0 (DenseCLIP: 0.1).
+        norm_cfg: norm between the two transposed convolutions of the finest level.
+        dense: ``'token'``, the projected output tokens; None leaves the projection out
+            (models without text).
+        frozen: the whole CLIP tower stays as it is; only the resampling blocks train.
+
+    Attributes:
+        channels, strides, dense_level: as for :class:`CLIPResNet`.
+
+    Raises:
+        ValueError: not a plain vision transformer, or taps out of range.
+    """
+
+    dense_level = 2
+
+    def __init__(
+        self,
+        visual: nn.Module,
+        taps: Sequence[int] | None = None,
+        drop_path: float = 0.0,
+        norm_cfg: dict | None = None,
+        dense: str | None = 'token',
+        frozen: bool = False,
+    ) -> None:
+        super().__init__()
+        _check_supported(visual)
+        if dense not in ('token', None):
+            raise ValueError(f"backbone.dense of a CLIPViT must be 'token' or None, got {dense!r}")
+        depth = len(visual.transformer.resblocks)
+        taps = default_taps(depth) if taps is None else tuple(taps)
+        if len(taps) != 4 or list(taps) != sorted(taps) or not 0 <= taps[0] <= taps[-1] < depth:
+            raise ValueError(f'backbone.taps must be 4 rising indices below {depth}, got {taps}')
+        self.visual = visual
+        self.taps = taps
+        self.dense = dense
+        self.patch = visual.patch_size[0]
+        self.size_divisor = self.patch
+        width = visual.conv1.out_channels
+        self.embed_dim = visual.output_dim
+        self.channels = (width,) * 4
+        self.strides = tuple(self.patch * 2.0**power for power in (-2, -1, 0, 1))
+        rates = torch.linspace(0, drop_path, depth).tolist()  # DenseCLIP
+        self.drop_paths = nn.ModuleList(DropPath(r) if r else nn.Identity() for r in rates)
+        self.resample = _resampling_blocks(width, norm_cfg or dict(type='BN'))
+        if dense is None:
+            visual.ln_post, visual.proj = nn.Identity(), None
+        self.frozen = [visual] if frozen else []
+        for module in self.frozen:
+            freeze(module)
+        self.train()
+
+    def train(self, mode: bool = True) -> 'CLIPViT':
+        """A frozen tower stays in eval mode, without drop path."""
+        super().train(mode)
+        if self.frozen:
+            keep_eval([*self.frozen, self.drop_paths])
+        return self
+
+    def forward(self, images: Tensor) -> CLIPFeatures:
+        """Features of pictures (B, 3, H, W), normalised with CLIP's mean and deviation."""
+        height, width = images.shape[-2:]
+        images = F.pad(images, (0, -width % self.patch, 0, -height % self.patch))
+        x, size = self._embed(images)
+        taps = []
+        for index, (block, drop) in enumerate(
+            zip(self.visual.transformer.resblocks, self.drop_paths, strict=True)
+        ):
+            x = x + drop(block.ls_1(block.attention(block.ln_1(x))))
+            x = x + drop(block.ls_2(block.mlp(block.ln_2(x))))
+            taps += [_to_map(x, size)] * self.taps.count(index)
+        pyramid = tuple(module(tap) for module, tap in zip(self.resample, taps, strict=True))
+        if self.dense is None:
+            return CLIPFeatures(pyramid, None, None)
+        tokens = self.visual.ln_post(x) @ self.visual.proj  # (B, 1 + h * w, D)
+        return CLIPFeatures(pyramid, _to_map(tokens, size), tokens[:, 0])
+
+    def _embed(self, images: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        visual = self.visual
+        x = visual.conv1(images)  # (B, C, h, w)
+        size = tuple(x.shape[-2:])
+        positions = resize_positions(visual.positional_embedding, visual.grid_size, size)
+        first = visual.class_embedding.expand(len(x), 1, -1)
+        x = torch.cat([first, x.flatten(2).transpose(1, 2)], dim=1) + positions
+        return visual.ln_pre(x), size
+
+
+def default_taps(depth: int) -> tuple[int, int, int, int]:
+    """A third, a half, two thirds and the whole of the depth: (3, 5, 7, 11) of 12."""
+    return tuple(max(round(depth * share) - 1, 0) for share in (1 / 3, 1 / 2, 2 / 3, 1))
+
+
+def _check_supported(visual: nn.Module) -> None:
+    if not isinstance(visual, VisionTransformer):
+        raise ValueError(
+            f'CLIPViT needs a CLIP with a vision transformer, got {type(visual).__name__}; '
+            'for a ResNet set model.backbone.type=CLIPResNet'
+        )
+    odd = {type(b).__name__ for b in visual.transformer.resblocks} - {'ResidualAttentionBlock'}
+    if odd or visual.attn_pool is not None or visual.final_ln_after_pool:
+        raise ValueError(
+            'CLIPViT supports plain vision transformers pooled at the class token; this one has '
+            + ('an attentional pool' if visual.attn_pool is not None else f'{odd or "late norm"}')
+        )
+
+
+def _to_map(tokens: Tensor, size: tuple[int, int]) -> Tensor:
+    """(B, 1 + h * w, C) -> (B, C, h, w), the class token left out."""
+    return tokens[:, 1:].transpose(1, 2).reshape(len(tokens), -1, *size)
+
+
+def _resampling_blocks(width: int, norm_cfg: dict) -> nn.ModuleList:
+    """DenseCLIP's four blocks: x 4, x 2, x 1, / 2, each behind a group norm of one group."""
+
+    def double() -> nn.Module:
+        return nn.ConvTranspose2d(width, width, kernel_size=2, stride=2)
+
+    return nn.ModuleList(
+        [
+            nn.Sequential(
+                nn.GroupNorm(1, width),
+                double(),
+                build_norm_layer(norm_cfg, width)[1],
+                nn.GELU(),
+                double(),
+            ),
+            nn.Sequential(nn.GroupNorm(1, width), double()),
+            nn.GroupNorm(1, width),
+            nn.Sequential(nn.GroupNorm(1, width), nn.MaxPool2d(kernel_size=2, stride=2)),
+        ]
+    )

@@ -1,0 +1,113 @@
+"""Class names to CLIP's tokens, packed without padding for the shared-prefix encoding."""
+
+from collections.abc import Sequence
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+
+START, END = 49406, 49407  # open_clip.tokenizer.SimpleTokenizer: <start_of_text>, <end_of_text>
+
+
+@cache
+def _tokenizer() -> object:
+    from open_clip.tokenizer import SimpleTokenizer
+
+    return SimpleTokenizer()
+
+
+def prompt_name(name: str) -> str:
+    """A class name as a prompt has it: underscores are spaces, no outer or double ones.
+
+    MMSegmentation's ADE20K list holds ``'bed '`` with a trailing space, for one.
+    """
+    return ' '.join(name.replace('_', ' ').split())
+
+
+def tokenize(text: str) -> list[int]:
+    """CLIP's byte-pair tokens of a text, without start and end token.
+
+    Raises:
+        ValueError: nothing is left of the text.
+    """
+    tokens = _tokenizer().encode(text)
+    if not tokens:
+        raise ValueError(f'class name or prompt {text!r} has no tokens; give it a readable name')
+    return tokens
+
+
+def split_shared_prefix(prompts: Sequence[Sequence[int]]) -> tuple[list[int], list[list[int]]]:
+    """Tokens that all prompts begin with, and what is left of each (at least one token)."""
+    longest = min(len(tokens) for tokens in prompts) - 1
+    first = prompts[0]
+    length = 0
+    while length < longest and all(tokens[length] == first[length] for tokens in prompts):
+        length += 1
+    return list(first[:length]), [list(tokens[length:]) for tokens in prompts]
+
+
+class PackedNames(nn.Module):
+    """The name tokens of K classes and their end tokens, names of equal length side by side.
+
+    No name is padded: T = sum over classes of (tokens of the name + 1).
+
+    Args:
+        names: K readable names, for error messages.
+        tokens: for each class the tokens that follow the shared prefix, without the end token.
+
+    Attributes:
+        ids: (T,) token ids.
+        offsets: (T,) place of a token within its name, from 0.
+        ends: (K,) index into T of each packed name's end token.
+        order: (K,) packed place of each class, to restore the class order.
+        groups: (first token, names, tokens per name) of each length.
+    """
+
+    def __init__(self, names: Sequence[str], tokens: Sequence[Sequence[int]]) -> None:
+        super().__init__()
+        self.names = tuple(names)
+        self.tokens = tuple(tuple(name) for name in tokens)
+        lengths = [len(name) + 1 for name in tokens]
+        packed = sorted(range(len(tokens)), key=lambda k: lengths[k])
+        ids = [token for k in packed for token in (*tokens[k], END)]
+        offsets = [place for k in packed for place in range(lengths[k])]
+        ends = torch.tensor([lengths[k] for k in packed]).cumsum(0) - 1
+        self.groups: list[tuple[int, int, int]] = []
+        start = 0
+        for length in sorted(set(lengths)):
+            count = lengths.count(length)
+            self.groups.append((start, count, length))
+            start += count * length
+        self.max_length = max(lengths)
+        for name, value in dict(
+            ids=torch.tensor(ids),
+            offsets=torch.tensor(offsets),
+            ends=ends,
+            order=torch.tensor(packed).argsort(),
+        ).items():
+            self.register_buffer(name, value, persistent=False)
+
+    @classmethod
+    def from_names(cls, names: Sequence[str]) -> 'PackedNames':
+        """Packs plain class names."""
+        return cls(names, [tokenize(prompt_name(name)) for name in names])
+
+    def check_budget(self, prefix: int, positions: int) -> None:
+        """Raises ValueError that names the classes too long for the position table."""
+        room = positions - prefix
+        long = [
+            f'{name!r} ({len(tokens) + 1} tokens)'
+            for name, tokens in zip(self.names, self.tokens, strict=True)
+            if len(tokens) + 1 > room
+        ]
+        if long:
+            raise ValueError(
+                f'{len(long)} of {len(self.names)} class names do not fit: the text tower has '
+                f'{positions} positions, {prefix} are taken by the start token and the contexts, '
+                f'{room} are left for name and end token, but these need more: {", ".join(long[:10])}'
+                '. Shorten the names, or use fewer context tokens.'
+            )
+
+    def embed(self, embedding: nn.Embedding, positions: Tensor, prefix: int) -> Tensor:
+        """(T, W) embeddings of the name tokens standing behind ``prefix`` positions."""
+        return embedding(self.ids) + positions[prefix + self.offsets]

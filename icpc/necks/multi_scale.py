@@ -1,0 +1,89 @@
+"""ICPC's lightweight multi-scale alignment, and with no level chosen a plain FPN."""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModule
+from mmseg.models.necks import FPN
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from ..alignment import cosine_score_map
+from ..structures import CLIPFeatures
+
+
+@MODELS.register_module()
+class MultiScaleAlignment(BaseModule):
+    """Aligns chosen pyramid levels with the text and joins their score maps before the FPN.
+
+    Level i goes through a 1 x 1 convolution to the joint space, cosine with the text, and the
+    resulting (B, K, h_i, w_i) is joined to the level's channels (ICPC, our reading). The level that
+    has CLIP's own dense embedding uses that embedding. No level: a plain FPN, text is ignored.
+
+    Args:
+        in_channels: C_i of the four pyramid levels.
+        embed_dim: D; unused without levels.
+        num_classes: K.
+        dense_level: index of the level with CLIP's dense embedding.
+        levels: indices of the aligned levels, 0 (finest) .. 3.
+        out_channels: of every output level (DenseCLIP: 256).
+        score_scale: the joined maps are multiplied by it; 1 joins the raw cosine as DenseCLIP.
+
+    Raises:
+        ValueError: a level that does not exist or comes twice.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        embed_dim: int,
+        num_classes: int,
+        dense_level: int,
+        levels: Sequence[int] = (0, 1, 2, 3),
+        out_channels: int = 256,
+        score_scale: float = 1.0,
+    ) -> None:
+        super().__init__()
+        levels = tuple(levels)
+        if len(set(levels)) != len(levels) or not set(levels) <= set(range(len(in_channels))):
+            raise ValueError(
+                f'neck.levels must be different numbers from 0 to {len(in_channels) - 1}, '
+                f'got {list(levels)}'
+            )
+        self.out_channels = out_channels
+        self.levels = tuple(sorted(levels))
+        self.dense_level = dense_level
+        self.score_scale = score_scale
+        self.embed = nn.ModuleDict(
+            {
+                str(level): nn.Conv2d(in_channels[level], embed_dim, kernel_size=1)
+                for level in self.levels
+                if level != dense_level
+            }
+        )
+        joined = [c + num_classes * (i in self.levels) for i, c in enumerate(in_channels)]
+        self.fpn = FPN(joined, out_channels, num_outs=len(in_channels))
+
+    def forward(
+        self, features: CLIPFeatures, text: Tensor | None
+    ) -> tuple[tuple[Tensor, ...], list[Tensor]]:
+        """The decoder's pyramid and the score maps.
+
+        Args:
+            features: of the backbone.
+            text: (B or 1, K, D); may be None without levels.
+
+        Returns:
+            four maps (B, out_channels, h_i, w_i), and (B, K, h_i, w_i) cosines for each chosen
+            level, finest first.
+        """
+        pyramid, score_maps = list(features.pyramid), []
+        for level in self.levels:
+            if level == self.dense_level:
+                dense = features.dense
+            else:
+                dense = self.embed[str(level)](features.pyramid[level])  # (B, D, h_i, w_i)
+            scores = cosine_score_map(dense, text)
+            score_maps.append(scores)
+            pyramid[level] = torch.cat([pyramid[level], scores * self.score_scale], dim=1)
+        return self.fpn(pyramid), score_maps

@@ -1,0 +1,5 @@
+"""Whole models."""
+
+from .clip_segmentor import CLIPSegmentor
+
+__all__ = ['CLIPSegmentor']

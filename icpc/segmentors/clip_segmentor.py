@@ -1,0 +1,205 @@
+"""The one way through the model: backbone, prompter, neck, head, losses."""
+
+import inspect
+from collections.abc import Sequence
+
+import torch
+from mmengine.logging import print_log
+from mmengine.structures import PixelData
+from mmseg.models.segmentors import EncoderDecoder
+from mmseg.models.segmentors.base import BaseSegmentor
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..alignment import cosine_score_map
+from ..clip import TextEncoder, load_clip
+from ..structures import CLIPFeatures
+from .inference import restore, slide, upsample
+
+
+@MODELS.register_module()
+class CLIPSegmentor(EncoderDecoder):
+    """A segmentation model whose backbone and text tower come from one CLIP.
+
+    CLIP is loaded once; every width, channel and class count is derived from it and from
+    ``class_names``, so configs never repeat them.
+
+    Args:
+        clip: arguments of :func:`icpc.clip.load_clip`.
+        class_names: K names, in label order.
+        backbone: e.g. ``dict(type='CLIPResNet')``.
+        neck: e.g. ``dict(type='MultiScaleAlignment')``.
+        decode_head: an MMSegmentation head; channels, strides and class count are filled in.
+        prompter: e.g. ``dict(type='InstancePrompter')``; None for a model without text.
+        losses: name -> loss of the alignment, None entries are left out. Without prompter there
+            are none.
+        data_preprocessor, train_cfg, test_cfg, init_cfg: as in MMSegmentation. ``test_cfg`` has
+            ``mode`` (``'whole'`` or ``'slide'``), ``crop_size``, ``stride`` and ``keep_logits``.
+
+    Raises:
+        ValueError: parts that do not fit together; the message names the key.
+    """
+
+    def __init__(
+        self,
+        clip: dict,
+        class_names: Sequence[str],
+        backbone: dict,
+        neck: dict,
+        decode_head: dict,
+        prompter: dict | None = None,
+        losses: dict | None = None,
+        data_preprocessor: dict | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        BaseSegmentor.__init__(self, data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        self.class_names = tuple(class_names)
+        towers = load_clip(**clip)
+        neck = dict(neck)
+        if prompter is None:
+            neck, losses = _without_text(neck, losses)
+            backbone = dict(backbone, dense=None)
+        self.backbone = MODELS.build(dict(backbone), default_args=dict(visual=towers.visual))
+        self.prompter = None
+        if prompter is not None:
+            text_encoder = TextEncoder(towers, **prompter.get('text_encoder', {}))
+            given = {k: v for k, v in prompter.items() if k != 'text_encoder'}
+            self.prompter = MODELS.build(
+                given, default_args=dict(text_encoder=text_encoder, class_names=class_names)
+            )
+        self.neck = MODELS.build(neck, default_args=self._neck_sizes())
+        self._init_decode_head(self._head_config(decode_head))
+        self.losses = nn.ModuleDict(
+            {name: MODELS.build(dict(cfg)) for name, cfg in (losses or {}).items() if cfg}
+        )
+        self.train_cfg, self.test_cfg = train_cfg or {}, test_cfg or {}
+
+    def _neck_sizes(self) -> dict:
+        return dict(
+            in_channels=self.backbone.channels,
+            embed_dim=self.backbone.embed_dim,
+            num_classes=len(self.class_names),
+            dense_level=self.backbone.dense_level,
+        )
+
+    def _head_config(self, config: dict) -> dict:
+        """The head's config with its inputs and classes filled in where it leaves them out."""
+        channels = [self.neck.out_channels] * len(self.backbone.channels)
+        config = dict(in_index=list(range(len(channels)))) | dict(config)
+        index = config['in_index']
+        config.setdefault(
+            'in_channels',
+            [channels[i] for i in index] if isinstance(index, list) else channels[index],
+        )
+        if config.setdefault('num_classes', len(self.class_names)) != len(self.class_names):
+            raise ValueError(
+                f'model.decode_head.num_classes is {config["num_classes"]}, but there are '
+                f'{len(self.class_names)} class names; leave it out, it follows from the names'
+            )
+        config.setdefault('align_corners', False)
+        head = MODELS.get(config['type'])
+        if 'feature_strides' in inspect.signature(head.__init__).parameters:
+            config.setdefault('feature_strides', list(self.backbone.strides))
+        return config
+
+    def encode_text(self, features: CLIPFeatures | None) -> Tensor | None:
+        """(B or 1, K, D), not normalised; None for a model without text."""
+        return None if self.prompter is None else self.prompter(features)
+
+    def loss(self, inputs: Tensor, data_samples: list[SegDataSample]) -> dict[str, Tensor]:
+        """One training step's losses.
+
+        Args:
+            inputs: (B, 3, H, W), normalised.
+            data_samples: B samples with ``gt_sem_seg`` (1, H, W).
+
+        Returns:
+            ``decode.*`` of the head and ``loss_*`` of each alignment loss, scalars.
+        """
+        features = self.backbone(inputs)
+        text = self.encode_text(features)  # (B or 1, K, D)
+        pyramid, score_maps = self.neck(features, text)
+        losses = self._decode_head_forward_train(pyramid, data_samples)
+        labels = torch.stack([sample.gt_sem_seg.data.squeeze(0) for sample in data_samples])
+        for name, loss in self.losses.items():
+            losses[f'loss_{name}'] = loss(features, text, score_maps, labels)
+        return losses
+
+    @torch.no_grad()
+    def predict(
+        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
+    ) -> list[SegDataSample]:
+        """Predictions at the size that each picture has on disk.
+
+        Args:
+            inputs: (B, 3, H, W), normalised.
+            data_samples: B samples whose metainfo tells padding, flip and original size.
+
+        Returns:
+            the samples with ``pred_sem_seg`` (1, H0, W0); with text ``pred_score_map`` (1, H0, W0),
+            the best class of the score map alone; with ``test_cfg.keep_logits`` also
+            ``seg_logits`` and ``score_logits`` (K, H0, W0).
+        """
+        maps = self._inference(inputs)
+        samples = data_samples or [SegDataSample() for _ in inputs]
+        names = (('pred_sem_seg', 'seg_logits'), ('pred_score_map', 'score_logits'))
+        for index, sample in enumerate(samples):
+            for seg_map, (prediction, logits) in zip(maps, names, strict=False):
+                restored = restore(seg_map[index], sample.metainfo)  # (K, H0, W0)
+                best = restored.argmax(dim=0, keepdim=True)
+                sample.set_data({prediction: PixelData(data=best)})
+                if self.test_cfg.get('keep_logits', False):
+                    sample.set_data({logits: PixelData(data=restored)})
+        return samples
+
+    def _inference(self, inputs: Tensor) -> list[Tensor]:
+        """Head logits and, with text, score map, both (B, K, H, W)."""
+        static = self.prompter is not None and not self.prompter.depends_on_image
+        text = self.encode_text(None) if static else None
+
+        def forward(images: Tensor) -> list[Tensor]:
+            return self._full_size_maps(images, text)
+
+        mode = self.test_cfg.get('mode', 'whole')
+        if mode == 'whole':
+            return forward(inputs)
+        if mode != 'slide':
+            raise ValueError(f"model.test_cfg.mode must be 'whole' or 'slide', got {mode!r}")
+        return slide(forward, inputs, self.test_cfg['crop_size'], self.test_cfg['stride'])
+
+    def _full_size_maps(self, images: Tensor, text: Tensor | None) -> list[Tensor]:
+        height, width = images.shape[2:]
+        divisor = self.backbone.size_divisor
+        images = F.pad(images, (0, -width % divisor, 0, -height % divisor))
+        features = self.backbone(images)
+        text = self.encode_text(features) if text is None else text
+        pyramid, _ = self.neck(features, text)
+        maps = [self.decode_head.forward(pyramid)]
+        if text is not None:
+            maps.append(cosine_score_map(features.dense, text))
+        return [upsample(m.float(), images.shape[2:])[:, :, :height, :width] for m in maps]
+
+    def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict] | None = None) -> Tensor:
+        """Head logits (B, K, H, W) of whole pictures, for MMSegmentation's tools."""
+        return self._full_size_maps(inputs, None)[0]
+
+    def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """The decoder's input pyramid, four maps (B, C, h_i, w_i)."""
+        features = self.backbone(inputs)
+        return self.neck(features, self.encode_text(features))[0]
+
+
+def _without_text(neck: dict, losses: dict | None) -> tuple[dict, dict]:
+    """Neck and losses of a model without text; says what it leaves out."""
+    left_out = [name for name, cfg in (losses or {}).items() if cfg]
+    if left_out or neck.get('levels', True):
+        print_log(
+            'model.prompter is None: no text, so score maps and alignment losses '
+            f'({", ".join(left_out) or "none"}) are left out',
+            logger='current',
+        )
+    return dict(neck, levels=()), {}
