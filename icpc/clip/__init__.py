@@ -1,9 +1,9 @@
 """CLIP's towers; the only folder that knows open_clip."""
 
-from .loading import load_clip
+from .loading import backbone_type, load_clip
 from .resnet import CLIPResNet
 from .text_encoder import TextEncoder
 from .vit import CLIPViT
 from .vocabulary import PackedNames
 
-__all__ = ['CLIPResNet', 'CLIPViT', 'PackedNames', 'TextEncoder', 'load_clip']
+__all__ = ['CLIPResNet', 'CLIPViT', 'PackedNames', 'TextEncoder', 'backbone_type', 'load_clip']

@@ -6,9 +6,10 @@ from copy import deepcopy
 from pathlib import Path
 
 import open_clip
+from open_clip.modified_resnet import ModifiedResNet
 from torch import nn
 
-from .weights import downloaded_weights, load_weights, read_state_dict
+from .weights import downloaded_weights, load_weights
 
 PACKAGED = Path(__file__).resolve().parent.parent / 'assets'
 _CONFIG, _WEIGHTS = 'open_clip_config.json', 'open_clip_model.safetensors'
@@ -101,4 +102,6 @@ def _build(config: dict) -> nn.Module:
         raise ValueError(f'clip.model is not a valid open_clip model_cfg: {error}') from error
 
 
-__all__ = ['load_clip', 'read_state_dict']
+def backbone_type(visual: nn.Module) -> str:
+    """The registered backbone that wraps an image tower: ``'CLIPResNet'`` or ``'CLIPViT'``."""
+    return 'CLIPResNet' if isinstance(visual, ModifiedResNet) else 'CLIPViT'

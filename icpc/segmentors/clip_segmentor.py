@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..alignment import cosine_score_map
-from ..clip import TextEncoder, load_clip
+from ..clip import TextEncoder, backbone_type, load_clip
 from ..structures import CLIPFeatures
 from .inference import restore, slide, upsample
 
@@ -29,7 +29,8 @@ class CLIPSegmentor(EncoderDecoder):
     Args:
         clip: arguments of :func:`icpc.clip.load_clip`.
         class_names: K names, in label order.
-        backbone: e.g. ``dict(type='CLIPResNet')``.
+        backbone: options of the backbone; without ``type`` the one that CLIP's image tower asks
+            for: ``CLIPResNet`` or ``CLIPViT``.
         neck: e.g. ``dict(type='MultiScaleAlignment')``.
         decode_head: an MMSegmentation head; channels, strides and class count are filled in.
         prompter: e.g. ``dict(type='InstancePrompter')``; None for a model without text.
@@ -63,7 +64,8 @@ class CLIPSegmentor(EncoderDecoder):
         if prompter is None:
             neck, losses = _without_text(neck, losses)
             backbone = dict(backbone, dense=None)
-        self.backbone = MODELS.build(dict(backbone), default_args=dict(visual=towers.visual))
+        backbone = dict(type=backbone_type(towers.visual)) | dict(backbone)
+        self.backbone = MODELS.build(backbone, default_args=dict(visual=towers.visual))
         self.prompter = None
         if prompter is not None:
             text_encoder = TextEncoder(towers, **prompter.get('text_encoder', {}))
