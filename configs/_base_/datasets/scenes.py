@@ -1,0 +1,81 @@
+# The embedded scenes: small pictures of one size, no resizing.
+dataset_type = 'ScenesDataset'
+data_root = 'data/scenes'
+crop_size = 128
+classes = None
+train_images = None
+num_workers = 0
+eval_batch = 8
+
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(type='RandomCrop', crop_size=('${crop_size}', '${crop_size}'), cat_max_ratio=1.0),
+    dict(type='RandomFlip', prob=0.5),
+    dict(
+        type='PhotoMetricDistortion',
+        brightness_delta=16,
+        contrast_range=(0.8, 1.2),
+        saturation_range=(0.8, 1.2),
+        hue_delta=6,
+    ),
+    dict(type='PackSegInputs'),
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations'),
+    dict(type='PackSegInputs'),
+]
+tta_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [
+                dict(type='Resize', scale_factor=1.0, keep_ratio=True),
+                dict(type='Resize', scale_factor=1.25, keep_ratio=True),
+                dict(type='Resize', scale_factor=1.5, keep_ratio=True),
+            ],
+            [dict(type='RandomFlip', prob=0.0), dict(type='RandomFlip', prob=1.0)],
+            [dict(type='LoadAnnotations')],
+            [dict(type='PackSegInputs')],
+        ],
+    ),
+]
+tta_model = dict(type='CLIPTTAModel')
+
+train_dataloader = dict(
+    num_workers='${num_workers}',
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(
+        type='${dataset_type}',
+        data_root='${data_root}',
+        data_prefix=dict(img_path='images/training', seg_map_path='annotations/training'),
+        indices='${train_images}',
+        pipeline='${train_pipeline}',
+    ),
+)
+val_dataloader = dict(
+    batch_size='${eval_batch}',
+    num_workers='${num_workers}',
+    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
+    dataset=dict(
+        type='${dataset_type}',
+        data_root='${data_root}',
+        data_prefix=dict(img_path='images/validation', seg_map_path='annotations/validation'),
+        pipeline='${test_pipeline}',
+    ),
+)
+test_dataloader = dict(
+    batch_size='${eval_batch}',
+    num_workers='${num_workers}',
+    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
+    dataset=dict(
+        type='${dataset_type}',
+        data_root='${data_root}',
+        data_prefix=dict(img_path='images/test', seg_map_path='annotations/test'),
+        pipeline='${test_pipeline}',
+    ),
+)
+val_evaluator = dict(type='StreamingIoU')
+test_evaluator = dict(type='StreamingIoU')

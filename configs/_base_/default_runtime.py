@@ -1,0 +1,23 @@
+# What every run has: our loop's hooks, a seed, a silent console. Counts are optimiser steps.
+default_scope = 'mmseg'
+custom_imports = dict(imports=['icpc'], allow_failed_imports=False)
+
+seed = 0
+randomness = dict(seed='${seed}')
+env_cfg = dict(
+    cudnn_benchmark=False,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    dist_cfg=dict(backend='nccl'),
+)
+log_interval = '${max(1, max_iters // 200)}'
+log_processor = dict(by_epoch=False)
+visualizer = dict(type='SegLocalVisualizer', vis_backends=[])
+default_hooks = dict(
+    logger=dict(type='LoggerHook', interval='${log_interval}', log_metric_by_epoch=False),
+    checkpoint=dict(type='NewestCheckpointsHook', interval='${val_interval}'),
+    labels=dict(type='LabelCheckHook'),
+    progress=dict(type='ProgressHook'),
+    metrics=dict(type='MetricsFileHook', interval='${log_interval}'),
+)
+load_from = None
+resume = False

@@ -1,0 +1,16 @@
+"""Finished configs, the training loop, hooks and checkpoints."""
+
+from .. import datasets, evaluation  # noqa: F401  (registers what the configs name)
+from . import checkpoint_hook, label_check, loop, metrics_file, optim, progress, runner
+from .config import load_config
+
+__all__ = [
+    'checkpoint_hook',
+    'label_check',
+    'load_config',
+    'loop',
+    'metrics_file',
+    'optim',
+    'progress',
+    'runner',
+]

@@ -1,0 +1,163 @@
+"""Checkpoints that are never half-written, hold plain types only, and load without running code."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+from torch import nn
+
+from ..errors import UserError
+
+POINTER = 'last_checkpoint'
+
+
+def load_checkpoint(path: str | Path, map_location: str | torch.device = 'cpu') -> dict[str, Any]:
+    """Read a checkpoint with `weights_only=True`: a crafted file is refused, nothing in it runs.
+
+    Raises:
+        UserError: When the file is missing, damaged, or holds anything but tensors and plain types.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f'{path}: no such checkpoint')
+    try:
+        return torch.load(path, map_location=map_location, weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(
+            f'{path}: refused, it does not load with weights_only=True, so loading it could run '
+            'code. Convert it where you trust it: keep the state dict only and save that again.'
+        ) from error
+    except (RuntimeError, EOFError, OSError) as error:
+        raise UserError(f'{path}: damaged or not a checkpoint ({error})') from error
+
+
+def check_loads_safely(path: str | Path) -> None:
+    """Raise unless `path` is a checkpoint that loads without running code."""
+    load_checkpoint(path, map_location='meta')
+
+
+def load_weights(model: nn.Module, checkpoint: dict[str, Any], source: str | Path) -> None:
+    """Load a checkpoint's weights; every key must fit.
+
+    Raises:
+        UserError: With the missing, the unexpected and the misshapen keys.
+    """
+    state = checkpoint.get('state_dict', checkpoint)
+    own = model.state_dict()
+    missing, unexpected = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+    shapes = [
+        f'{key} {tuple(state[key].shape)} in the file, {tuple(own[key].shape)} in the model'
+        for key in sorted(own.keys() & state.keys())
+        if own[key].shape != state[key].shape
+    ]
+    faults = (('missing', missing), ('not in the model', unexpected), ('other shape', shapes))
+    text = '; '.join(f'{len(keys)} {name}: {_some(keys)}' for name, keys in faults if keys)
+    if text:
+        raise UserError(f'{source} does not fit the model of the config: {text}')
+    model.load_state_dict(state)
+
+
+def _some(keys: list[str]) -> str:
+    return ', '.join(keys[:4]) + (', ...' if len(keys) > 4 else '')
+
+
+def save_atomically(checkpoint: dict[str, Any], path: Path) -> None:
+    """Write beside `path`, sync, rename: `path` is the old file or the new one, never a part."""
+    with _replacing(path) as file:
+        torch.save(checkpoint, file)
+
+
+def write_text_atomically(text: str, path: Path) -> None:
+    """The same for a small text file."""
+    with _replacing(path) as file:
+        file.write(text.encode())
+
+
+class _replacing:
+    """Opens a temporary file that takes `path`'s place when the block ends without an error."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self.temporary = self.path.with_name(f'.{self.path.name}.{os.getpid()}.tmp')
+
+    def __enter__(self) -> Any:
+        self.file = self.temporary.open('wb')
+        return self.file
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self.file.flush()
+                os.fsync(self.file.fileno())
+        finally:
+            self.file.close()
+            if kind is not None:
+                self.temporary.unlink(missing_ok=True)
+        if kind is None:
+            os.replace(self.temporary, self.path)
+            _sync_folder(self.path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def latest_checkpoint(work_dir: str | Path) -> Path | None:
+    """The checkpoint that the pointer of `work_dir` names, None before the first one."""
+    pointer = Path(work_dir) / POINTER
+    if not pointer.is_file():
+        return None
+    return Path(work_dir) / pointer.read_text().strip()
+
+
+def plain(value: Any) -> Any:
+    """Turn numpy values and log histories into types that load with `weights_only=True`."""
+    if isinstance(value, HistoryBuffer):
+        logs, counts = value.data
+        return {
+            'logs': torch.as_tensor(logs),
+            'counts': torch.as_tensor(counts),
+            'max_length': value.max_length,
+        }
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(plain(item) for item in value)
+    return value
+
+
+def drop_foreign(info: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the entries that are no plain values: objects that hooks keep for themselves."""
+    return {key: plain(item) for key, item in info.items() if _is_plain(plain(item))}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return _all_plain(value.keys()) and _all_plain(value.values())
+    if isinstance(value, (list, tuple)):
+        return _all_plain(value)
+    return value is None or isinstance(value, (bool, int, float, str, bytes, torch.Tensor))
+
+
+def _all_plain(values: Iterable[Any]) -> bool:
+    return all(_is_plain(value) for value in values)
+
+
+def history(buffer: dict[str, Any]) -> HistoryBuffer:
+    """Undo `plain` for one log history."""
+    return HistoryBuffer(buffer['logs'].tolist(), buffer['counts'].tolist(), buffer['max_length'])

@@ -1,0 +1,53 @@
+"""Saves checkpoints at an interval and keeps the newest few."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+
+from ..errors import UserError
+
+
+@HOOKS.register_module()
+class NewestCheckpointsHook(Hook):
+    """Writes `iter_N.pth`; an old one goes only after the new one and the pointer are on disk.
+
+    Args:
+        interval: Optimiser steps between checkpoints; the last step is always saved.
+        keep: How many checkpoints to keep.
+    """
+
+    priority = 'VERY_LOW'
+
+    def __init__(self, interval: int, keep: int = 2) -> None:
+        if interval < 1 or keep < 1:
+            raise UserError(
+                f'checkpoint: interval and keep must be at least 1, got {interval} and {keep}'
+            )
+        self.interval = interval
+        self.keep = keep
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: list[dict] | None = None,
+        outputs: dict | None = None,
+    ) -> None:
+        """Save when the step is due."""
+        step = runner.iter + 1
+        if step % self.interval == 0 or step == runner.max_iters:
+            runner.save_checkpoint(
+                runner.work_dir, f'iter_{step}.pth', meta=dict(epoch=0, iter=step)
+            )
+            if is_main_process():
+                self._remove_old(Path(runner.work_dir), step)
+
+    def _remove_old(self, folder: Path, newest: int) -> None:
+        steps = [int(path.stem.split('_')[1]) for path in folder.glob('iter_*.pth')]
+        for step in sorted(step for step in steps if step <= newest)[: -self.keep]:
+            (folder / f'iter_{step}.pth').unlink()

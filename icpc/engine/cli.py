@@ -1,0 +1,50 @@
+"""Runs a tool's work: clear errors, no noise of libraries."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Callable
+
+from rich.console import Console
+
+from ..errors import UserError
+from . import distributed
+from .console import show_notes
+
+_EXIT_CODE = 2
+
+
+def run_tool(work: Callable[[], None], debug: bool = False) -> int:
+    """Call `work` and return the exit code.
+
+    Args:
+        work: The tool.
+        debug: Show tracebacks and the warnings of libraries.
+    """
+    show_notes()
+    if not debug:
+        warnings.simplefilter('ignore')
+    try:
+        work()
+    except (UserError, FileNotFoundError) as error:
+        if debug:
+            raise
+        Console(stderr=True, highlight=False).print(
+            '[bold red]error:[/] ' + str(error).replace('[', r'\['), soft_wrap=True
+        )
+        _leave_together()
+        return _EXIT_CODE
+    except KeyboardInterrupt:
+        Console(stderr=True).print('[bold red]interrupted[/]')
+        return 130
+    distributed.stop()
+    return 0
+
+
+def _leave_together() -> None:
+    """One failed rank must not wait for the others, which wait for it."""
+    if int(os.environ.get('WORLD_SIZE', 1)) > 1:
+        sys.stderr.flush()
+        os._exit(_EXIT_CODE)

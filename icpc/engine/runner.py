@@ -1,0 +1,144 @@
+"""mmengine's Runner with safe checkpoints and a silent console."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.dist import master_only
+from mmengine.logging import MMLogger
+from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.runner import Runner
+from mmseg.registry import RUNNERS
+from torch import nn
+
+from ..errors import UserError
+from .checkpoint import (
+    POINTER,
+    drop_foreign,
+    history,
+    load_checkpoint,
+    load_weights,
+    plain,
+    save_atomically,
+    write_text_atomically,
+)
+
+_RUNS = itertools.count()
+
+
+@RUNNERS.register_module()
+class SafeRunner(Runner):
+    """Loads strictly and with `weights_only`, saves atomically, logs to the file alone."""
+
+    @classmethod
+    def from_cfg(cls, cfg: Config) -> SafeRunner:
+        """Build a runner; what its parts refuse becomes one clear message."""
+        cfg = Config(cfg.to_dict(), filename=cfg.filename)
+        # mmengine keeps visualisers, hubs and loggers of the process by this name.
+        cfg.experiment_name = f'{Path(cfg.filename or "run").stem}_{next(_RUNS)}'
+        try:
+            return super().from_cfg(cfg)
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f'the config cannot be built: {error}') from error
+
+    def build_logger(
+        self, log_level: int | str = 'INFO', log_file: str | None = None, **kwargs: Any
+    ) -> MMLogger:
+        """Keep mmengine's log in the work dir's file; the console belongs to the progress hook."""
+        logger = super().build_logger(log_level, log_file, **kwargs)
+        logger.handlers = [
+            handler for handler in logger.handlers if isinstance(handler, logging.FileHandler)
+        ]
+        return logger
+
+    def dump_config(self) -> None:
+        """Nothing: the tools write the config with its variables, which can be overridden again."""
+
+    @property
+    def bare_model(self) -> nn.Module:
+        """The model inside DDP or test-time augmentation."""
+        inner = self.model.module if is_model_wrapper(self.model) else self.model
+        return inner.module if isinstance(inner, BaseTTAModel) else inner
+
+    def load_checkpoint(self, filename: str, map_location: str = 'cpu', **_: Any) -> dict[str, Any]:
+        """Load weights strictly; returns the whole checkpoint."""
+        checkpoint = load_checkpoint(filename, map_location)
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        load_weights(self.bare_model, checkpoint, filename)
+        self._has_loaded = True
+        self.logger.info(f'loaded {filename}')
+        return checkpoint
+
+    def resume(self, filename: str, **_: Any) -> None:
+        """Continue from a checkpoint: weights, optimiser, schedules, counters, log histories."""
+        checkpoint = self.load_checkpoint(filename, map_location=get_device())
+        hub = checkpoint['message_hub']
+        hub['log_scalars'] = {key: history(buffer) for key, buffer in hub['log_scalars'].items()}
+        self.message_hub.load_state_dict(hub)
+        self.train_loop._epoch, self.train_loop._iter = (
+            checkpoint['meta']['epoch'],
+            checkpoint['meta']['iter'],
+        )
+        self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
+        states = checkpoint['param_schedulers']
+        for scheduler, state in zip(self.param_schedulers or [], states, strict=True):
+            scheduler.load_state_dict(state)
+        self.logger.info(f'resumed at iteration {self.iter}')
+
+    @master_only
+    def save_checkpoint(
+        self, out_dir: str, filename: str, meta: dict[str, Any] | None = None, **_: Any
+    ) -> None:
+        """Write a checkpoint, then move the pointer to it.
+
+        Args:
+            out_dir: Folder.
+            filename: Name inside it.
+            meta: `epoch` and `iter` done.
+        """
+        hub = self.message_hub.state_dict()
+        info = drop_foreign(hub['runtime_info'])
+        keys = {
+            key: kept
+            for key, kept in hub['resumed_keys'].items()
+            if key in info or key in hub['log_scalars']
+        }
+        checkpoint = {
+            'meta': plain(
+                {**(meta or {}), 'cfg': self.cfg.pretty_text, 'seed': self.seed, **_classes(self)}
+            ),
+            'state_dict': _to_cpu(self.bare_model.state_dict()),
+            'optimizer': _to_cpu(self.optim_wrapper.state_dict()),
+            'param_schedulers': [
+                plain(scheduler.state_dict()) for scheduler in self.param_schedulers or []
+            ],
+            'message_hub': {
+                'log_scalars': plain(dict(hub['log_scalars'])),
+                'runtime_info': info,
+                'resumed_keys': keys,
+            },
+        }
+        self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
+        save_atomically(checkpoint, Path(out_dir) / filename)
+        write_text_atomically(filename, Path(out_dir) / POINTER)
+
+
+def _classes(runner: Runner) -> dict[str, Any]:
+    metainfo = getattr(runner.train_dataloader.dataset, 'metainfo', {})
+    return {'classes': list(metainfo.get('classes') or []), 'palette': metainfo.get('palette')}
+
+
+def _to_cpu(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu()
+    if isinstance(value, dict):
+        return {key: _to_cpu(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_to_cpu(item) for item in value)
+    return value

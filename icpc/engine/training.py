@@ -1,0 +1,94 @@
+"""`tools/train.py`: train, then evaluate once on the test split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+
+from ..errors import UserError
+from . import distributed
+from .batch import plan_batch, world_size
+from .checkpoint import latest_checkpoint, write_text_atomically
+from .config import finish_config, merge_config
+from .console import say
+from .overrides import parse_overrides
+from .runner import SafeRunner
+from .running import check_data, report, silence_console
+
+
+def train(
+    config: str,
+    options: list[str] | dict[str, Any] | None = None,
+    work_dir: str | None = None,
+    resume: bool = False,
+    amp: str | None = None,
+    launcher: str = 'none',
+    seed: int | None = None,
+) -> dict[str, float]:
+    """Train as the config says and print the test split's results.
+
+    Args:
+        config: Path of a config.
+        options: Overrides, as `--cfg-options`.
+        work_dir: Where to write; by default `work_dirs/<config name>`.
+        resume: Continue from the work dir's last checkpoint.
+        amp: `bf16` or `fp16` for autocast, None for float32.
+        launcher: `none`, `pytorch` or `slurm`.
+        seed: Overrides the config's seed.
+
+    Returns:
+        The metrics of the test split, in percent.
+    """
+    silence_console()
+    distributed.start(launcher)
+    merged = merge_config(config, _with_flags(options, amp, seed))
+    cfg = finish_config(merged, work_dir)
+    check_data(cfg, ('train_dataloader', 'val_dataloader', 'test_dataloader'))
+    distributed.add_wrapper(cfg, launcher)
+    _find_start(cfg, resume)
+    if is_main_process():
+        Path(cfg.work_dir).mkdir(parents=True, exist_ok=True)
+        write_text_atomically(merged.pretty_text, Path(cfg.work_dir) / 'config.py')
+    _announce(cfg)
+    runner = SafeRunner.from_cfg(cfg)
+    runner.train()
+    if cfg.get('test_dataloader') is None:
+        return {}
+    metrics = runner.test()
+    report(runner, metrics)
+    return metrics
+
+
+def _with_flags(
+    options: list[str] | dict[str, Any] | None, amp: str | None, seed: int | None
+) -> dict[str, Any]:
+    overrides = parse_overrides(options)
+    if seed is not None:
+        overrides['seed'] = seed
+    if amp is not None:
+        overrides |= {'optim_wrapper.type': 'AutocastOptimWrapper', 'optim_wrapper.dtype': amp}
+    return overrides
+
+
+def _find_start(cfg: Config, resume: bool) -> None:
+    """Set what the run continues from."""
+    cfg.resume = False
+    if not resume:
+        return
+    last = latest_checkpoint(cfg.work_dir)
+    if last is None:
+        say(f'{cfg.work_dir} holds no checkpoint: starting from the beginning')
+        return
+    if not last.is_file():
+        raise UserError(f'{cfg.work_dir}: the pointer names {last.name}, which is not there')
+    cfg.resume, cfg.load_from = True, str(last)
+    say(f'resuming from {last}')
+
+
+def _announce(cfg: Config) -> None:
+    say(f'{Path(cfg.filename).name} -> {cfg.work_dir}')
+    if cfg.get('global_batch') is not None:
+        say(str(plan_batch(cfg.global_batch, cfg.get('gpu_batch'), world_size())))

@@ -1,0 +1,149 @@
+"""mIoU of several predictions at once, from confusion counts that grow picture by picture."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.dist import all_reduce, get_world_size
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from mmseg.registry import METRICS
+from rich.console import Console
+from torch import Tensor
+
+from ..errors import UserError
+from .table import Scores, per_class_table, scores
+
+_DEFAULT_KEYS = {'head': 'pred_sem_seg', 'score_map': 'pred_score_map'}
+
+
+@METRICS.register_module()
+class StreamingIoU(BaseMetric):
+    """Accumulates a (K, K) confusion matrix in int64 for each kind of prediction.
+
+    `head` gives mIoU, mAcc and aAcc; any other key gives its mIoU under its own name
+    (`score_map` -> `score_mIoU`). A prediction that no sample carries is left out.
+
+    Args:
+        keys: `{name: field of the data sample}`; must hold `head`.
+        ignore_index: Label that does not count.
+    """
+
+    def __init__(self, keys: dict[str, str] | None = None, ignore_index: int = 255) -> None:
+        super().__init__(collect_device='cpu', prefix='')
+        self.keys = dict(keys or _DEFAULT_KEYS)
+        if 'head' not in self.keys:
+            raise UserError(f"StreamingIoU: keys must hold 'head', got {list(self.keys)}")
+        self.ignore_index = ignore_index
+        self.results_by_key: dict[str, Scores] = {}
+        self._reset()
+
+    def _reset(self) -> None:
+        self._counts: dict[str, Tensor] = {}
+        self._seen = dict.fromkeys([*self.keys, 'pictures'], 0)
+
+    @property
+    def class_names(self) -> list[str]:
+        """The dataset's classes."""
+        return [str(name).strip() for name in self.dataset_meta['classes']]
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Add a batch.
+
+        Args:
+            data_batch: Not used.
+            data_samples: Dicts with `gt_sem_seg.data` and the predictions' `data`, (1, H, W).
+
+        Raises:
+            UserError: When a mask holds an id outside the classes.
+        """
+        classes = len(self.dataset_meta['classes'])
+        for sample in data_samples:
+            label = sample['gt_sem_seg']['data'].squeeze(0)
+            self._seen['pictures'] += 1
+            for key, field in self.keys.items():
+                if field not in sample:
+                    continue
+                self._seen[key] += 1
+                counts = confusion(
+                    sample[field]['data'].squeeze(0), label, classes, self.ignore_index
+                )
+                if counts[classes + 1].any():
+                    path = sample.get('img_path', 'a picture')
+                    raise UserError(f'{path}: its mask holds an id outside the {classes} classes')
+                self._counts[key] = self._counts.get(key, 0) + counts[:classes].cpu()
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Add up the ranks' counts and return the metrics, in percent.
+
+        Args:
+            size: Pictures in the dataset.
+
+        Raises:
+            UserError: When pictures were counted twice or left out, or only some have a prediction.
+        """
+        classes = len(self.dataset_meta['classes'])
+        seen = torch.tensor([self._seen[key] for key in [*self.keys, 'pictures']])
+        totals = {
+            key: self._counts.get(key, torch.zeros(classes, classes, dtype=torch.int64))
+            for key in self.keys
+        }
+        if get_world_size() > 1:
+            all_reduce(seen)
+            for counts in totals.values():
+                all_reduce(counts)
+        *carried, pictures = seen.tolist()
+        if pictures != size:
+            raise UserError(
+                f'{pictures} pictures were evaluated, the dataset has {size}: set round_up=False '
+                'on its sampler'
+            )
+        for key, number in zip(self.keys, carried, strict=True):
+            if number not in (0, pictures) or (key == 'head' and number == 0):
+                raise UserError(f'{number} of {pictures} predictions carry {self.keys[key]}')
+        present = [key for key, number in zip(self.keys, carried, strict=True) if number]
+        self.results_by_key = {key: scores(totals[key]) for key in present}
+        self.confusion = {key: totals[key] for key in present}
+        self._reset()
+        return self.compute_metrics([])
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """The metrics of the last evaluation; logs the per-class table."""
+        head = self.results_by_key['head']
+        metrics = {'mIoU': head.mean_iou, 'mAcc': head.mean_acc, 'aAcc': head.overall}
+        others = {key: value for key, value in self.results_by_key.items() if key != 'head'}
+        metrics |= {
+            f'{key.removesuffix("_map")}_mIoU': value.mean_iou for key, value in others.items()
+        }
+        recorder = Console(width=100, record=True, quiet=True)
+        with recorder.capture() as text:
+            recorder.print(per_class_table(self.class_names, self.results_by_key))
+        print_log(f'\n{text.get()}', 'current', logging.INFO)
+        return metrics
+
+
+def confusion(prediction: Tensor, label: Tensor, classes: int, ignore_index: int) -> Tensor:
+    """Count (truth, prediction) pairs with one bincount.
+
+    Args:
+        prediction: (H, W) class ids.
+        label: (H, W) class ids or `ignore_index`.
+        classes: K.
+        ignore_index: Label that goes to row K.
+
+    Returns:
+        (K + 2, K) int64; row K are ignored pixels, row K + 1 labels outside the classes.
+    """
+    label = label.to(prediction.device, torch.int64)
+    row = torch.where(
+        label == ignore_index,
+        classes,
+        torch.where((label < 0) | (label >= classes), classes + 1, label),
+    )
+    pairs = row * classes + prediction.to(torch.int64)
+    return torch.bincount(pairs.flatten(), minlength=(classes + 2) * classes).view(
+        classes + 2, classes
+    )

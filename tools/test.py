@@ -1,0 +1,50 @@
+"""Evaluate a checkpoint: `python tools/test.py CONFIG CHECKPOINT`."""
+
+import argparse
+import sys
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description='Evaluate a checkpoint: per-class table and mIoU.')
+    parser.add_argument('config', help='the config it was trained with')
+    parser.add_argument('checkpoint', help='such as work_dirs/demo/iter_600.pth')
+    parser.add_argument('--tta', action='store_true', help='average over scales and flips')
+    parser.add_argument('--split', choices=('test', 'val'), default='test')
+    parser.add_argument('--out', metavar='DIR', help='save the predicted masks there')
+    parser.add_argument(
+        '--show-dir', metavar='DIR', help='save the predictions drawn over the pictures there'
+    )
+    parser.add_argument('--work-dir', help='where logs go (default: work_dirs/<config name>_test)')
+    parser.add_argument(
+        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='overrides'
+    )
+    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
+    parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run the tool."""
+    args = parse_args()
+    from icpc.engine.cli import run_tool
+    from icpc.engine.evaluating import evaluate
+
+    return run_tool(
+        lambda: evaluate(
+            args.config,
+            args.checkpoint,
+            args.cfg_options,
+            args.work_dir,
+            split=args.split,
+            tta=args.tta,
+            out=args.out,
+            show_dir=args.show_dir,
+            launcher=args.launcher,
+        ),
+        args.debug,
+    )
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""Train a model: `python tools/train.py CONFIG`."""
+
+import argparse
+import sys
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description='Train, then evaluate once on the test split.')
+    parser.add_argument('config', help='a config, such as configs/icpc_rn50_fpn_80k_ade20k-512.py')
+    parser.add_argument('--work-dir', help='where to write (default: work_dirs/<config name>)')
+    parser.add_argument(
+        '--resume', action='store_true', help="continue from the work dir's last checkpoint"
+    )
+    parser.add_argument(
+        '--amp',
+        nargs='?',
+        const='bf16',
+        choices=('bf16', 'fp16'),
+        help='autocast (bf16 when nothing follows)',
+    )
+    parser.add_argument('--seed', type=int, help="instead of the config's")
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        default=[],
+        metavar='KEY=VALUE',
+        help='overrides, such as max_iters=1000',
+    )
+    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
+    parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run the tool."""
+    args = parse_args()
+    from icpc.engine.cli import run_tool
+    from icpc.engine.training import train
+
+    return run_tool(
+        lambda: train(
+            args.config,
+            args.cfg_options,
+            args.work_dir,
+            resume=args.resume,
+            amp=args.amp,
+            launcher=args.launcher,
+            seed=args.seed,
+        ),
+        args.debug,
+    )
+
+
+if __name__ == '__main__':
+    sys.exit(main())
