@@ -74,7 +74,7 @@ def align_contrastive_loss(
     Returns:
         A scalar; zero with zero gradient where no image has two classes.
     """
-    pairs = _pairs(dense.float(), text.float(), labels)
+    pairs = _pairs(dense, text, labels)
     regions, images, classes = pairs.region, pairs.image, pairs.label
     rank = 0
     if gather:
@@ -204,4 +204,8 @@ class AlignContrastiveLoss(nn.Module):
         self, features: CLIPFeatures, text: Tensor, score_maps: list[Tensor], labels: Tensor
     ) -> Tensor:
         """A scalar."""
-        return self.weight * align_contrastive_loss(features.dense, text, labels, **self.options)
+        with torch.autocast(labels.device.type, enabled=False):  # cosines / 0.07 want float32
+            loss = align_contrastive_loss(
+                features.dense.float(), text.float(), labels, **self.options
+            )
+        return self.weight * loss
