@@ -24,6 +24,22 @@ def prompt_name(name: str) -> str:
     return ' '.join(name.replace('_', ' ').split())
 
 
+def shuffled(names: Sequence[str], seed: int) -> list[str]:
+    """The names in a fixed order in which none stands at its own place (a derangement).
+
+    Raises:
+        ValueError: there is one name alone.
+    """
+    if len(names) < 2:
+        raise ValueError('model.shuffle_names needs at least two classes')
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(names), generator=generator)
+    # Each class takes the name of the next one on a random round trip through all of them.
+    taken = torch.empty_like(order)
+    taken[order] = order.roll(1)
+    return [names[index] for index in taken.tolist()]
+
+
 def tokenize(text: str) -> list[int]:
     """CLIP's byte-pair tokens of a text, without start and end token.
 
@@ -104,8 +120,8 @@ class PackedNames(nn.Module):
             raise ValueError(
                 f'{len(long)} of {len(self.names)} class names do not fit: the text tower has '
                 f'{positions} positions, {prefix} are taken by the start token and the contexts, '
-                f'{room} are left for name and end token, but these need more: {", ".join(long[:10])}'
-                '. Shorten the names, or use fewer context tokens.'
+                f'{room} are left for name and end token, but these need more: '
+                f'{", ".join(long[:10])}. Shorten the names, or use fewer context tokens.'
             )
 
     def embed(self, embedding: nn.Embedding, positions: Tensor, prefix: int) -> Tensor:

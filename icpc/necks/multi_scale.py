@@ -18,11 +18,11 @@ class MultiScaleAlignment(BaseModule):
 
     Level i goes through a 1 x 1 convolution to the joint space, cosine with the text, and the
     resulting (B, K, h_i, w_i) is joined to the level's channels (ICPC, our reading). The level that
-    has CLIP's own dense embedding uses that embedding. No level: a plain FPN, text is ignored.
+    has CLIP's own dense embedding uses that embedding. No level, or no text: a plain FPN.
 
     Args:
         in_channels: C_i of the four pyramid levels.
-        embed_dim: D; unused without levels.
+        embed_dim: D; None for a model without text, where no level is aligned.
         num_classes: K.
         dense_level: index of the level with CLIP's dense embedding.
         levels: indices of the aligned levels, 0 (finest) .. 3.
@@ -36,7 +36,7 @@ class MultiScaleAlignment(BaseModule):
     def __init__(
         self,
         in_channels: Sequence[int],
-        embed_dim: int,
+        embed_dim: int | None,
         num_classes: int,
         dense_level: int,
         levels: Sequence[int] = (0, 1, 2, 3),
@@ -51,7 +51,7 @@ class MultiScaleAlignment(BaseModule):
                 f'got {list(levels)}'
             )
         self.out_channels = out_channels
-        self.levels = tuple(sorted(levels))
+        self.levels = () if embed_dim is None else tuple(sorted(levels))
         self.dense_level = dense_level
         self.score_scale = score_scale
         self.embed = nn.ModuleDict(

@@ -1,8 +1,17 @@
 """Prompting methods: each one module ``prompter(features) -> text`` of shape (B, K, D)."""
 
-from .base import Prompter
+from .base import BasePrompter, Prompter
 from .instance import InstancePrompter
+from .post_model import PostModelPrompter, PrePostPrompter
 from .static import StaticPrompter
 from .template import TemplatePrompter
 
-__all__ = ['InstancePrompter', 'Prompter', 'StaticPrompter', 'TemplatePrompter']
+__all__ = [
+    'BasePrompter',
+    'InstancePrompter',
+    'PostModelPrompter',
+    'PrePostPrompter',
+    'Prompter',
+    'StaticPrompter',
+    'TemplatePrompter',
+]

@@ -10,8 +10,36 @@ from ..clip.vocabulary import PackedNames, tokenize
 from ..structures import CLIPFeatures
 
 
-class Prompter(nn.Module):
+class BasePrompter(nn.Module):
     """One module ``prompter(features) -> text`` of shape (B, K, D).
+
+    ``prompter(features)`` equals ``prompter.refine(prompter.static_text(), features)`` wherever
+    there is a static text; slide inference encodes that once per call, not once per window.
+
+    Attributes:
+        depends_on_image: False where the text is the same for every picture.
+        uses_text: whether the model needs CLIP's text tower for it; it is built with
+            ``text_encoder`` and ``class_names``, otherwise with ``class_names`` and ``embed_dim``.
+    """
+
+    depends_on_image = True
+    uses_text = True
+
+    def static_text(self) -> Tensor | None:
+        """(1, K, D), what does not depend on the picture; None where all of the text does."""
+        return None if self.depends_on_image else self(None)
+
+    def refine(self, text: Tensor, features: CLIPFeatures) -> Tensor:
+        """From the static text (1, K, D) to the text (B or 1, K, D) of these pictures."""
+        return text
+
+    def forward(self, features: CLIPFeatures | None) -> Tensor:
+        """(B, K, D), not normalised; (1, K, D) if the text does not depend on the image."""
+        raise NotImplementedError
+
+
+class Prompter(BasePrompter):
+    """A prompter with CLIP's text tower and the packed class names.
 
     A new design subclasses this, makes contexts (B, N, W) of the features and returns
     ``self.text_encoder(contexts, self.names)``.
@@ -19,22 +47,12 @@ class Prompter(nn.Module):
     Args:
         text_encoder: CLIP's frozen text tower.
         class_names: K names.
-
-    Attributes:
-        depends_on_image: False where the text is the same for every picture; it is then encoded
-            once per call, not once per window of slide inference.
     """
-
-    depends_on_image = True
 
     def __init__(self, text_encoder: TextEncoder, class_names: Sequence[str]) -> None:
         super().__init__()
         self.text_encoder = text_encoder
         self.names = PackedNames.from_names(class_names)
-
-    def forward(self, features: CLIPFeatures) -> Tensor:
-        """(B, K, D), not normalised; (1, K, D) if the text does not depend on the image."""
-        raise NotImplementedError
 
 
 def initial_contexts(

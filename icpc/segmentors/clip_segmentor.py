@@ -4,7 +4,6 @@ import inspect
 from collections.abc import Sequence
 
 import torch
-from mmengine.logging import print_log
 from mmengine.structures import PixelData
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.models.segmentors.base import BaseSegmentor
@@ -14,8 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..alignment import cosine_score_map
-from ..clip import TextEncoder, backbone_type, load_clip
+from ..clip import backbone_type, load_clip
+from ..clip.vocabulary import shuffled
 from ..structures import CLIPFeatures
+from .assembly import build_prompter, without_text
 from .inference import restore, slide, upsample
 
 
@@ -36,6 +37,8 @@ class CLIPSegmentor(EncoderDecoder):
         prompter: e.g. ``dict(type='InstancePrompter')``; None for a model without text.
         losses: name -> loss of the alignment, None entries are left out. Without prompter there
             are none.
+        shuffle_names: seed of a fixed derangement of the names that the prompter sees: the control
+            in which every class has another one's name. None: the right names.
         data_preprocessor, train_cfg, test_cfg, init_cfg: as in MMSegmentation. ``test_cfg`` has
             ``mode`` (``'whole'`` or ``'slide'``), ``crop_size``, ``stride`` and ``keep_logits``.
 
@@ -52,6 +55,7 @@ class CLIPSegmentor(EncoderDecoder):
         decode_head: dict,
         prompter: dict | None = None,
         losses: dict | None = None,
+        shuffle_names: int | None = None,
         data_preprocessor: dict | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
@@ -60,20 +64,15 @@ class CLIPSegmentor(EncoderDecoder):
         BaseSegmentor.__init__(self, data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.class_names = tuple(class_names)
         towers = load_clip(**clip)
-        neck = dict(neck)
         if prompter is None:
-            neck, losses = _without_text(neck, losses)
-            backbone = dict(backbone, dense=None)
+            backbone, losses = without_text(backbone, losses)
         backbone = dict(type=backbone_type(towers.visual)) | dict(backbone)
         self.backbone = MODELS.build(backbone, default_args=dict(visual=towers.visual))
         self.prompter = None
         if prompter is not None:
-            text_encoder = TextEncoder(towers, **prompter.get('text_encoder', {}))
-            given = {k: v for k, v in prompter.items() if k != 'text_encoder'}
-            self.prompter = MODELS.build(
-                given, default_args=dict(text_encoder=text_encoder, class_names=class_names)
-            )
-        self.neck = MODELS.build(neck, default_args=self._neck_sizes())
+            names = class_names if shuffle_names is None else shuffled(class_names, shuffle_names)
+            self.prompter = build_prompter(prompter, towers, names, self.backbone.embed_dim)
+        self.neck = MODELS.build(dict(neck), default_args=self._neck_sizes())
         self._init_decode_head(self._head_config(decode_head))
         self.losses = nn.ModuleDict(
             {name: MODELS.build(dict(cfg)) for name, cfg in (losses or {}).items() if cfg}
@@ -83,7 +82,7 @@ class CLIPSegmentor(EncoderDecoder):
     def _neck_sizes(self) -> dict:
         return dict(
             in_channels=self.backbone.channels,
-            embed_dim=self.backbone.embed_dim,
+            embed_dim=None if self.prompter is None else self.backbone.embed_dim,
             num_classes=len(self.class_names),
             dense_level=self.backbone.dense_level,
         )
@@ -108,9 +107,16 @@ class CLIPSegmentor(EncoderDecoder):
             config.setdefault('feature_strides', list(self.backbone.strides))
         return config
 
-    def encode_text(self, features: CLIPFeatures | None) -> Tensor | None:
-        """(B or 1, K, D), not normalised; None for a model without text."""
-        return None if self.prompter is None else self.prompter(features)
+    def encode_text(self, features: CLIPFeatures, static: Tensor | None = None) -> Tensor | None:
+        """(B or 1, K, D), not normalised; None for a model without text.
+
+        Args:
+            features: of the backbone.
+            static: (1, K, D), the prompter's static text where it is there already.
+        """
+        if self.prompter is None:
+            return None
+        return self.prompter(features) if static is None else self.prompter.refine(static, features)
 
     def loss(self, inputs: Tensor, data_samples: list[SegDataSample]) -> dict[str, Tensor]:
         """One training step's losses.
@@ -160,11 +166,10 @@ class CLIPSegmentor(EncoderDecoder):
 
     def _inference(self, inputs: Tensor) -> list[Tensor]:
         """Head logits and, with text, score map, both (B, K, H, W)."""
-        static = self.prompter is not None and not self.prompter.depends_on_image
-        text = self.encode_text(None) if static else None
+        static = None if self.prompter is None else self.prompter.static_text()
 
         def forward(images: Tensor) -> list[Tensor]:
-            return self._full_size_maps(images, text)
+            return self._full_size_maps(images, static)
 
         mode = self.test_cfg.get('mode', 'whole')
         if mode == 'whole':
@@ -173,12 +178,12 @@ class CLIPSegmentor(EncoderDecoder):
             raise ValueError(f"model.test_cfg.mode must be 'whole' or 'slide', got {mode!r}")
         return slide(forward, inputs, self.test_cfg['crop_size'], self.test_cfg['stride'])
 
-    def _full_size_maps(self, images: Tensor, text: Tensor | None) -> list[Tensor]:
+    def _full_size_maps(self, images: Tensor, static: Tensor | None) -> list[Tensor]:
         height, width = images.shape[2:]
         divisor = self.backbone.size_divisor
         images = F.pad(images, (0, -width % divisor, 0, -height % divisor))
         features = self.backbone(images)
-        text = self.encode_text(features) if text is None else text
+        text = self.encode_text(features, static)
         pyramid, _ = self.neck(features, text)
         maps = [self.decode_head.forward(pyramid)]
         if text is not None:
@@ -193,15 +198,3 @@ class CLIPSegmentor(EncoderDecoder):
         """The decoder's input pyramid, four maps (B, C, h_i, w_i)."""
         features = self.backbone(inputs)
         return self.neck(features, self.encode_text(features))[0]
-
-
-def _without_text(neck: dict, losses: dict | None) -> tuple[dict, dict]:
-    """Neck and losses of a model without text; says what it leaves out."""
-    left_out = [name for name, cfg in (losses or {}).items() if cfg]
-    if left_out or neck.get('levels', True):
-        print_log(
-            'model.prompter is None: no text, so score maps and alignment losses '
-            f'({", ".join(left_out) or "none"}) are left out',
-            logger='current',
-        )
-    return dict(neck, levels=()), {}

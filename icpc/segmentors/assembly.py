@@ -1,0 +1,49 @@
+"""Building the parts of a model that depend on whether and how it uses text."""
+
+from collections.abc import Sequence
+
+from mmengine.logging import print_log
+from mmseg.registry import MODELS
+from torch import nn
+
+from ..clip import TextEncoder
+
+
+def build_prompter(
+    config: dict, clip: nn.Module, class_names: Sequence[str], embed_dim: int
+) -> nn.Module:
+    """Builds a prompter; the text tower comes along only where the prompter uses it.
+
+    Args:
+        config: the prompter's, with arguments of the text tower under ``text_encoder``.
+        clip: open_clip's model, whose text tower the prompter takes over.
+        class_names: K names.
+        embed_dim: D.
+
+    Raises:
+        ValueError: options for a text tower that the prompter does not use.
+    """
+    config = dict(config)
+    options = config.pop('text_encoder', None) or {}
+    if MODELS.get(config['type']).uses_text:
+        given = dict(text_encoder=TextEncoder(clip, **options), class_names=class_names)
+    elif options:
+        raise ValueError(
+            f'model.prompter.text_encoder={options} has no effect: {config["type"]} uses no text '
+            'tower; leave it out'
+        )
+    else:
+        given = dict(class_names=class_names, embed_dim=embed_dim)
+    return MODELS.build(config, default_args=given)
+
+
+def without_text(backbone: dict, losses: dict | None) -> tuple[dict, dict]:
+    """Backbone and losses of a model without text; says which losses it leaves out."""
+    left_out = [name for name, cfg in (losses or {}).items() if cfg]
+    if left_out:
+        print_log(
+            'model.prompter is None: no text, so score maps and alignment losses '
+            f'({", ".join(left_out)}) are left out',
+            logger='current',
+        )
+    return dict(backbone, dense=None), {}
