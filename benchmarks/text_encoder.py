@@ -1,0 +1,206 @@
+"""What the shared-prefix text encoding costs beside the ways of the predecessors.
+
+Forward and backward to the contexts, float32, RN50's text tower with random weights (the time does
+not depend on them), all ways interleaved in one process; medians. Ways:
+
+- ours: one prompt prefix per image, shared by all classes, names packed without padding;
+- ours static: the same with one prefix for all images;
+- denseclip: B x K prompts padded to 13 positions, weight gradients (DenseCLIP's way, per image);
+- denseclip static: K prompts padded to 13 positions once, weight gradients (DenseCLIP as published);
+- 77: B x K prompts padded to 77 positions, frozen weights.
+
+Class names: ADE20K's 150, or the first K of ImageNet's beyond that.
+"""
+
+import argparse
+import copy
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+
+CONTEXTS = 8  # DenseCLIP
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--classes', type=int, default=150)
+    parser.add_argument('--batch', type=int, default=2)
+    parser.add_argument('--threads', type=int, default=1)
+    parser.add_argument('--rounds', type=int, default=3)
+    parser.add_argument('--model', default='RN50-quickgelu', help='an open_clip architecture')
+    return parser.parse_args()
+
+
+def class_names(count: int) -> list[str]:
+    """ADE20K's names, or ImageNet's where more are wanted."""
+    from mmseg.utils import get_classes
+    from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
+
+    names = get_classes('ade') if count <= 150 else list(IMAGENET_CLASSNAMES)
+    if count > len(names):
+        raise SystemExit(f'--classes {count}: only {len(names)} names are at hand')
+    return names[:count]
+
+
+class PaddedWay(nn.Module):
+    """Every prompt apart, padded to one length, through open_clip's blocks."""
+
+    def __init__(self, encoder: nn.Module, names: nn.Module, positions: int, train: bool) -> None:
+        super().__init__()
+        self.encoder = copy.deepcopy(encoder).requires_grad_(train)
+        self.encoder.token_embedding.requires_grad_(False)
+        rows = torch.zeros(len(names.tokens), positions - 1 - CONTEXTS, dtype=torch.long)
+        for row, tokens in zip(rows, names.tokens, strict=True):
+            row[: len(tokens) + 1] = torch.tensor([*tokens, 49407])
+        self.ids = rows
+        self.ends = 1 + CONTEXTS + torch.tensor([len(tokens) for tokens in names.tokens])
+
+    def forward(self, contexts: Tensor, chunk: slice = slice(None)) -> Tensor:
+        """(B, N, W) -> (B, K, D)."""
+        ids = self.ids[chunk]
+        embed, batch, classes = self.encoder.token_embedding, len(contexts), len(ids)
+        start = embed.weight[49406].expand(batch, classes, 1, -1)
+        middle = contexts[:, None].expand(-1, classes, -1, -1)
+        rest = embed(ids).expand(batch, -1, -1, -1)
+        prompts = torch.cat([start, middle, rest], dim=2).flatten(0, 1)
+        text = self.encoder.encode_embeddings(prompts, self.ends[chunk].repeat(batch))
+        return text.reshape(batch, classes, -1)
+
+
+def kept_bytes(forward: Callable[[], Tensor], parameters: set[int]) -> int:
+    """Bytes of distinct storages that autograd keeps for backward, weights left out."""
+    storages: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in parameters:
+            storages[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        out = forward()
+    del out
+    return sum(storages.values())
+
+
+def seconds(run: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def matrix_rate(size: int = 2048) -> float:
+    """FLOP/s of a large float32 matrix product, the best of three."""
+    a, b = torch.randn(size, size), torch.randn(size, size)
+    return 2 * size**3 / min(seconds(lambda: a @ b) for _ in range(3))
+
+
+def main() -> None:
+    args = parse_args()
+    torch.set_num_threads(args.threads)
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from icpc.clip import PackedNames, TextEncoder, load_clip
+
+    torch.manual_seed(0)
+    encoder = TextEncoder(load_clip(args.model))
+    names = PackedNames.from_names(class_names(args.classes))
+    longest = 1 + CONTEXTS + names.max_length
+    positions = max(13, longest)  # DenseCLIP's 13; its code crashes on longer names
+    padded = PaddedWay(encoder, names, positions, train=True)
+    whole = PaddedWay(encoder, names, encoder.num_positions, train=False)
+    contexts = torch.randn(args.batch, CONTEXTS, encoder.width, requires_grad=True)
+    shared = torch.randn(1, CONTEXTS, encoder.width, requires_grad=True)
+    checkpointed = copy.deepcopy(encoder)
+    checkpointed.checkpointing = True
+
+    def ours(x: Tensor, tower: nn.Module = encoder) -> Callable[[], Tensor]:
+        return lambda: tower(x, names)
+
+    def step(forward: Callable[[], Tensor]) -> Callable[[], None]:
+        def run() -> None:
+            forward().sum().backward()
+            padded.zero_grad(set_to_none=True)
+
+        return run
+
+    def whole_step() -> None:  # in chunks of classes: all at once would not fit into memory
+        for first in range(0, args.classes, 50):
+            whole(contexts, slice(first, first + 50)).sum().backward()
+
+    def half_step() -> None:
+        with torch.autocast('cpu', dtype=torch.bfloat16):
+            out = encoder(contexts, names)
+        out.float().sum().backward()
+
+    ways = {
+        'ours': step(ours(contexts)),
+        'ours static': step(ours(shared)),
+        'ours, checkpointed': step(ours(contexts, checkpointed)),
+        'ours, bf16': half_step,
+        f'denseclip, {positions} positions': step(lambda: padded(contexts)),
+        'denseclip static': step(lambda: padded(shared)),
+        f'{encoder.num_positions} positions': whole_step,
+    }
+    times: dict[str, list[float]] = {way: [] for way in ways}
+    rates = []
+    for way, run in ways.items():  # one warm-up each
+        if run is not whole_step:
+            run()
+    for _ in range(args.rounds):
+        for way, run in ways.items():
+            rates.append(matrix_rate())
+            times[way].append(seconds(run))
+    with FlopCounterMode(display=False) as counter:
+        ways['ours']()
+    weights = {p.untyped_storage().data_ptr() for p in encoder.parameters()}
+    weights |= {p.untyped_storage().data_ptr() for p in padded.parameters()}
+    weights |= {b.untyped_storage().data_ptr() for b in names.buffers()}
+    kept = {
+        'ours': kept_bytes(ours(contexts), weights),
+        'ours static': kept_bytes(ours(shared), weights),
+        'ours, checkpointed': kept_bytes(ours(contexts, checkpointed), weights),
+        f'denseclip, {positions} positions': kept_bytes(lambda: padded(contexts), weights),
+        'denseclip static': kept_bytes(lambda: padded(shared), weights),
+    }
+    report(args, ways, times, kept, counter.get_total_flops(), statistics.median(rates), positions)
+
+
+def report(
+    args: argparse.Namespace,
+    ways: dict,
+    times: dict[str, list[float]],
+    kept: dict[str, int],
+    flops: int,
+    rate: float,
+    positions: int,
+) -> None:
+    median = {way: statistics.median(values) for way, values in times.items()}
+    table = Table(
+        title=f'{args.model} text tower, K = {args.classes}, B = {args.batch}, '
+        f'{args.threads} thread(s), median of {args.rounds}'
+    )
+    for column in ('way', 'seconds', 'times ours', 'MiB kept for backward'):
+        table.add_column(column, justify='left' if column == 'way' else 'right')
+    for way in ways:
+        mib = f'{kept[way] / 2**20:.0f}' if way in kept else '-'
+        table.add_row(way, f'{median[way]:.3f}', f'{median[way] / median["ours"]:.2f}', mib)
+    Console(width=100).print(table)
+    denseclip = f'denseclip, {positions} positions'
+    last = list(ways)[-1]
+    print(f'checkpointed_over_ours: {median["ours, checkpointed"] / median["ours"]:.2f}')
+    print(f'bf16_over_ours: {median["ours, bf16"] / median["ours"]:.2f}')
+    print(f'over_denseclip: {median[denseclip] / median["ours"]:.2f}')
+    print(f'over_77: {median[last] / median["ours"]:.2f}')
+    print(f'peak_share: {flops / median["ours"] / rate:.3f}')
+    print(f'kept_share: {kept["ours"] / kept[denseclip]:.4f}')
+    print(f'dynamic_under_static: {median["denseclip static"] / median["ours"]:.2f}')
+
+
+if __name__ == '__main__':
+    main()
