@@ -3,10 +3,10 @@
 Forward and backward to the contexts, float32, RN50's text tower with random weights (the time does
 not depend on them), all ways interleaved in one process; medians. Ways:
 
-- ours: one prompt prefix per image, shared by all classes, names packed without padding;
+- ours: one prefix per image, shared by all classes, names packed without padding;
 - ours static: the same with one prefix for all images;
 - denseclip: B x K prompts padded to 13 positions, weight gradients (DenseCLIP's way, per image);
-- denseclip static: K prompts padded to 13 positions once, weight gradients (DenseCLIP as published);
+- denseclip static: K prompts padded to 13 positions once, weight gradients (as published);
 - 77: B x K prompts padded to 77 positions, frozen weights.
 
 Class names: ADE20K's 150, or the first K of ImageNet's beyond that.
@@ -149,7 +149,7 @@ def main() -> None:
     }
     times: dict[str, list[float]] = {way: [] for way in ways}
     rates = []
-    for way, run in ways.items():  # one warm-up each
+    for run in ways.values():  # one warm-up each
         if run is not whole_step:
             run()
     for _ in range(args.rounds):
