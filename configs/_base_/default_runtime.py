@@ -17,6 +17,7 @@ default_hooks = dict(
     checkpoint=dict(type='NewestCheckpointsHook', interval='${val_interval}'),
     labels=dict(type='LabelCheckHook'),
     progress=dict(type='ProgressHook'),
+    panel=dict(type='PanelHook'),
     metrics=dict(type='MetricsFileHook', interval='${log_interval}'),
 )
 load_from = None

@@ -1,7 +1,16 @@
 """Finished configs, the training loop, hooks and checkpoints."""
 
 from .. import datasets, evaluation  # noqa: F401  (registers what the configs name)
-from . import checkpoint_hook, label_check, loop, metrics_file, optim, progress, runner
+from . import (
+    checkpoint_hook,
+    label_check,
+    loop,
+    metrics_file,
+    optim,
+    prediction_hooks,
+    progress,
+    runner,
+)
 from .config import load_config
 
 __all__ = [
@@ -11,6 +20,7 @@ __all__ = [
     'loop',
     'metrics_file',
     'optim',
+    'prediction_hooks',
     'progress',
     'runner',
 ]

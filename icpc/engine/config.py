@@ -23,6 +23,10 @@ from .interpolation import Interpolator, references
 from .overrides import apply_overrides, parse_overrides
 from .signatures import is_free
 
+# mmengine leaves these out itself where they are None, and would add them where they are missing.
+_MMENGINE_HOOKS = {
+    *('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint'),
+}
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -80,9 +84,9 @@ def finish_config(merged: Config, work_dir: str | Path | None = None) -> Config:
         tree['model'] = _without_sync_norm(tree.get('model'))
     default = Path('work_dirs') / Path(merged.filename).stem
     tree['work_dir'] = str(work_dir or tree.get('work_dir') or default)
+    validation.check_class_names(tree, names)
     validation.check_signatures(tree)
     validation.check_by_iteration(tree)
-    validation.check_class_names(tree, names)
     if tree.get('load_from'):
         check_loads_safely(tree['load_from'])
     return Config(tree, filename=merged.filename)
@@ -94,7 +98,7 @@ def _remove_parts(tree: dict[str, Any], path: str = '') -> None:
         here = f'{path}.{key}'.lstrip('.')
         if isinstance(value, dict):
             _remove_parts(value, here)
-        elif value is None and is_free(path) and path != 'default_hooks':
+        elif value is None and is_free(path) and key not in _MMENGINE_HOOKS:
             del tree[key]
 
 

@@ -50,7 +50,7 @@ class MetricsFileHook(Hook):
     ) -> None:
         """Collect the step's scalars and write a line when it is due."""
         for key, value in (outputs or {}).items():
-            self._sums[key] = self._sums.get(key, 0.0) + float(value)
+            self._sums[key] = self._sums.get(key, 0.0) + value.item()
         self._count += 1
         step = runner.iter + 1
         if step % self.interval == 0 or step == runner.max_iters:

@@ -9,7 +9,7 @@ from copy import deepcopy
 from typing import Any
 
 from ..errors import UserError, did_you_mean
-from .interpolation import _EXPRESSION
+from .interpolation import _EXPRESSION, Interpolator
 from .signatures import accepted_keys, is_free
 
 _WORDS = {'none': None, 'null': None, 'true': True, 'false': False}
@@ -49,7 +49,7 @@ def parse_value(text: str) -> Any:
 
 
 def _bare(text: str) -> Any:
-    if text[0] + text[-1] in ('()', '[]'):
+    if text[:1] + text[-1:] in ('()', '[]'):
         items = [parse_value(item) for item in _split(text[1:-1])]
         return tuple(items) if text[0] == '(' else items
     return [parse_value(item) for item in _split(text)] if ',' in text else text
@@ -117,9 +117,9 @@ def _set(tree: dict[str, Any], path: str, value: Any, top_level: set[str]) -> No
         node[_index(node, last, path)] = value
         return
     if last not in node:
-        _refuse_unknown(node, here, last, path, top_level)
+        _refuse_unknown(tree, node, here, last, path, top_level)
     if last == 'type' and node.get('type') is not None:
-        _change_type(node, here, value)
+        _change_type(tree, node, here, value)
     node[last] = value
 
 
@@ -131,7 +131,7 @@ def _step(tree: dict[str, Any], node: Any, walked: list[str], key: str, path: st
     else:
         place = key
         if key not in node:
-            _refuse_unknown(node, here, key, path, set())
+            _refuse_unknown(tree, node, here, key, path, set())
             node[key] = {}
     child = node[place]
     reference = _EXPRESSION.fullmatch(child) if isinstance(child, str) else None
@@ -154,14 +154,16 @@ def _index(node: list, key: str, path: str) -> int:
     return int(key)
 
 
-def _refuse_unknown(node: dict, here: str, key: str, path: str, top_level: set[str]) -> None:
+def _refuse_unknown(
+    tree: dict[str, Any], node: dict, here: str, key: str, path: str, top_level: set[str]
+) -> None:
     if is_free(here):
         return
     if not here:
         if key in top_level:
             return
         raise UserError(f'{path}: the config has no {key}{did_you_mean(key, {*node, *top_level})}')
-    accepted = accepted_keys(node, here)
+    accepted = _accepted(tree, node, here)
     if accepted is not None and key in accepted:
         return
     if not node:
@@ -173,9 +175,15 @@ def _refuse_unknown(node: dict, here: str, key: str, path: str, top_level: set[s
     raise UserError(f'{path}: {owner} has no such argument{hint}')
 
 
-def _change_type(node: dict, here: str, new: Any) -> None:
+def _accepted(tree: dict[str, Any], node: dict, here: str) -> set[str] | None:
+    """What the part at `here` accepts; its type may be a variable."""
+    kind = Interpolator(tree).resolve(node.get('type'), f'{here}.type')
+    return accepted_keys({**node, 'type': kind}, here)
+
+
+def _change_type(tree: dict[str, Any], node: dict, here: str, new: Any) -> None:
     former = node['type']
-    accepted = accepted_keys({'type': new}, here)
+    accepted = _accepted(tree, {'type': new}, here)
     if accepted is None or new == former:
         return
     dropped = sorted(set(node) - accepted)

@@ -57,7 +57,7 @@ class ProgressHook(Hook):
         images = get_world_size() * sum(len(batch['data_samples']) for batch in data_batch or ())
         rate = images / max(now - self._since, 1e-9)
         self._since = now
-        self._loss = _smooth(self._loss, float(outputs['loss']))
+        self._loss = _smooth(self._loss, outputs['loss'].item())
         self._rate = _smooth(self._rate, rate)
         step, last = runner.iter + 1, runner.max_iters
         left = (last - step) * images / max(self._rate, 1e-9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -118,10 +119,9 @@ class StreamingIoU(BaseMetric):
         metrics |= {
             f'{key.removesuffix("_map")}_mIoU': value.mean_iou for key, value in others.items()
         }
-        recorder = Console(width=100, record=True, quiet=True)
-        with recorder.capture() as text:
-            recorder.print(per_class_table(self.class_names, self.results_by_key))
-        print_log(f'\n{text.get()}', 'current', logging.INFO)
+        table = io.StringIO()
+        Console(width=100, file=table).print(per_class_table(self.class_names, self.results_by_key))
+        print_log(f'\n{table.getvalue()}', 'current', logging.INFO)
         return metrics
 
 

@@ -24,15 +24,22 @@ class ToyDataset(BaseSegDataset):
 
 @MODELS.register_module(force=True)
 class ToyBackbone(nn.Module):
-    def __init__(self, width: int = 8, dropout: float = 0.0):
+    """Two convolutions; from training pass `poison_after` on it gives nan."""
+
+    def __init__(self, width: int = 8, norm: bool = True, poison_after: int | None = None):
         super().__init__()
         self.conv1 = nn.Conv2d(3, width, 3, stride=2, padding=1)
-        self.norm = nn.BatchNorm2d(width)
+        self.norm = nn.BatchNorm2d(width) if norm else nn.Identity()
         self.conv2 = nn.Conv2d(width, width, 3, stride=2, padding=1)
-        self.dropout = nn.Dropout(dropout)
+        self.poison_after = poison_after
+        self.passes = 0
 
     def forward(self, images: Tensor) -> tuple[Tensor]:
-        return (self.dropout(self.conv2(self.norm(self.conv1(images)).relu()).relu()),)
+        features = self.conv2(self.norm(self.conv1(images)).relu()).relu()
+        self.passes += self.training
+        if self.poison_after is not None and self.passes >= self.poison_after:
+            features = features * float('nan')
+        return (features,)
 
 
 def write_split(root: Path, split: str, count: int, rng: np.random.Generator) -> None:

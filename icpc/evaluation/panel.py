@@ -1,0 +1,100 @@
+"""What a model sees, in one picture: image, truth, prediction, score maps of some classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from .pictures import colourise
+
+_CELL = 1.75  # inches
+_LEGEND_COLUMNS = 8
+
+
+@dataclass(frozen=True)
+class PanelRow:
+    """One picture.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB.
+        truth: (H, W) class ids.
+        prediction: (H, W) class ids.
+        score_maps: Class name -> (H, W) cosine of pixel and text; all rows have equally many.
+    """
+
+    image: np.ndarray
+    truth: np.ndarray
+    prediction: np.ndarray
+    score_maps: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def save_panel(path: Path, rows: list[PanelRow], names: list[str], palette: np.ndarray) -> None:
+    """Draw the rows; the score maps of one row share their scale, so they can be compared.
+
+    Args:
+        path: Where to write, such as `panel.png`.
+        rows: The pictures.
+        names: K class names.
+        palette: (K, 3) uint8 RGB.
+    """
+    columns = 3 + max(len(row.score_maps) for row in rows)
+    present = _present(rows, len(names))
+    legend_rows = -(-len(present) // _LEGEND_COLUMNS)
+    height = _CELL * len(rows) * 1.1 + 0.25 * legend_rows + 0.3
+    width = _CELL * columns + (0.5 if columns > 3 else 0)
+    figure = Figure(figsize=(width, height), layout='constrained', dpi=160)
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for axes, row in zip(grid, rows, strict=True):
+        _draw_row(figure, axes, row, palette)
+    for axis, title in zip(grid[0], ('image', 'truth', 'prediction'), strict=False):
+        axis.set_title(title, fontsize=9, fontweight='bold')
+    patches = [Patch(facecolor=np.asarray(palette[i]) / 255, label=names[i]) for i in present]
+    figure.legend(
+        handles=patches,
+        loc='outside lower center',
+        ncols=min(_LEGEND_COLUMNS, len(present)),
+        fontsize=8,
+        frameon=False,
+        handlelength=1.2,
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, facecolor='white')
+
+
+def _draw_row(figure: Figure, axes: np.ndarray, row: PanelRow, palette: np.ndarray) -> None:
+    pictures = (row.image, colourise(row.truth, palette), colourise(row.prediction, palette))
+    for axis in axes:
+        axis.axis('off')
+    for axis, picture in zip(axes, pictures, strict=False):
+        axis.imshow(picture, interpolation='nearest')
+    if row.score_maps:
+        _draw_score_maps(figure, axes[3:], row.score_maps)
+
+
+def _draw_score_maps(figure: Figure, axes: np.ndarray, score_maps: dict[str, np.ndarray]) -> None:
+    values = np.stack(list(score_maps.values()))
+    low, high = np.quantile(values, (0.01, 0.99))
+    for axis, (name, score_map) in zip(axes, score_maps.items(), strict=False):
+        heat = axis.imshow(score_map, cmap='magma', vmin=low, vmax=high, interpolation='bilinear')
+        _name(axis, name)
+    bar = figure.colorbar(heat, ax=list(axes), fraction=0.03, pad=0.02, aspect=12)
+    bar.ax.tick_params(labelsize=6, length=2)
+    bar.set_label('cosine', fontsize=6)
+    bar.outline.set_visible(False)
+
+
+def _name(axis: Axes, name: str) -> None:
+    axis.set_title(name, fontsize=9, color='#7a1f5c', pad=3)
+
+
+def _present(rows: list[PanelRow], classes: int) -> list[int]:
+    ids = np.unique(
+        np.concatenate([part.ravel() for r in rows for part in (r.truth, r.prediction)])
+    )
+    return [int(index) for index in ids if 0 <= index < classes]

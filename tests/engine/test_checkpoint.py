@@ -1,0 +1,84 @@
+import os
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer
+from torch import nn
+
+from icpc.engine import checkpoint
+from icpc.errors import UserError
+
+
+class Crafted:
+    def __init__(self, target):
+        self.target = target
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.target),)
+
+
+def test_a_file_that_would_run_code_is_refused_and_does_not_run(tmp_path):
+    torch.save(
+        {'state_dict': {'x': torch.ones(1)}, 'extra': Crafted(tmp_path / 'ran')},
+        tmp_path / 'bad.pth',
+    )
+    with pytest.raises(UserError, match='could run code'):
+        checkpoint.load_checkpoint(tmp_path / 'bad.pth')
+    (tmp_path / 'bare.pth').write_bytes(pickle.dumps(Crafted(tmp_path / 'ran')))
+    with pytest.raises(UserError):
+        checkpoint.check_loads_safely(tmp_path / 'bare.pth')
+    assert not (tmp_path / 'ran').exists()
+
+
+def test_a_damaged_file_is_one_clear_message(tmp_path):
+    whole = tmp_path / 'whole.pth'
+    checkpoint.save_atomically({'state_dict': {'x': torch.ones(1000)}}, whole)
+    for size in (0, 10, whole.stat().st_size // 2):
+        (tmp_path / 'cut.pth').write_bytes(whole.read_bytes()[:size])
+        with pytest.raises(UserError, match=r'cut\.pth'):
+            checkpoint.load_checkpoint(tmp_path / 'cut.pth')
+
+
+def test_weights_must_fit_exactly():
+    model = nn.Linear(2, 3)
+    state = model.state_dict()
+    state['wieght'] = state.pop('weight')
+    state['bias'] = torch.zeros(4)
+    with pytest.raises(UserError) as error:
+        checkpoint.load_weights(model, {'state_dict': state}, 'file.pth')
+    text = str(error.value)
+    assert '1 missing: weight' in text
+    assert '1 not in the model: wieght' in text
+    assert 'bias (4,) in the file, (3,) in the model' in text
+
+
+def test_a_write_that_fails_leaves_the_former_file(tmp_path):
+    path = tmp_path / 'x.pth'
+    checkpoint.save_atomically({'n': 1}, path)
+    with pytest.raises(AttributeError):
+        checkpoint.save_atomically({'n': lambda: None}, path)
+    assert checkpoint.load_checkpoint(path) == {'n': 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_pointer_is_relative_so_a_work_dir_can_be_moved(tmp_path):
+    assert checkpoint.latest_checkpoint(tmp_path) is None
+    checkpoint.write_text_atomically('iter_5.pth', tmp_path / checkpoint.POINTER)
+    assert checkpoint.latest_checkpoint(tmp_path) == tmp_path / 'iter_5.pth'
+
+
+def test_plain_values_survive_a_safe_round_trip(tmp_path):
+    buffer = HistoryBuffer([1.0, 2.5], [1, 1])
+    value = {'loss': buffer, 'n': np.float32(0.5), 'map': {np.int64(3): (1, None)}, 'p': np.eye(2)}
+    checkpoint.save_atomically(checkpoint.plain(value), tmp_path / 'x.pth')
+    loaded = checkpoint.load_checkpoint(tmp_path / 'x.pth')
+    restored = checkpoint.history(loaded.pop('loss'))
+    assert loaded == {'n': 0.5, 'map': {3: (1, None)}, 'p': [[1.0, 0.0], [0.0, 1.0]]}
+    assert [list(part) for part in restored.data] == [[1.0, 2.5], [1, 1]]
+
+
+def test_what_hooks_keep_for_themselves_is_left_out():
+    info = {'iter': np.int64(3), 'best': [1.0, 'x'], 'object': object(), 'inside': {'a': object()}}
+    assert checkpoint.drop_foreign(info) == {'iter': 3, 'best': [1.0, 'x']}
