@@ -123,10 +123,17 @@ def _check_supported(visual: nn.Module) -> None:
             'for a ResNet set model.backbone.type=CLIPResNet'
         )
     odd = {type(b).__name__ for b in visual.transformer.resblocks} - {'ResidualAttentionBlock'}
-    if odd or visual.attn_pool is not None or visual.final_ln_after_pool:
+    reasons = {
+        f'blocks of type {", ".join(sorted(odd))}': bool(odd),
+        'an attentional pool': visual.attn_pool is not None,
+        'a norm behind the pooling': visual.final_ln_after_pool,
+        f'pool_type={visual.pool_type!r}': visual.pool_type != 'tok',
+    }
+    found = [reason for reason, holds in reasons.items() if holds]
+    if found:
         raise ValueError(
             'CLIPViT supports plain vision transformers pooled at the class token; this one has '
-            + ('an attentional pool' if visual.attn_pool is not None else f'{odd or "late norm"}')
+            + ', '.join(found)
         )
 
 

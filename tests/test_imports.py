@@ -1,0 +1,137 @@
+"""Imports run one way: every import statement under icpc/ is read and held against the order."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import icpc
+
+PACKAGE = Path(icpc.__file__).parent
+# Rooms that each room may use beside itself; 'base' are the modules directly in icpc/.
+_OUTER = {'datasets', 'engine', 'evaluation'}  # they know models by their registry names alone
+MAY_USE = {
+    'base': set(),
+    'clip': {'base'},
+    'prompts': {'base', 'clip'},
+    'backbones': {'base', 'clip'},
+    'necks': {'base'},
+    'losses': {'base'},
+    'heads': {'base'},
+    'segmentors': {'base', 'clip'},  # the other parts are built by name
+    'datasets': {'base', *_OUTER},
+    'engine': {'base', *_OUTER},
+    'evaluation': {'base', *_OUTER},
+    # These two make or compare models, so they need CLIP itself, but nothing stands on them.
+    'pretraining': {'base', 'clip', *_OUTER},
+    'experiments': {'base', 'clip', 'pretraining', *_OUTER},
+}
+# CLIP is known by its own room, and by pre-training, which uses open_clip's loss and tokenizer.
+KNOW_OPEN_CLIP = {'clip', 'pretraining'}
+PURE = {'structures', 'alignment', 'upsampling'}  # torch and the standard library only
+
+FILES = sorted(path for path in PACKAGE.rglob('*.py') if path != PACKAGE / '__init__.py')
+
+
+def imported(module: str, source: str, is_package: bool) -> Iterator[str]:
+    """Absolute dotted names of all imports of a module, those inside functions too."""
+    package = module.split('.') if is_package else module.split('.')[:-1]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            origin = '.'.join([*above, *([node.module] if node.module else [])])
+            yield from (f'{origin}.{alias.name}' for alias in node.names)
+
+
+def room_of(module: str) -> str:
+    """``icpc.clip.vit`` -> ``clip``, ``icpc.alignment.x`` -> ``base``."""
+    first = module.split('.')[1]
+    return first if (PACKAGE / first).is_dir() or first in MAY_USE else 'base'
+
+
+def faults(module: str, source: str, is_package: bool = False) -> list[str]:
+    """What a module imports against the order."""
+    room, found = room_of(module), []
+    for name in imported(module, source, is_package):
+        top = name.split('.')[0]
+        if name.startswith('mmcv.ops'):
+            found.append(f'{module} imports {name}: mmcv.ops is compiled code')
+        if top == 'icpc' and '.' in name:
+            other = room_of(name)
+            if other != room and other not in MAY_USE[room]:
+                found.append(f'{module} ({room}) imports {name} ({other})')
+        elif top in ('icpc', 'tools', 'configs', 'tests', 'benchmarks'):
+            found.append(f'{module} imports {name}, which stands above it')
+        elif top == 'open_clip' and room not in KNOW_OPEN_CLIP:
+            found.append(f'{module} ({room}) imports {name}: only icpc.clip knows open_clip')
+        elif module.split('.')[1] in PURE and top not in {'torch', *sys.stdlib_module_names}:
+            found.append(f'{module} imports {name}, but is torch only')
+    return found
+
+
+def test_all_files_are_read() -> None:
+    names = {str(path.relative_to(PACKAGE)) for path in FILES}
+    assert {'structures.py', 'clip/vit.py', 'losses/score_map.py', 'engine/config.py'} <= names
+
+
+def test_every_room_has_its_place() -> None:
+    rooms = {path.relative_to(PACKAGE).parts[0] for path in FILES if path.parent != PACKAGE}
+    assert rooms <= set(MAY_USE), f'give {rooms - set(MAY_USE)} a place in the order'
+
+
+@pytest.mark.parametrize('path', FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_one_way(path: Path) -> None:
+    parts = ('icpc', *path.relative_to(PACKAGE).with_suffix('').parts)
+    is_package = parts[-1] == '__init__'
+    module = '.'.join(parts[:-1] if is_package else parts)
+    assert faults(module, path.read_text(), is_package) == []
+
+
+@pytest.mark.parametrize(
+    ('module', 'source'),
+    [
+        ('icpc.clip.vit', 'from ..prompts import StaticPrompter'),
+        ('icpc.clip.vit', 'from icpc import prompts'),
+        ('icpc.clip.vit', 'import icpc.necks.multi_scale'),
+        ('icpc.necks.multi_scale', 'from ..clip.vocabulary import tokenize'),
+        ('icpc.losses.score_map', 'from .. import heads'),
+        ('icpc.prompts.static', 'def late():\n    from ..losses import score_map_loss'),
+        ('icpc.segmentors.clip_segmentor', 'from ..necks.multi_scale import MultiScaleAlignment'),
+        ('icpc.engine.loop', 'from ..segmentors import CLIPSegmentor'),
+        ('icpc.engine.loop', 'from tools.train import main'),
+        ('icpc.engine.loop', 'import icpc'),
+        ('icpc.datasets.scenes', 'from ..pretraining.crops import CropSet'),
+        ('icpc.evaluation.table', 'import open_clip'),
+        ('icpc.prompts.static', 'from open_clip.tokenizer import SimpleTokenizer'),
+        ('icpc.necks.multi_scale', 'from mmcv.ops import point_sample'),
+        ('icpc.necks.multi_scale', 'from mmcv import ops'),
+        ('icpc.alignment', 'import numpy as np'),
+        ('icpc.structures', 'from .clip import CLIPViT'),
+    ],
+)
+def test_a_forbidden_arrow_is_found(module: str, source: str) -> None:
+    assert len(faults(module, source)) == 1
+
+
+@pytest.mark.parametrize(
+    ('module', 'source'),
+    [
+        ('icpc.clip.vit', 'import open_clip\nfrom ..structures import CLIPFeatures'),
+        ('icpc.prompts.static', 'from ..clip.vocabulary import tokenize\nfrom .base import x'),
+        ('icpc.engine.loop', 'from ..datasets.verification import f\nimport mmengine'),
+        ('icpc.alignment', 'import math\nfrom torch.nn import functional as F'),
+    ],
+)
+def test_an_allowed_arrow_passes(module: str, source: str) -> None:
+    assert faults(module, source) == []
+
+
+def test_relative_imports_of_packages_are_resolved() -> None:
+    assert list(imported('icpc.clip', 'from .vit import x\nfrom .. import y', True)) == [
+        'icpc.clip.vit.x',
+        'icpc.y',
+    ]
