@@ -9,6 +9,7 @@ import open_clip
 from open_clip.modified_resnet import ModifiedResNet
 from torch import nn
 
+from .positions import resize_image_tower
 from .weights import downloaded_weights, load_weights
 
 PACKAGED = Path(__file__).resolve().parent.parent / 'assets'
@@ -16,7 +17,12 @@ _CONFIG, _WEIGHTS = 'open_clip_config.json', 'open_clip_model.safetensors'
 _PARTS = ('all', 'text', 'image')
 
 
-def load_clip(model: str | dict, pretrained: str | None = None, parts: str = 'all') -> nn.Module:
+def load_clip(
+    model: str | dict,
+    pretrained: str | None = None,
+    parts: str = 'all',
+    image_size: int | None = None,
+) -> nn.Module:
     """Builds a CLIP model and loads its weights, float32, strictly.
 
     Args:
@@ -28,6 +34,9 @@ def load_clip(model: str | dict, pretrained: str | None = None, parts: str = 'al
             for the weights beside a folder's config.
         parts: which towers get the weights: ``'all'``, ``'text'`` or ``'image'``; the other one
             stays random (a control of what pre-training brings).
+        image_size: side in pixels whose grid the image tower's position table is resized to, once,
+            so that it is learned at that size (DenseCLIP: the crop size). By default the table
+            keeps its size and is resized at every forward.
 
     Returns:
         ``open_clip.CLIP`` or ``CustomTextCLIP``.
@@ -44,6 +53,8 @@ def load_clip(model: str | dict, pretrained: str | None = None, parts: str = 'al
     clip = _build(config)
     if weights is not None:
         load_weights(clip, weights, parts)
+    if image_size is not None:
+        resize_image_tower(clip.visual, image_size)
     return clip.float()
 
 

@@ -1,7 +1,9 @@
 """Learned position tables at other grid sizes."""
 
 import torch
-from torch import Tensor
+from open_clip.modified_resnet import ModifiedResNet
+from open_clip.transformer import VisionTransformer
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 
@@ -21,3 +23,32 @@ def resize_positions(table: Tensor, native: tuple[int, int], size: tuple[int, in
     grid = table[1:].T.reshape(1, -1, *native)  # (1, C, h0, w0)
     grid = F.interpolate(grid, size=tuple(size), mode='bilinear', align_corners=False)
     return torch.cat([table[:1], grid.flatten(2)[0].T])
+
+
+def resize_image_tower(visual: nn.Module, image_size: int) -> None:
+    """Replaces the position table of open_clip's image tower by one for another picture size.
+
+    Args:
+        visual: changed in place.
+        image_size: side in pixels of a square picture.
+
+    Raises:
+        ValueError: a tower without such a table, or a side that its stride does not divide.
+    """
+    if isinstance(visual, ModifiedResNet):
+        stride, owner = 32, visual.attnpool
+        native = round((len(owner.positional_embedding) - 1) ** 0.5)
+        native = native, native
+    elif isinstance(visual, VisionTransformer):
+        stride, owner, native = visual.patch_size[0], visual, visual.grid_size
+    else:
+        raise ValueError(
+            f'clip.image_size: {type(visual).__name__} has no position table to resize'
+        )
+    if image_size % stride:
+        raise ValueError(f'clip.image_size={image_size} is no multiple of the stride {stride}')
+    grid = (image_size // stride,) * 2
+    table = resize_positions(owner.positional_embedding.detach(), native, grid)
+    owner.positional_embedding = nn.Parameter(table.clone())
+    if owner is visual:
+        visual.grid_size, visual.image_size = grid, (image_size, image_size)

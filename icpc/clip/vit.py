@@ -30,6 +30,8 @@ class CLIPViT(nn.Module):
         dense: ``'token'``, the projected output tokens; None leaves the projection out
             (models without text).
         frozen: the whole CLIP tower stays as it is; only the resampling blocks train.
+        double_class_embedding: the class embedding is added twice to the class token, a slip of
+            DenseCLIP's code that its published weights need; set by their loader.
 
     Attributes:
         channels, strides, dense_level: as for :class:`CLIPResNet`.
@@ -48,6 +50,7 @@ class CLIPViT(nn.Module):
         norm_cfg: dict | None = None,
         dense: str | None = 'token',
         frozen: bool = False,
+        double_class_embedding: bool = False,
     ) -> None:
         super().__init__()
         _check_supported(visual)
@@ -60,6 +63,7 @@ class CLIPViT(nn.Module):
         self.visual = visual
         self.taps = taps
         self.dense = dense
+        self.double_class_embedding = double_class_embedding
         self.patch = visual.patch_size[0]
         self.size_divisor = self.patch
         width = visual.conv1.out_channels
@@ -107,6 +111,8 @@ class CLIPViT(nn.Module):
         size = tuple(x.shape[-2:])
         positions = resize_positions(visual.positional_embedding, visual.grid_size, size)
         first = visual.class_embedding.expand(len(x), 1, -1)
+        if self.double_class_embedding:
+            first = 2 * first
         x = torch.cat([first, x.flatten(2).transpose(1, 2)], dim=1) + positions
         return visual.ln_pre(x), size
 

@@ -118,16 +118,16 @@ def load_weights(clip: nn.Module, path: Path, parts: str = 'all') -> None:
     state = {name: value for name, value in state.items() if name not in _NOT_WEIGHTS}
     own = clip.state_dict()
     own = {name: value for name, value in own.items() if name not in _NOT_WEIGHTS}
-    problems = _differences(own, state)
+    problems = differences(own, state)
     if problems:
         raise ValueError(f'{path} does not fit the model: {"; ".join(problems)}')
     if parts != 'all':
         image = parts == 'image'
         state = {k: v for k, v in state.items() if k.startswith('visual.') == image}
-    clip.load_state_dict(state, strict=False)  # _differences has compared all names and shapes
+    clip.load_state_dict(state, strict=False)  # differences has compared all names and shapes
 
 
-def _differences(own: dict[str, Tensor], state: dict[str, Tensor]) -> list[str]:
+def differences(own: dict[str, Tensor], state: dict[str, Tensor]) -> list[str]:
     problems = []
     for what, names in (('missing', own.keys() - state), ('unexpected', state.keys() - own)):
         if names:

@@ -1,0 +1,1 @@
+"""Measuring models: reference values, complexity."""
