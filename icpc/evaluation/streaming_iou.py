@@ -59,7 +59,7 @@ class StreamingIoU(BaseMetric):
             data_samples: Dicts with `gt_sem_seg.data` and the predictions' `data`, (1, H, W).
 
         Raises:
-            UserError: When a mask holds an id outside the classes.
+            UserError: When a mask or a prediction holds an id outside the classes.
         """
         classes = len(self.dataset_meta['classes'])
         for sample in data_samples:
@@ -72,10 +72,8 @@ class StreamingIoU(BaseMetric):
                 counts = confusion(
                     sample[field]['data'].squeeze(0), label, classes, self.ignore_index
                 )
-                if counts[classes + 1].any():
-                    path = sample.get('img_path', 'a picture')
-                    raise UserError(f'{path}: its mask holds an id outside the {classes} classes')
-                self._counts[key] = self._counts.get(key, 0) + counts[:classes].cpu()
+                _refuse_outside(counts, field, sample.get('img_path', 'a picture'))
+                self._counts[key] = self._counts.get(key, 0) + counts[:classes, :classes].cpu()
 
     def evaluate(self, size: int) -> dict[str, float]:
         """Add up the ranks' counts and return the metrics, in percent.
@@ -135,7 +133,8 @@ def confusion(prediction: Tensor, label: Tensor, classes: int, ignore_index: int
         ignore_index: Label that goes to row K.
 
     Returns:
-        (K + 2, K) int64; row K are ignored pixels, row K + 1 labels outside the classes.
+        (K + 2, K + 1) int64; row K are ignored pixels, row K + 1 labels and column K predictions
+        outside the classes.
     """
     label = label.to(prediction.device, torch.int64)
     row = torch.where(
@@ -143,7 +142,13 @@ def confusion(prediction: Tensor, label: Tensor, classes: int, ignore_index: int
         classes,
         torch.where((label < 0) | (label >= classes), classes + 1, label),
     )
-    pairs = row * classes + prediction.to(torch.int64)
-    return torch.bincount(pairs.flatten(), minlength=(classes + 2) * classes).view(
-        classes + 2, classes
-    )
+    pairs = row * (classes + 1) + prediction.to(torch.int64).clamp(max=classes)
+    shape = (classes + 2, classes + 1)
+    return torch.bincount(pairs.flatten(), minlength=shape[0] * shape[1]).view(shape)
+
+
+def _refuse_outside(counts: Tensor, field: str, path: str) -> None:
+    if counts[-1].any():
+        raise UserError(f'{path}: its mask holds an id outside the {len(counts) - 2} classes')
+    if counts[:, -1].any():
+        raise UserError(f'{path}: {field} holds an id outside the {len(counts) - 2} classes')

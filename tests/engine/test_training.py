@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 from mmengine.logging import MMLogger
+from toy_parts import SEPARATE
 
 from icpc.engine.checkpoint import load_checkpoint
 from icpc.engine.evaluating import evaluate
@@ -65,30 +66,12 @@ def test_training_learns_and_writes_its_record(toy_config, tmp_path, capsys):
     assert 'mmengine' not in printed
 
 
-def test_accumulation_gives_the_step_of_the_whole_batch(toy_config, tmp_path):
-    # Batch norm is frozen out, so that a batch of four and two passes of two see the same network.
-    options = {
-        'model.backbone.norm': False,
-        'model.decode_head.norm_cfg': None,
-        'model.decode_head.dropout_ratio': 0.0,
-        # Every pixel labelled, or the mean over labelled pixels differs between the passes.
-        'train_dataloader.dataset.reduce_zero_label': False,
-        'default_hooks.labels': None,
-        'model.decode_head.num_classes': 4,
-    }
-    whole = run_steps(toy_config, tmp_path / 'whole', options, gpu_batch=4)
-    parts = run_steps(toy_config, tmp_path / 'parts', options, gpu_batch=1)
+def test_accumulation_gives_the_step_of_the_whole_batch(labelled_config, tmp_path):
+    _, whole = run(labelled_config, tmp_path / 'whole', lr=1e-3, gpu_batch=4, **SEPARATE)
+    _, parts = run(labelled_config, tmp_path / 'parts', lr=1e-3, gpu_batch=1, **SEPARATE)
     assert whole['meta']['iter'] == parts['meta']['iter'] == 6
     for key, value in whole['state_dict'].items():
-        torch.testing.assert_close(parts['state_dict'][key], value, atol=1e-5, rtol=1e-4)
-
-
-def run_steps(config, work_dir, options, gpu_batch):
-    quick = {**QUICK, **options, 'gpu_batch': gpu_batch, 'lr': 1e-3}
-    quick |= dict.fromkeys(('test_dataloader', 'test_cfg', 'test_evaluator'))
-    quick |= dict.fromkeys(('val_dataloader', 'val_cfg', 'val_evaluator'))
-    train(str(config), quick, str(work_dir))
-    return load_checkpoint(work_dir / 'iter_6.pth')
+        torch.testing.assert_close(parts['state_dict'][key], value, atol=1e-6, rtol=1e-4)
 
 
 def test_resume_continues_at_the_step_with_the_schedule_and_the_optimiser(

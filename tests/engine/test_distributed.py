@@ -1,0 +1,64 @@
+"""Two processes over gloo on CPUs, started as a user would start them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from toy_parts import SEPARATE
+
+from icpc.engine import distributed
+from icpc.engine.checkpoint import load_checkpoint
+from icpc.engine.evaluating import evaluate
+from icpc.engine.training import train
+from icpc.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+# Without augmentation, ranks must not matter.
+OPTIONS = {
+    'max_iters': 4,
+    'val_interval': 4,
+    'lr': 1e-3,
+    'default_hooks.panel': None,
+    'train_pipeline': '${test_pipeline}',
+    **SEPARATE,
+}
+
+
+def test_two_ranks_train_and_evaluate_as_one(labelled_config, tmp_path):
+    one, two = tmp_path / 'one', tmp_path / 'two'
+    with torch.random.fork_rng():
+        train(str(labelled_config), dict(OPTIONS), str(one))
+    command = [
+        sys.executable,
+        '-m',
+        'torch.distributed.run',
+        '--standalone',
+        '--nproc_per_node',
+        '2',
+    ]
+    command += [str(ROOT / 'tools/train.py'), str(labelled_config), '--launcher', 'pytorch']
+    command += ['--work-dir', str(two), '--cfg-options']
+    command += [f'{key}={value}' for key, value in OPTIONS.items()]
+    paths = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
+    environment = dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=paths)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr
+    assert 'global batch 4 = 2 rank(s) x 2 images x 1 accumulation' in done.stdout
+    weights = [load_checkpoint(folder / 'iter_4.pth')['state_dict'] for folder in (one, two)]
+    for key, value in weights[0].items():
+        torch.testing.assert_close(weights[1][key], value, atol=1e-6, rtol=1e-4)
+    last = json.loads((two / 'metrics.jsonl').read_text().splitlines()[-1])
+    again = evaluate(str(labelled_config), str(two / 'iter_4.pth'), OPTIONS, str(tmp_path / 'test'))
+    assert {'step': 4, 'split': 'test', **again} == last
+    assert done.stdout.splitlines()[-1] == f'mIoU: {again["mIoU"]:.2f}'
+    assert done.stdout.count('mIoU: ') == 1
+
+
+def test_the_launcher_wants_torchrun(monkeypatch):
+    monkeypatch.delenv('RANK', raising=False)
+    with pytest.raises(UserError, match='torchrun --nproc_per_node'):
+        distributed.start('pytorch')
