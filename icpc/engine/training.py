@@ -16,6 +16,7 @@ from .config import finish_config, merge_config
 from .console import say
 from .overrides import parse_overrides
 from .runner import SafeRunner
+from .run_record import finish_record, start_record
 from .running import check_data, report, silence_console
 
 
@@ -44,7 +45,8 @@ def train(
     """
     silence_console()
     distributed.start(launcher)
-    merged = merge_config(config, _with_flags(options, amp, seed))
+    overrides = _with_flags(options, amp, seed)
+    merged = merge_config(config, overrides)
     cfg = finish_config(merged, work_dir)
     check_data(cfg, ('train_dataloader', 'val_dataloader', 'test_dataloader'))
     distributed.add_wrapper(cfg, launcher)
@@ -52,13 +54,14 @@ def train(
     if is_main_process():
         Path(cfg.work_dir).mkdir(parents=True, exist_ok=True)
         write_text_atomically(merged.pretty_text, Path(cfg.work_dir) / 'config.py')
+    start_record(cfg, overrides)
     _announce(cfg)
     runner = SafeRunner.from_cfg(cfg)
     runner.train()
-    if cfg.get('test_dataloader') is None:
-        return {}
-    metrics = runner.test()
-    report(runner, metrics)
+    metrics = {} if cfg.get('test_dataloader') is None else runner.test()
+    finish_record(runner)
+    if metrics:
+        report(runner, metrics)
     return metrics
 
 

@@ -1,0 +1,69 @@
+"""Where a run comes from: git, versions of libraries, machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+_LIBRARIES = (
+    *('icpc', 'torch', 'torchvision', 'open_clip_torch', 'onedl-mmengine', 'onedl-mmcv'),
+    *('onedl-mmsegmentation', 'numpy', 'opencv-python', 'opencv-python-headless', 'pillow'),
+)
+_MOST_FILES = 20  # named when the working tree is not clean
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """The commit, and the files that differ from it; None outside a git repository.
+
+    Args:
+        folder: Any folder of the working tree.
+    """
+    try:
+        commit = _git(folder, 'rev-parse', 'HEAD').strip()
+        changed = _git(folder, 'status', '--porcelain').splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    files = [line[3:] for line in changed]
+    return {'commit': commit, 'dirty': bool(files), 'changed': files[:_MOST_FILES]}
+
+
+def _git(folder: Path, *args: str) -> str:
+    command = ['git', '-C', str(folder), *args]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def versions() -> dict[str, str]:
+    """Python's version and those of the libraries that decide numbers."""
+    found = {'python': platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Host, processor, threads, and the GPUs."""
+    return {
+        'host': platform.node(),
+        'system': platform.platform(),
+        'processor': _processor(),
+        'cores': os.cpu_count(),
+        'threads': torch.get_num_threads(),
+        'gpus': [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
+    }
+
+
+def _processor() -> str:
+    info = Path('/proc/cpuinfo')
+    for line in info.read_text().splitlines() if info.is_file() else ():
+        if line.startswith('model name'):
+            return line.partition(':')[2].strip()
+    return platform.processor() or platform.machine()
