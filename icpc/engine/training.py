@@ -15,8 +15,8 @@ from .checkpoint import latest_checkpoint, write_text_atomically
 from .config import finish_config, merge_config
 from .console import say
 from .overrides import parse_overrides
-from .runner import SafeRunner
 from .run_record import finish_record, start_record
+from .runner import SafeRunner
 from .running import check_data, report, silence_console
 
 
