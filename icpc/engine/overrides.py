@@ -118,7 +118,7 @@ def _set(tree: dict[str, Any], path: str, value: Any, top_level: set[str]) -> No
         return
     if last not in node:
         _refuse_unknown(tree, node, here, last, path, top_level)
-    if last == 'type' and node.get('type') is not None:
+    if last == 'type' and node:
         _change_type(tree, node, here, value)
     node[last] = value
 
@@ -182,7 +182,7 @@ def _accepted(tree: dict[str, Any], node: dict, here: str) -> set[str] | None:
 
 
 def _change_type(tree: dict[str, Any], node: dict, here: str, new: Any) -> None:
-    former = node['type']
+    former = node.get('type')
     accepted = _accepted(tree, {'type': new}, here)
     if accepted is None or new == former:
         return
@@ -191,5 +191,5 @@ def _change_type(tree: dict[str, Any], node: dict, here: str, new: Any) -> None:
         del node[key]
     if dropped:
         logger.info(
-            f'{here}: {", ".join(dropped)} of {former} left out, {new} has no such argument'
+            f'{here}: {", ".join(dropped)} left out, {new} has no such argument'
         )

@@ -113,7 +113,14 @@ def test_another_type_keeps_what_it_accepts_and_drops_the_rest(caplog):
     caplog.set_level('INFO', 'icpc')
     head = applied('model.decode_head.type=FPNHead')['model']['decode_head']
     assert head == dict(type='FPNHead', channels=8, in_channels=8, num_classes=3)
-    assert 'num_convs of FCNHead left out' in caplog.text
+    assert 'num_convs left out, FPNHead has no such argument' in caplog.text
+
+
+def test_a_type_given_where_it_was_derived_drops_what_it_does_not_take():
+    tree = copy.deepcopy(BASE)
+    del tree['model']['backbone']['type']
+    apply_overrides(tree, {'model.backbone.type': 'MixVisionTransformer'}, set())
+    assert tree['model']['backbone'] == {'type': 'MixVisionTransformer'}
 
 
 def test_a_key_given_together_with_another_type_stays():
