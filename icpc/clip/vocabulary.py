@@ -24,6 +24,13 @@ def prompt_name(name: str) -> str:
     return ' '.join(name.replace('_', ' ').split())
 
 
+def imagenet_templates() -> list[str]:
+    """CLIP's 80 sentences for ImageNet, each with ``{}`` for the name (open_clip's list)."""
+    from open_clip import OPENAI_IMAGENET_TEMPLATES
+
+    return [template('{}') for template in OPENAI_IMAGENET_TEMPLATES]
+
+
 def shuffled(names: Sequence[str], seed: int) -> list[str]:
     """The names in a fixed order in which none stands at its own place (a derangement).
 
@@ -104,9 +111,10 @@ class PackedNames(nn.Module):
             self.register_buffer(name, value, persistent=False)
 
     @classmethod
-    def from_names(cls, names: Sequence[str]) -> 'PackedNames':
-        """Packs plain class names."""
-        return cls(names, [tokenize(prompt_name(name)) for name in names])
+    def from_names(cls, names: Sequence[str], suffix: str = '') -> 'PackedNames':
+        """Packs plain class names, each followed by the same words or marks."""
+        behind = tokenize(suffix) if suffix else []
+        return cls(names, [tokenize(prompt_name(name)) + behind for name in names])
 
     def check_budget(self, prefix: int, positions: int) -> None:
         """Raises ValueError that names the classes too long for the position table."""

@@ -1,6 +1,8 @@
 """Prompting methods: each one module ``prompter(features) -> text`` of shape (B, K, D)."""
 
 from .base import BasePrompter, Prompter
+from .class_vectors import ClassVectorPrompter
+from .cocoop import CoCoOpPrompter
 from .instance import InstancePrompter
 from .post_model import PostModelPrompter, PrePostPrompter
 from .static import StaticPrompter
@@ -8,6 +10,8 @@ from .template import TemplatePrompter
 
 __all__ = [
     'BasePrompter',
+    'ClassVectorPrompter',
+    'CoCoOpPrompter',
     'InstancePrompter',
     'PostModelPrompter',
     'PrePostPrompter',

@@ -47,24 +47,27 @@ class Prompter(BasePrompter):
     Args:
         text_encoder: CLIP's frozen text tower.
         class_names: K names.
+        suffix: words or marks between the name and the end token (CoOp's code: ``'.'``).
     """
 
-    def __init__(self, text_encoder: TextEncoder, class_names: Sequence[str]) -> None:
+    def __init__(
+        self, text_encoder: TextEncoder, class_names: Sequence[str], suffix: str = ''
+    ) -> None:
         super().__init__()
         self.text_encoder = text_encoder
-        self.names = PackedNames.from_names(class_names)
+        self.names = PackedNames.from_names(class_names, suffix)
 
 
 def initial_contexts(
-    text_encoder: TextEncoder, init: str | None, num_contexts: int | None
+    text_encoder: TextEncoder, init: str | None, num_contexts: int | None, std: float = 1.0
 ) -> nn.Parameter:
     """Learned context tokens (N, W).
 
     Args:
         text_encoder: the tower whose token embeddings initialise them.
-        init: words to start from, such as ``'a photo of a'`` (CoCoOp); None for a truncated normal
-            of deviation 1 (DenseCLIP leaves torch's default).
+        init: words to start from, such as ``'a photo of a'`` (CoCoOp); None for a truncated normal.
         num_contexts: N; with ``init`` it may be left out, and must otherwise agree.
+        std: deviation of the truncated normal: 1 (DenseCLIP leaves torch's default), CoOp 0.02.
 
     Raises:
         ValueError: N is missing, not positive, or not the number of tokens of ``init``.
@@ -72,7 +75,8 @@ def initial_contexts(
     if init is None:
         if num_contexts is None or num_contexts < 1:
             raise ValueError(f'prompter.num_contexts must be at least 1, got {num_contexts}')
-        return nn.Parameter(nn.init.trunc_normal_(torch.empty(num_contexts, text_encoder.width)))
+        contexts = nn.init.trunc_normal_(torch.empty(num_contexts, text_encoder.width))
+        return nn.Parameter(std * contexts)
     tokens = tokenize(init)
     if num_contexts not in (None, len(tokens)):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Networks that make prompt tokens of a picture's features; each starts as the zero function."""
+"""Networks that make prompt tokens of a picture's features; they can start as the zero function."""
 
 import torch
 from torch import Tensor, nn
@@ -15,16 +15,25 @@ class MetaNet(nn.Module):
         tokens: number of vectors made.
         width: W.
         hidden: width between the layers; None for D / 16 (CoCoOp).
+        zero: the last layer starts at zero (our choice); otherwise torch's default (CoCoOp).
     """
 
-    def __init__(self, embed_dim: int, tokens: int, width: int, hidden: int | None = None) -> None:
+    def __init__(
+        self,
+        embed_dim: int,
+        tokens: int,
+        width: int,
+        hidden: int | None = None,
+        zero: bool = True,
+    ) -> None:
         super().__init__()
         hidden = max(embed_dim // 16, 1) if hidden is None else hidden
         self.tokens = tokens
         self.layers = nn.Sequential(
             nn.Linear(embed_dim, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, tokens * width)
         )
-        _zero(self.layers[-1])
+        if zero:
+            _zero(self.layers[-1])
 
     def forward(self, features: CLIPFeatures) -> Tensor:
         """(B, tokens, W) of the pooled embedding, normalised first."""

@@ -69,9 +69,8 @@ class InstancePrompter(Prompter):
             tokens = len(self.contexts) if per_token else 1
         elif mode == 'concat':
             tokens = num_instance
-            self.instance_contexts = initial_contexts(text_encoder, None, num_instance)  # (M, W)
-            with torch.no_grad():
-                self.instance_contexts *= 0.02  # our choice: the deviation of CLIP's embeddings
+            # (M, W); our choice of 0.02: the deviation of CLIP's token embeddings
+            self.instance_contexts = initial_contexts(text_encoder, None, num_instance, std=0.02)
         else:
             tokens = len(self.contexts)
         if mode == 'attend':

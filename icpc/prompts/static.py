@@ -2,23 +2,37 @@
 
 from collections.abc import Sequence
 
+import torch
 from mmseg.registry import MODELS
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..clip.text_encoder import TextEncoder
+from ..clip.vocabulary import prompt_name, tokenize
 from ..structures import CLIPFeatures
 from .base import Prompter, initial_contexts
+from .layout import PromptLayout
 
 
 @MODELS.register_module()
 class StaticPrompter(Prompter):
-    """CoOp's unified contexts: ``[start, v_1 .. v_N, name, end]``, v learned (arXiv 2109.01134).
+    """CoOp's learned contexts (arXiv 2109.01134): ``[start, v_1 .. v_N, name, end]``.
+
+    Contexts shared by all classes before the name go the shared way of :class:`TextEncoder`.
+    Contexts of a class's own, and contexts behind the name, share no prefix: they take the plain
+    way, K whole prompts padded to the longest, which is as exact and costs more.
 
     Args:
         text_encoder: CLIP's frozen text tower.
         class_names: K names.
         num_contexts: N (DenseCLIP: 8; CoOp: 16 or 4).
         init: words that the contexts start from, instead of random ones.
+        init_std: deviation of random ones: 1 (DenseCLIP), CoOp 0.02.
+        class_specific: contexts of its own for each class, instead of shared ones.
+        name_position: ``'end'``, ``'middle'`` or ``'front'``.
+        suffix: words or marks before the end token (CoOp's code: ``'.'``; DenseCLIP: none).
+
+    Raises:
+        ValueError: contexts without tokens, an unknown position, or names too long.
     """
 
     depends_on_image = False
@@ -29,11 +43,29 @@ class StaticPrompter(Prompter):
         class_names: Sequence[str],
         num_contexts: int | None = None,
         init: str | None = 'a photo of a',
+        init_std: float = 1.0,
+        class_specific: bool = False,
+        name_position: str = 'end',
+        suffix: str = '',
     ) -> None:
-        super().__init__(text_encoder, class_names)
-        self.contexts = initial_contexts(text_encoder, init, num_contexts)  # (N, W)
-        self.names.check_budget(1 + len(self.contexts), text_encoder.num_positions)
+        super().__init__(text_encoder, class_names, suffix)
+        drawn = [
+            initial_contexts(text_encoder, init, num_contexts, init_std)
+            for _ in (class_names if class_specific else class_names[:1])
+        ]
+        # (K, N, W) of the classes' own, or (N, W) shared
+        self.contexts = nn.Parameter(torch.stack(drawn).detach()) if class_specific else drawn[0]
+        length = len(drawn[0])
+        self.names.check_budget(1 + length, text_encoder.num_positions)
+        self.layout = None
+        if class_specific or name_position != 'end':
+            tokens = [tokenize(prompt_name(name)) for name in class_names]
+            behind = tokenize(suffix) if suffix else []
+            self.layout = PromptLayout(tokens, length, name_position, behind)
 
     def forward(self, features: CLIPFeatures | None = None) -> Tensor:
         """(1, K, D), not normalised."""
-        return self.text_encoder(self.contexts[None], self.names)
+        if self.layout is None:
+            return self.text_encoder(self.contexts[None], self.names)
+        prompts = self.layout.embed(self.contexts, self.text_encoder.token_embedding)  # (K, L, W)
+        return self.text_encoder.encode_embeddings(prompts, self.layout.ends)[None]
