@@ -52,7 +52,7 @@ def load_clip(
     weights = _resolve_weights(model, config, pretrained, folder)
     clip = _build(config)
     if weights is not None:
-        load_weights(clip, weights, parts)
+        load_weights(clip, weights, parts, model if isinstance(model, str) else None)
     if image_size is not None:
         resize_image_tower(clip.visual, image_size)
     return clip.float()
@@ -91,7 +91,7 @@ def _resolve_weights(
             )
         return folder / _WEIGHTS
     path = Path(pretrained)
-    if path.suffix or path.exists():
+    if path.suffix or path.is_file():
         return path
     if not isinstance(model, str) or folder is not None:
         raise FileNotFoundError(f'clip.pretrained: no file {pretrained!r}')

@@ -40,16 +40,21 @@ def downloaded_weights(model: str, tag: str, quick_gelu: bool) -> Path:
         ) from error
 
 
-def _check_activation(what: str, trained: bool, built: bool, model: str = 'this model') -> None:
+def _check_activation(what: str, trained: bool, built: bool, model: str | None) -> None:
+    """Raises if weights and model differ in it; ``model`` is open_clip's name, if there is one."""
     if trained == built:
         return
-    bare = model.removesuffix('-quickgelu')
-    right = f'{bare}-quickgelu' if trained else bare
     names = {True: 'QuickGELU', False: 'GELU'}
+    bare = (model or '').removesuffix('-quickgelu')
+    right = f'{bare}-quickgelu' if trained else bare
     raise ValueError(
-        f'{what} were trained with {names[trained]}, but {model} is built with {names[built]}: the '
-        f'outputs would be silently wrong. Set model.clip.model={right}'
-        + (' (or quick_gelu=True in a model_cfg)' if trained else '')
+        f'{what} were trained with {names[trained]}, but {model or "the model"} is built with '
+        f'{names[built]}: the outputs would be silently wrong. '
+        + (
+            f'Set model.clip.model={right}'
+            if right in open_clip.list_models()
+            else f"Set quick_gelu to {str(trained).lower()} in the model's config"
+        )
     )
 
 
@@ -78,8 +83,8 @@ def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], bool]:
         state = torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
-            f'{path} holds more than tensors and is refused: unpickling could run code; '
-            'convert it to .safetensors where it comes from'
+            f'{path} is refused: it is damaged, or it holds more than tensors, which could run '
+            'code when unpickled; convert it to .safetensors where it comes from'
         ) from error
     except Exception as error:
         raise ValueError(f'{path} cannot be read as weights: {error}') from error
@@ -99,20 +104,21 @@ def _is_torchscript(path: Path) -> bool:
         return any(name.endswith('constants.pkl') for name in archive.namelist())
 
 
-def load_weights(clip: nn.Module, path: Path, parts: str = 'all') -> None:
+def load_weights(clip: nn.Module, path: Path, parts: str = 'all', model: str | None = None) -> None:
     """Loads a file into a CLIP model; every weight must be there, and none too many.
 
     Args:
         clip: the model, changed in place.
         path: see :func:`read_state_dict`.
         parts: ``'all'``, ``'text'`` or ``'image'``.
+        model: open_clip's name of the architecture, for the message about a wrong activation.
 
     Raises:
         ValueError: another activation, missing, unexpected or differently shaped weights.
     """
     state, openai = read_state_dict(path)
     if openai:
-        _check_activation(f"OpenAI's weights {path}", True, _uses_quick_gelu(clip))
+        _check_activation(f"OpenAI's weights {path}", True, _uses_quick_gelu(clip), model)
     if isinstance(clip, open_clip.CustomTextCLIP):
         state = _to_custom_text(state)
     state = {name: value for name, value in state.items() if name not in _NOT_WEIGHTS}
