@@ -3,9 +3,9 @@
 import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ..structures import CLIPFeatures
+from ..upsampling import upsampled_cross_entropy
 
 
 def score_map_loss(
@@ -22,11 +22,7 @@ def score_map_loss(
     Returns:
         The mean over labelled pixels; zero where there are none.
     """
-    logits = F.interpolate(
-        score_map / temperature, size=labels.shape[1:], mode='bilinear', align_corners=False
-    )
-    losses = F.cross_entropy(logits, labels, ignore_index=ignore_index, reduction='sum')
-    return losses / (labels != ignore_index).sum().clamp(min=1)
+    return upsampled_cross_entropy(score_map, labels, ignore_index, 1 / temperature).loss
 
 
 @MODELS.register_module()

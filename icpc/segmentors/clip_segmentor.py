@@ -17,7 +17,7 @@ from ..clip import backbone_type, load_clip
 from ..clip.vocabulary import shuffled
 from ..structures import CLIPFeatures
 from .assembly import build_prompter, without_text
-from .inference import restore, slide, upsample
+from .inference import Result, predict_maps, window_grid
 
 
 @MODELS.register_module()
@@ -152,47 +152,51 @@ class CLIPSegmentor(EncoderDecoder):
             the best class of the score map alone; with ``test_cfg.keep_logits`` also
             ``seg_logits`` and ``score_logits`` (K, H0, W0).
         """
-        maps = self._inference(inputs)
         samples = data_samples or [SegDataSample() for _ in inputs]
+        results = self._inference(inputs, [sample.metainfo for sample in samples])
         names = (('pred_sem_seg', 'seg_logits'), ('pred_score_map', 'score_logits'))
-        for index, sample in enumerate(samples):
-            for seg_map, (prediction, logits) in zip(maps, names, strict=False):
-                restored = restore(seg_map[index], sample.metainfo)  # (K, H0, W0)
-                best = restored.argmax(dim=0, keepdim=True)
-                sample.set_data({prediction: PixelData(data=best)})
-                if self.test_cfg.get('keep_logits', False):
-                    sample.set_data({logits: PixelData(data=restored)})
+        for pictures, (prediction, logits) in zip(results, names, strict=False):
+            for sample, result in zip(samples, pictures, strict=True):
+                sample.set_data({prediction: PixelData(data=result.best[None])})
+                if result.logits is not None:
+                    sample.set_data({logits: PixelData(data=result.logits)})
         return samples
 
-    def _inference(self, inputs: Tensor) -> list[Tensor]:
-        """Head logits and, with text, score map, both (B, K, H, W)."""
+    def _inference(self, inputs: Tensor, metas: list[dict]) -> list[list[Result]]:
+        """What the head and, with text, the score map make of each picture."""
         static = None if self.prompter is None else self.prompter.static_text()
+        return predict_maps(
+            lambda images: self._maps(images, static),
+            inputs,
+            metas,
+            window_grid(inputs.shape[2:], self.test_cfg),
+            self.backbone.size_divisor,
+            self.test_cfg.get('keep_logits', False),
+        )
 
-        def forward(images: Tensor) -> list[Tensor]:
-            return self._full_size_maps(images, static)
-
-        mode = self.test_cfg.get('mode', 'whole')
-        if mode == 'whole':
-            return forward(inputs)
-        if mode != 'slide':
-            raise ValueError(f"model.test_cfg.mode must be 'whole' or 'slide', got {mode!r}")
-        return slide(forward, inputs, self.test_cfg['crop_size'], self.test_cfg['stride'])
-
-    def _full_size_maps(self, images: Tensor, static: Tensor | None) -> list[Tensor]:
+    def _maps(self, images: Tensor, static: Tensor | None) -> list[Tensor]:
+        """Head logits and, with text, score map of padded images, each at its own resolution."""
         height, width = images.shape[2:]
         divisor = self.backbone.size_divisor
-        images = F.pad(images, (0, -width % divisor, 0, -height % divisor))
-        features = self.backbone(images)
+        features = self.backbone(F.pad(images, (0, -width % divisor, 0, -height % divisor)))
         text = self.encode_text(features, static)
         pyramid, _ = self.neck(features, text)
         maps = [self.decode_head.forward(pyramid)]
         if text is not None:
             maps.append(cosine_score_map(features.dense, text))
-        return [upsample(m.float(), images.shape[2:])[:, :, :height, :width] for m in maps]
+        return maps
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict] | None = None) -> Tensor:
         """Head logits (B, K, H, W) of whole pictures, for MMSegmentation's tools."""
-        return self._full_size_maps(inputs, None)[0]
+        maps = predict_maps(
+            lambda images: self._maps(images, None)[:1],
+            inputs,
+            [{}] * len(inputs),
+            window_grid(inputs.shape[2:], dict(mode='whole')),
+            self.backbone.size_divisor,
+            keep_logits=True,
+        )
+        return torch.stack([result.logits for result in maps[0]])
 
     def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """The decoder's input pyramid, four maps (B, C, h_i, w_i)."""

@@ -1,91 +1,198 @@
-"""Whole and sliding-window inference, and the way back to the picture's own size."""
+"""Whole and sliding-window inference at the network's own resolution, and the way back to disk.
 
-from collections.abc import Callable, Sequence
+Everything between a window's low-resolution map and the prediction on disk is linear and works on
+rows and columns apart: upsampling to the window, the mean over overlapping windows, cutting off
+padding, flipping back, resizing. So it is one matrix per axis and window, and K maps of the full
+size are only made where somebody asks for them.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+from ..upsampling import Part, add_part, argmax_rows, bilinear_matrix, resize_rows
 
 Forward = Callable[[Tensor], list[Tensor]]
 
 
-def windows(
-    size: tuple[int, int], crop: tuple[int, int], stride: tuple[int, int]
-) -> list[tuple[slice, slice]]:
-    """Row and column slices that cover a picture; the last ones are moved back inside it.
+class Result(NamedTuple):
+    """One map of one picture at the size on disk."""
+
+    best: Tensor  # (H0, W0) int64, the best class
+    logits: Tensor | None  # (K, H0, W0) float, where they are kept
+
+
+def windows(length: int, crop: int, stride: int) -> list[slice]:
+    """Slices that cover one axis of a picture; the last is moved back inside it.
 
     Args:
-        size: (H, W) of the picture.
-        crop: (H, W) of a window; larger than the picture is allowed.
-        stride: steps in pixels, at most the crop, or pixels would be left out.
+        length: of the picture, in pixels.
+        crop: of a window; more than the length is allowed.
+        stride: step, at most the crop, or pixels would be left out.
 
     Raises:
         ValueError: a stride beyond the crop or below 1.
     """
-    if any(not 1 <= s <= c for s, c in zip(stride, crop, strict=True)):
+    if not 1 <= stride <= crop:
         raise ValueError(
-            f'test_cfg.stride must be between 1 and the crop: stride {tuple(stride)}, '
-            f'crop {tuple(crop)}'
+            f'test_cfg.stride must be between 1 and the crop: stride {stride}, crop {crop}'
         )
-    axes = []
-    for length, window, step in zip(size, crop, stride, strict=True):
-        count = max(length - window + step - 1, 0) // step + 1
-        starts = [max(min(i * step + window, length) - window, 0) for i in range(count)]
-        axes.append([slice(start, min(start + window, length)) for start in starts])
-    return [(rows, columns) for rows in axes[0] for columns in axes[1]]
+    count = max(length - crop + stride - 1, 0) // stride + 1
+    starts = [max(min(i * stride + crop, length) - crop, 0) for i in range(count)]
+    return [slice(start, min(start + crop, length)) for start in starts]
 
 
-def slide(
-    forward: Forward, images: Tensor, crop: tuple[int, int], stride: tuple[int, int]
-) -> list[Tensor]:
-    """Mean over overlapping windows of each map that ``forward`` gives, accumulated in place.
+def window_grid(size: Sequence[int], test_cfg: dict) -> tuple[list[slice], list[slice]]:
+    """Row and column slices of the windows that ``test_cfg`` asks for in a picture (H, W).
+
+    Raises:
+        ValueError: an unknown ``test_cfg.mode``, or a stride that leaves pixels out.
+    """
+    mode = test_cfg.get('mode', 'whole')
+    if mode == 'whole':
+        return [slice(0, size[0])], [slice(0, size[1])]
+    if mode != 'slide':
+        raise ValueError(f"model.test_cfg.mode must be 'whole' or 'slide', got {mode!r}")
+    axes = zip(size, test_cfg['crop_size'], test_cfg['stride'], strict=True)
+    rows, columns = (windows(*axis) for axis in axes)
+    return rows, columns
+
+
+def predict_maps(
+    forward: Forward,
+    images: Tensor,
+    metas: Sequence[dict],
+    places: tuple[list[slice], list[slice]],
+    divisor: int,
+    keep_logits: bool = False,
+) -> list[list[Result]]:
+    """Runs a network over windows and gives what each picture has at its size on disk.
+
+    Windows are kept at the network's own resolution, and only while rows of the prediction wait for
+    the windows below: two rows of windows, K x (height of both) x width / stride^2 numbers.
 
     Args:
-        forward: (B, 3, h, w) -> maps (B, C_j, h, w).
+        forward: windows (B, 3, h, w) -> maps (B, K, ., .) that cover the window padded at the right
+            and at the bottom to a multiple of ``divisor``.
         images: (B, 3, H, W).
-        crop, stride: see :func:`windows`.
+        metas: MMSegmentation's metainfo of each picture: padding, flip and original size; empty
+            leaves the picture as it is.
+        places: row and column slices of the windows, see :func:`window_grid`.
+        divisor: see ``forward``.
+        keep_logits: also give the full-size maps, the mean over overlapping windows.
 
     Returns:
-        maps (B, C_j, H, W).
+        for every map of ``forward`` one result for every picture.
     """
-    size = tuple(images.shape[2:])
-    places = windows(size, crop, stride)
-    if len(places) == 1:
-        return forward(images)
-    sums: list[Tensor] = []
-    count = images.new_zeros(size)
-    for rows, columns in places:
-        maps = forward(images[:, :, rows, columns])
-        if not sums:
-            sums = [m.new_zeros(len(images), m.shape[1], *size) for m in maps]
-        for total, part in zip(sums, maps, strict=True):
-            total[:, :, rows, columns] += part
-        count[rows, columns] += 1
-    return [total.div_(count) for total in sums]
+    collectors: list[list[_Collector]] = []
+    for i, rows in enumerate(places[0]):
+        for j, columns in enumerate(places[1]):
+            maps = [values.float() for values in forward(images[:, :, rows, columns])]
+            if not collectors:
+                size = tuple(images.shape[2:])
+                collectors = [
+                    [_Collector(one, size, places, divisor, m, keep_logits) for m in metas]
+                    for one in maps
+                ]
+            for values, pictures in zip(maps, collectors, strict=True):
+                for value, picture in zip(values, pictures, strict=True):
+                    picture.add(value, i, j)
+        for picture in (picture for pictures in collectors for picture in pictures):
+            picture.complete(i)
+    return [[picture.result() for picture in pictures] for pictures in collectors]
 
 
-def restore(seg_map: Tensor, meta: dict) -> Tensor:
-    """Undoes padding, flip and resizing of one picture's map.
+class _Collector:
+    """Takes one picture's windows of one map, and gives its prediction row by row.
 
     Args:
-        seg_map: (C, H, W) at the network's input size.
-        meta: MMSegmentation's metainfo of the picture; empty leaves the map as it is.
-
-    Returns:
-        (C, H0, W0) at the size that the picture has on disk.
+        like: (B, K, h, w), the map of a window.
+        size: (H, W) of the network's input.
+        places, divisor, meta, keep_logits: as for :func:`predict_maps`.
     """
+
+    def __init__(
+        self,
+        like: Tensor,
+        size: tuple[int, int],
+        places: tuple[list[slice], list[slice]],
+        divisor: int,
+        meta: dict,
+        keep_logits: bool,
+    ) -> None:
+        self.axes = [
+            [m.to(like) for m in _axis_matrices(*axis, divisor)]
+            for axis in zip(like.shape[2:], size, places, _restorations(size, meta), strict=True)
+        ]
+        self.parts: list[tuple[int, Part]] = []
+        disk = [len(axis[0]) for axis in self.axes]
+        self.best = torch.empty(disk, dtype=torch.long, device=like.device)
+        self.logits = like.new_zeros(like.shape[1], *disk) if keep_logits else None
+        touched = torch.stack([m.any(dim=1) for m in self.axes[0]])  # (window rows, H0)
+        self.first = touched.int().argmax(dim=0)
+        self.last = len(touched) - 1 - touched.flip(0).int().argmax(dim=0)  # (H0,)
+
+    def add(self, values: Tensor, row: int, column: int) -> None:
+        """Takes one window's map (K, h, w)."""
+        part = Part(values, self.axes[0][row], self.axes[1][column])
+        if self.logits is not None:
+            add_part(self.logits, part)
+        else:
+            self.parts.append((row, part))
+
+    def complete(self, row: int) -> None:
+        """Predicts the rows that no later row of windows touches; forgets what is not needed."""
+        ready = (self.last == row).nonzero()  # consecutive, since windows come in order
+        if len(ready):
+            rows = slice(int(ready.min()), int(ready.max()) + 1)
+            if self.logits is not None:
+                self.best[rows] = self.logits[:, rows].argmax(dim=0)
+            else:
+                self.best[rows] = argmax_rows([part for _, part in self.parts], rows)
+        waiting = self.first[self.last > row]
+        needed = int(waiting.min()) if len(waiting) else row + 1
+        self.parts = [(r, part) for r, part in self.parts if r >= needed]
+
+    def result(self) -> Result:
+        """The picture's prediction; all rows of windows must be complete."""
+        return Result(self.best, self.logits)
+
+
+class _Restoration(NamedTuple):
+    """How one axis goes from the network's input to the disk."""
+
+    inside: slice
+    flip: bool
+    size: int
+
+
+def _restorations(size: tuple[int, int], meta: dict) -> Iterator[_Restoration]:
+    """Of the rows, then of the columns."""
     padding = meta.get('img_padding_size', meta.get('padding_size', (0, 0, 0, 0)))
     left, right, top, bottom = (int(p) for p in padding)
-    height, width = seg_map.shape[1:]
-    seg_map = seg_map[:, top : height - bottom, left : width - right]
-    if meta.get('flip'):
-        seg_map = seg_map.flip(2 if meta.get('flip_direction') == 'horizontal' else 1)
-    size = tuple(meta.get('ori_shape', seg_map.shape[1:]))[:2]
-    if tuple(seg_map.shape[1:]) == size:
-        return seg_map
-    return upsample(seg_map[None], size)[0]
+    insides = slice(top, size[0] - bottom), slice(left, size[1] - right)
+    flipped = meta.get('flip_direction', 'horizontal') if meta.get('flip') else None
+    disk = meta.get('ori_shape', [inside.stop - inside.start for inside in insides])
+    yield _Restoration(insides[0], flipped == 'vertical', disk[0])
+    yield _Restoration(insides[1], flipped == 'horizontal', disk[1])
 
 
-def upsample(x: Tensor, size: Sequence[int] | torch.Size) -> Tensor:
-    """Bilinear, (B, C, h, w) -> (B, C, *size)."""
-    return F.interpolate(x, size=tuple(size), mode='bilinear', align_corners=False)
+def _axis_matrices(
+    inputs: int, length: int, places: list[slice], restoration: _Restoration, divisor: int
+) -> list[Tensor]:
+    """For each window (disk size, inputs) float64: its share in the picture on disk."""
+    window = places[0].stop - places[0].start
+    upsampling = bilinear_matrix(inputs, window + -window % divisor)[:window]
+    count = torch.zeros(length, 1, dtype=torch.float64)
+    for place in places:
+        count[place] += 1
+    matrices = []
+    for place in places:
+        matrix = upsampling.new_zeros(length, inputs)
+        matrix[place] = upsampling / count[place]
+        matrix = matrix[restoration.inside]
+        matrix = matrix.flip(0) if restoration.flip else matrix
+        matrices.append(resize_rows(matrix, restoration.size))
+    return matrices

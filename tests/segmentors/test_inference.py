@@ -1,0 +1,128 @@
+"""Predictions without full-size maps equal those with them."""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from icpc.segmentors.inference import predict_maps, window_grid, windows
+
+CLASSES, DIVISOR = 6, 8
+torch.manual_seed(0)
+WEIGHT = torch.randn(CLASSES, 3, 4, 4, dtype=torch.float64)
+
+
+def forward(images: Tensor) -> list[Tensor]:
+    """A network of stride 4 and one of stride 8; what each says depends on the window."""
+    height, width = images.shape[2:]
+    images = F.pad(images, (0, -width % DIVISOR, 0, -height % DIVISOR))
+    fine = F.conv2d(images, WEIGHT, stride=4) + images.mean() * 5
+    return [fine, F.avg_pool2d(fine, 2)]
+
+
+def resize(x: Tensor, size) -> Tensor:
+    return F.interpolate(x, size=tuple(size), mode='bilinear', align_corners=False)
+
+
+def reference(images: Tensor, metas: list[dict], places) -> list[list[Tensor]]:
+    """K full-size maps of every step, as MMSegmentation does it."""
+    size = images.shape[2:]
+    sums, count = None, torch.zeros(size)
+    for rows in places[0]:
+        for columns in places[1]:
+            window = images[:, :, rows, columns]
+            h, w = window.shape[2:]
+            padded = h + -h % DIVISOR, w + -w % DIVISOR
+            maps = [resize(m, padded)[:, :, :h, :w] for m in forward(window)]
+            sums = sums or [torch.zeros(len(images), CLASSES, *size).double() for _ in maps]
+            for total, part in zip(sums, maps, strict=True):
+                total[:, :, rows, columns] += part
+            count[rows, columns] += 1
+    return [[restore(m / count, meta) for m, meta in zip(s, metas, strict=True)] for s in sums]
+
+
+def restore(seg_map: Tensor, meta: dict) -> Tensor:
+    left, right, top, bottom = meta.get('img_padding_size', (0, 0, 0, 0))
+    seg_map = seg_map[:, top : seg_map.shape[1] - bottom, left : seg_map.shape[2] - right]
+    if meta.get('flip'):
+        seg_map = seg_map.flip(2 if meta['flip_direction'] == 'horizontal' else 1)
+    return resize(seg_map[None], meta.get('ori_shape', seg_map.shape[1:]))[0]
+
+
+METAS = [
+    {},
+    dict(ori_shape=(50, 61)),
+    dict(ori_shape=(100, 30), flip=True, flip_direction='horizontal'),
+    dict(ori_shape=(90, 90), flip=True, flip_direction='vertical'),
+    dict(ori_shape=(33, 45), img_padding_size=(2, 5, 1, 9)),
+    dict(img_padding_size=(0, 0, 0, 40)),
+]
+
+
+@pytest.mark.parametrize('meta', METAS)
+@pytest.mark.parametrize(
+    'test_cfg',
+    [
+        dict(mode='whole'),
+        dict(mode='slide', crop_size=(32, 32), stride=(21, 21)),
+        dict(mode='slide', crop_size=(24, 40), stride=(24, 13)),
+        dict(mode='slide', crop_size=(200, 200), stride=(100, 100)),
+    ],
+)
+def test_equals_full_size_maps(meta, test_cfg):
+    images = torch.randn(2, 3, 75, 62, dtype=torch.float64)
+    metas = [meta, dict(ori_shape=(40, 40))]
+    places = window_grid(images.shape[2:], test_cfg)
+    expected = reference(images, metas, places)
+    for keep in (False, True):
+        # predict_maps computes in float32, whatever the network gives.
+        results = predict_maps(forward, images, metas, places, DIVISOR, keep_logits=keep)
+        for maps, found in zip(expected, results, strict=True):
+            for logits, result in zip(maps, found, strict=True):
+                top = logits.topk(2, dim=0).values
+                clear = top[0] - top[1] > 1e-4
+                assert clear.double().mean() > 0.99
+                assert torch.equal(result.best[clear], logits.argmax(0)[clear])
+                assert (result.logits is not None) == keep
+                if keep:
+                    assert (result.logits - logits).abs().max() < 1e-4
+
+
+def test_windows_cover_the_axis():
+    assert windows(100, 40, 30) == [slice(0, 40), slice(30, 70), slice(60, 100)]
+    assert windows(90, 40, 30) == [slice(0, 40), slice(30, 70), slice(50, 90)]
+    assert windows(30, 40, 30) == [slice(0, 30)]
+
+
+@pytest.mark.parametrize(('crop', 'stride'), [(4, 5), (4, 0)])
+def test_strides_that_leave_pixels_out_raise(crop, stride):
+    with pytest.raises(ValueError, match='test_cfg.stride'):
+        windows(100, crop, stride)
+
+
+def test_unknown_mode_raises():
+    with pytest.raises(ValueError, match="'whole' or 'slide'"):
+        window_grid((8, 8), dict(mode='slid'))
+
+
+def test_finished_windows_are_forgotten(monkeypatch):
+    """At most two rows of windows are held, however tall the picture is."""
+    from icpc.segmentors import inference
+
+    held = []
+    plain = inference.argmax_rows
+
+    def counting(parts, rows):
+        held.append(len(parts))
+        return plain(parts, rows)
+
+    monkeypatch.setattr(inference, 'argmax_rows', counting)
+    images = torch.randn(1, 3, 196, 16)
+    cfg = dict(mode='slide', crop_size=(16, 16), stride=(10, 10))
+
+    def network(x: Tensor) -> list[Tensor]:
+        return [m.float() for m in forward(x.double())[:1]]
+
+    predict_maps(network, images, [{}], window_grid((196, 16), cfg), DIVISOR)
+    assert len(held) > 10
+    assert max(held) <= 2
