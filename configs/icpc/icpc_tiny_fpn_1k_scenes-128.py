@@ -10,7 +10,7 @@ global_batch = 8
 gpu_batch = 8
 lr = 2e-3
 model = dict(
-    clip=dict(model='scenes_clip', pretrained='auto'),
+    clip=dict(model='scenes_clip', pretrained='auto', image_size=None),
     # Stride 16 on 128 pixels: an 8 x 8 grid; positions are not mixed.
     backbone=dict(dense='value', output_stride=16),
     neck=dict(out_channels=64),

@@ -30,25 +30,24 @@ def resize_image_tower(visual: nn.Module, image_size: int) -> None:
 
     Args:
         visual: changed in place.
-        image_size: side in pixels of a square picture.
+        image_size: side in pixels of a square picture; sides that the stride does not divide give
+            the grid that the tower itself makes of them.
 
     Raises:
-        ValueError: a tower without such a table, or a side that its stride does not divide.
+        ValueError: a tower without such a table.
     """
     if isinstance(visual, ModifiedResNet):
-        stride, owner = 32, visual.attnpool
+        side, owner = max(image_size // 32, 1), visual.attnpool
         native = round((len(owner.positional_embedding) - 1) ** 0.5)
         native = native, native
     elif isinstance(visual, VisionTransformer):
-        stride, owner, native = visual.patch_size[0], visual, visual.grid_size
+        side, owner, native = -(-image_size // visual.patch_size[0]), visual, visual.grid_size
     else:
         raise ValueError(
             f'clip.image_size: {type(visual).__name__} has no position table to resize'
         )
-    if image_size % stride:
-        raise ValueError(f'clip.image_size={image_size} is no multiple of the stride {stride}')
-    grid = (image_size // stride,) * 2
+    grid = side, side
     table = resize_positions(owner.positional_embedding.detach(), native, grid)
     owner.positional_embedding = nn.Parameter(table.clone())
     if owner is visual:
-        visual.grid_size, visual.image_size = grid, (image_size, image_size)
+        visual.grid_size = grid

@@ -33,9 +33,12 @@ def test_resnet_table_is_resized(tiny_resnet_cfg):
     torch.testing.assert_close(resized(images).pooled, native(images).pooled)
 
 
-def test_a_size_off_the_stride_is_refused(tiny_resnet_cfg):
-    with pytest.raises(ValueError, match='image_size=100 is no multiple of the stride 32'):
-        load_clip(tiny_resnet_cfg, image_size=100)
+def test_sizes_off_the_stride_get_the_towers_own_grid(tiny_resnet_cfg, tiny_vit_cfg):
+    resnet = load_clip(tiny_resnet_cfg, image_size=110).visual
+    assert len(resnet.attnpool.positional_embedding) == 1 + 3**2
+    tower = CLIPViT(load_clip(tiny_vit_cfg, image_size=100).visual).eval()
+    dense = tower(torch.randn(1, 3, 100, 100)).dense
+    assert dense.shape[2:] == tower.visual.grid_size == (7, 7)
 
 
 def test_cut_text_positions(tiny_resnet_cfg):

@@ -4,7 +4,8 @@ norm_cfg = dict(type='SyncBN', requires_grad=True)
 model = dict(
     type='CLIPSegmentor',
     class_names='${class_names}',
-    clip=dict(model='RN50-quickgelu', pretrained='openai'),
+    # The position table is resized once and learned at the crop's grid (DenseCLIP).
+    clip=dict(model='RN50-quickgelu', pretrained='openai', image_size='${crop_size}'),
     backbone=dict(),  # CLIPResNet or CLIPViT, as the image tower asks for
     neck=dict(type='MultiScaleAlignment', levels=[], out_channels=256),
     decode_head=dict(

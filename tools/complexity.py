@@ -1,0 +1,44 @@
+"""Count parameters and multiply-adds of a config's model: `python tools/complexity.py CONFIG`."""
+
+import argparse
+import sys
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description='Parameters and multiply-adds for one picture, part by part. Weights are '
+        'neither loaded nor needed.'
+    )
+    parser.add_argument('config', help='a config, such as configs/icpc/icpc_rn50_...py')
+    parser.add_argument(
+        '--size', type=int, nargs='+', default=[1024], help='side, or height and width, in pixels'
+    )
+    parser.add_argument(
+        '--transposed',
+        choices=('input', 'output'),
+        default='input',
+        help='count transposed convolutions over their input (right) or, as older fvcore and so '
+        "DenseCLIP's table, over their output",
+    )
+    parser.add_argument(
+        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='overrides'
+    )
+    parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run the tool."""
+    args = parse_args()
+    from icpc.engine.cli import run_tool
+    from icpc.experiments.complexity import print_complexity
+
+    return run_tool(
+        lambda: print_complexity(args.config, args.cfg_options, args.size, args.transposed),
+        args.debug,
+    )
+
+
+if __name__ == '__main__':
+    sys.exit(main())
