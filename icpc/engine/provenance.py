@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -16,14 +17,18 @@ _LIBRARIES = (
     *('onedl-mmsegmentation', 'numpy', 'opencv-python', 'opencv-python-headless', 'pillow'),
 )
 _MOST_FILES = 20  # named when the working tree is not clean
+GIT_FILE = 'git.json'  # beside a copied package: the state of git when it was copied
 
 
-def git_state(folder: Path) -> dict[str, Any] | None:
+def git_state(package: Path) -> dict[str, Any] | None:
     """The commit, and the files that differ from it; None outside a git repository.
 
     Args:
-        folder: Any folder of the working tree.
+        package: The package's folder, in a working tree or copied from one.
     """
+    folder = package.parent
+    if (folder / GIT_FILE).is_file():
+        return json.loads((folder / GIT_FILE).read_text())
     try:
         commit = _git(folder, 'rev-parse', 'HEAD').strip()
         changed = _git(folder, 'status', '--porcelain').splitlines()

@@ -1,0 +1,188 @@
+"""`tools/ablate.py`: make a study's runs and its tables."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..engine.checkpoint import write_text_atomically
+from ..engine.console import say
+from ..engine.fingerprints import code_fingerprint
+from ..engine.run_record import read_record
+from ..errors import UserError
+from .costs import cost_line, matrix_table, seconds_left
+from .jobs import OUTPUT, Ending, Stopped, Workers, execute
+from .matrix import expand
+from .results import value_of
+from .slurm import array_script
+from .snapshot import Snapshot, take_snapshot
+from .study import load_study
+from .study_files import write_index, write_tables
+from .tables import clock
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for.
+
+    Attributes:
+        study: Path of the study file.
+        out: Folder; by default `work_dirs/studies/<study name>`.
+        jobs: Processes at a time; by default one, or one on each GPU.
+        gpus: Device numbers; by default all there are.
+        threads: Of each process on the CPU.
+        only: Number of the one run to make, None for all.
+        any_code: Take finished runs that other code made.
+        baseline: Instead of the study's.
+        drop_checkpoints: Delete a run's checkpoints when it is finished.
+    """
+
+    study: str
+    out: str | None = None
+    jobs: int | None = None
+    gpus: Sequence[str] | None = None
+    threads: int = 1
+    only: int | None = None
+    any_code: bool = False
+    baseline: str | None = None
+    drop_checkpoints: bool = False
+
+
+class Ablation:
+    """A study, its runs, and where they are.
+
+    Args:
+        request: What the command line asks for.
+        tools: Folder of the tools' scripts.
+
+    Raises:
+        UserError: For a study that is not consistent, or a run whose config cannot be resolved.
+    """
+
+    def __init__(self, request: Request, tools: Path) -> None:
+        self.request = request
+        self.study = load_study(request.study)
+        self.out = Path(request.out or Path('work_dirs/studies') / self.study.name)
+        self.runs = expand(self.study, self.out, request.any_code)
+        self.tools = tools
+        self.gpus = request.gpus
+        if self.gpus is None:
+            self.gpus = [str(index) for index in range(torch.cuda.device_count())]
+        self.jobs = request.jobs or max(1, len(self.gpus))
+
+    def show(self) -> None:
+        """Print the matrix and what is left to pay."""
+        say(matrix_table(self.study.name, self.runs))
+        say(cost_line(self.runs, self.jobs))
+
+    def write_slurm(self) -> Path:
+        """Write a script for sbatch whose tasks make one run each."""
+        path, logs = self.out / 'slurm.sh', self.out / 'slurm'
+        logs.mkdir(parents=True, exist_ok=True)
+        snapshot = self._freeze()
+        flags = ['--out', str(self.out), *(['--any-code'] if self.request.any_code else [])]
+        tool = ['env', f'PYTHONPATH={snapshot.folder}', sys.executable, snapshot.tool('ablate.py')]
+        command = [*map(str, tool), self.request.study, *flags]
+        script = array_script(
+            name=self.study.name,
+            count=len(self.runs),
+            jobs=self.jobs,
+            gpu=bool(self.gpus),
+            cores=self.request.threads,
+            logs=logs,
+            command=command,
+        )
+        write_text_atomically(script, path)
+        return path
+
+    def make(self) -> list[Ending]:
+        """Make what is missing; returns what failed.
+
+        Raises:
+            UserError: When it was told to stop.
+        """
+        runs, only = self.runs, self.request.only
+        if only is not None:
+            if not 0 <= only < len(runs):
+                raise UserError(f'--only {only}: the runs are 0 to {len(runs) - 1}')
+            runs = runs[only : only + 1]
+        write_index(self.study, self.runs, self.out)
+        say(cost_line(self.runs, self.jobs))
+        threads = None if self.gpus else self.request.threads
+        workers = Workers(self._freeze(), self.jobs, self.gpus, threads)
+        try:
+            return execute(runs, workers, self._tell, say)
+        except Stopped as stop:
+            raise UserError(f'{stop}: stopped; the same command goes on from here') from None
+
+    def _freeze(self) -> Snapshot:
+        snapshot = take_snapshot(self.study.base, self.tools, self.out)
+        if code_fingerprint(snapshot.folder / 'icpc') != code_fingerprint():
+            raise UserError('the code changed while it was read; start again')
+        return snapshot
+
+    def _tell(self, ending: Ending) -> None:
+        run = ending.run
+        if ending.failed:
+            say(f'FAILED {run.name}, exit code {ending.code}, {run.work_dir / OUTPUT} ends with:')
+            say(ending.tail)
+            return
+        record = read_record(run.work_dir)
+        values = {
+            name: value_of(run, record, metric, self.study.split)
+            for name, metric in self.study.metrics.items()
+        }
+        numbers = '  '.join(f'{name} {v:.2f}' for name, v in values.items() if v is not None)
+        done = sum(other.finished for other in self.runs)
+        say(
+            f'[{done}/{len(self.runs)}] {time.strftime("%H:%M")}  {run.name}: {numbers}  '
+            f'in {clock(ending.seconds)}, about {clock(seconds_left(self.runs, self.jobs))} left'
+        )
+        if self.request.drop_checkpoints:
+            for path in run.work_dir.glob('iter_*.pth'):
+                path.unlink()
+
+    def tabulate(self) -> None:
+        """Print the tables of what is finished and write them beside the runs."""
+        write_tables(self.study, self.runs, self.out, self.request.baseline)
+
+
+def ablate(
+    request: Request,
+    tools: Path,
+    dry_run: bool = False,
+    table: bool = False,
+    slurm: bool = False,
+) -> list[str]:
+    """Do what the tool was asked for.
+
+    Args:
+        request: The study and how to run it.
+        tools: Folder of the tools' scripts.
+        dry_run: Only show the matrix and the cost.
+        table: Only tabulate what is finished.
+        slurm: Only write the array script.
+
+    Returns:
+        Names of the runs that failed.
+    """
+    ablation = Ablation(request, tools)
+    if dry_run:
+        ablation.show()
+        return []
+    if slurm:
+        say(f'sbatch {ablation.write_slurm()}')
+        say(f'and afterwards: python tools/ablate.py {request.study} --out {ablation.out} --table')
+        return []
+    failed = [] if table else ablation.make()
+    if request.only is None:
+        ablation.tabulate()
+    names = [ending.run.name for ending in failed]
+    if names:
+        say(f'{len(names)} run(s) FAILED: {"; ".join(names)}. The same command tries them again.')
+    return names

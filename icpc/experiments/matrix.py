@@ -1,0 +1,150 @@
+"""From a study to its runs: overrides, identity and work dir of each."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..engine.config import load_config
+from ..engine.fingerprints import (
+    code_fingerprint,
+    config_fingerprint,
+    data_fingerprint,
+    weights_fingerprint,
+)
+from ..engine.run_record import read_record
+from ..errors import UserError
+from .study import Overrides, Study, merge
+
+# On the validation split nothing of the test split is read.
+_NO_TEST = {'test_dataloader': None, 'test_evaluator': None, 'test_cfg': None}
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One cell of the matrix.
+
+    Attributes:
+        regime: Name of the regime, empty where the study has none.
+        row: Name of the row.
+        seed: Label of the seed.
+        overrides: Of the config.
+        identity: Hash of resolved config, data and weights.
+        code: Hash of icpc's code.
+        work_dir: Where it writes; holds identity and code in its name.
+    """
+
+    regime: str
+    row: str
+    seed: str
+    overrides: Overrides
+    identity: str
+    code: str
+    work_dir: Path
+
+    @property
+    def name(self) -> str:
+        """Such as `20 labels / CoOp / seed 3`."""
+        return ' / '.join([*([self.regime] if self.regime else []), self.row, f'seed {self.seed}'])
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run is there, trained to its end and evaluated."""
+        record = read_record(self.work_dir)
+        return record is not None and record['state'] == 'finished'
+
+    @property
+    def options(self) -> list[str]:
+        """The overrides as `--cfg-options` takes them."""
+        return [f'{path}={value!r}' for path, value in self.overrides.items()]
+
+
+def expand(study: Study, out: Path, any_code: bool = False) -> list[Run]:
+    """All runs of a study, seed by seed, so that every row has a first seed early.
+
+    Every config is resolved here: a misspelt override stops the study before its first run.
+
+    Args:
+        study: The study.
+        out: Its folder.
+        any_code: Take a finished run of the same config whatever code made it.
+
+    Raises:
+        UserError: For a row whose config cannot be resolved; or two rows that are the same run.
+    """
+    runs, code, known = [], code_fingerprint(), {}
+    unread = _NO_TEST if study.split == 'val' else {}
+    for label, seed in study.seeds.items():
+        for regime, setting in study.regimes.items():
+            for row, own in study.rows.items():
+                overrides = merge(study.shared, setting, own, seed, unread)
+                identity = _identity(study, overrides, f'{regime} {row}'.strip(), known)
+                folder = out / 'runs' / _slug(regime) / _slug(row)
+                run = Run(
+                    *(regime, row, label, overrides, identity, code),
+                    folder / f'{_slug(label)}-{identity}-{code}',
+                )
+                runs.append(_older(run, folder) if any_code else run)
+    _refuse_twins(runs)
+    return runs
+
+
+def _identity(study: Study, overrides: Overrides, name: str, known: dict[str, str | None]) -> str:
+    notes = logging.getLogger('icpc')
+    notes.disabled = True  # each run says them itself
+    try:
+        config = load_config(study.base, overrides).to_dict()
+    except UserError as error:
+        raise UserError(f'row {name!r}: {error}') from error
+    finally:
+        notes.disabled = False
+    parts = [config_fingerprint(config)]
+    for key in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        dataset = (config.get(key) or {}).get('dataset')
+        parts.append(_once(known, dataset, data_fingerprint) if dataset else None)
+    parts.append(_once(known, config.get('model') or {}, weights_fingerprint))
+    return config_fingerprint({'parts': parts})
+
+
+def _once(known: dict[str, str | None], config: dict, fingerprint: Callable) -> str | None:
+    """Fingerprint what many runs share only once."""
+    places = {
+        key: config[key]
+        for key in ('data_root', 'data_prefix', 'ann_file', 'clip')
+        if key in config
+    }
+    key = json.dumps(places, sort_keys=True, default=str)
+    if key not in known:
+        known[key] = fingerprint(config)
+    return known[key]
+
+
+def _older(run: Run, folder: Path) -> Run:
+    """The same run made by other code, where only that is finished."""
+    others = sorted(
+        folder.glob(f'{_slug(run.seed)}-{run.identity}-*'), key=lambda p: p.stat().st_mtime
+    )
+    for path in reversed(others):
+        other = Run(**{**vars(run), 'work_dir': path, 'code': path.name.rpartition('-')[2]})
+        if other.finished and not run.finished:
+            return other
+    return run
+
+
+def _refuse_twins(runs: list[Run]) -> None:
+    first: dict[tuple[str, str], Run] = {}
+    for run in runs:
+        twin = first.setdefault((run.regime, run.identity), run)
+        if twin is not run:
+            raise UserError(
+                f'{twin.name!r} and {run.name!r} resolve to the same config: one of them does not '
+                'do what its name says'
+            )
+
+
+def _slug(name: str) -> str:
+    return re.sub(r'[^A-Za-z0-9.+=]+', '_', name).strip('_') or 'all'

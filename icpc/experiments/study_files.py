@@ -1,0 +1,95 @@
+"""What a study writes beside its runs: the index of the runs, and its tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..engine.checkpoint import write_text_atomically
+from ..engine.console import say
+from ..engine.run_record import read_record
+from .matrix import Run
+from .results import tabulate, value_of
+from .study import Study
+from .tables import as_csv, as_latex, as_markdown, as_rich, sheets
+
+INDEX = 'study.json'
+
+
+def write_index(study: Study, runs: Sequence[Run], out: Path) -> None:
+    """Write `study.json`: which work dir is which run.
+
+    Args:
+        study: The study.
+        runs: All its runs.
+        out: Its folder.
+    """
+    index = {
+        'name': study.name,
+        'split': study.split,
+        'baseline': study.baseline,
+        'metrics': [metric for metric in study.metrics.values() if isinstance(metric, str)],
+        'runs': [
+            {
+                **{key: getattr(run, key) for key in ('regime', 'row', 'seed')},
+                'work_dir': str(run.work_dir.relative_to(out)),
+            }
+            for run in runs
+        ],
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    write_text_atomically(json.dumps(index, indent=1), out / INDEX)
+
+
+def write_tables(study: Study, runs: Sequence[Run], out: Path, baseline: str | None = None) -> None:
+    """Print the tables of what is finished and write them as markdown, LaTeX and CSV.
+
+    Args:
+        study: The study.
+        runs: All its runs.
+        out: Its folder.
+        baseline: Instead of the study's.
+    """
+    tables = tabulate(study, runs, baseline)
+    pages = sheets(tables)
+    for page in pages:
+        say(as_rich(page))
+    note = _note(study, runs)
+    say(note)
+    markdown = '\n'.join([f'# {study.name}', '', *map(as_markdown, pages), note, ''])
+    out.mkdir(parents=True, exist_ok=True)
+    write_text_atomically(markdown, out / 'table.md')
+    write_text_atomically('\n'.join(map(as_latex, pages)), out / 'table.tex')
+    write_text_atomically(as_csv(tables), out / 'table.csv')
+    write_text_atomically(_runs_csv(study, runs), out / 'runs.csv')
+    say(f'tables: {out}/table.md, table.tex, table.csv; every run: runs.csv')
+
+
+def _note(study: Study, runs: Sequence[Run]) -> str:
+    finished = [run for run in runs if run.finished]
+    notes = [f'Split: {study.split}. Intervals: 95 %, by t. Differences: paired by seed.']
+    if len(finished) < len(runs):
+        notes.append(f'{len(runs) - len(finished)} of {len(runs)} runs are missing.')
+    codes = sorted({run.code for run in finished})
+    if len(codes) > 1:
+        notes.append(f'{len(codes)} versions of the code made the runs: {", ".join(codes)}.')
+    return ' '.join(notes)
+
+
+def _runs_csv(study: Study, runs: Sequence[Run]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator='\n')
+    writer.writerow(['regime', 'row', 'seed', *study.metrics, 'seconds', 'work_dir'])
+    for run in runs:
+        if run.finished:
+            record = read_record(run.work_dir)
+            values = [
+                value_of(run, record, metric, study.split) for metric in study.metrics.values()
+            ]
+            writer.writerow(
+                [run.regime, run.row, run.seed, *values, record['seconds'], run.work_dir]
+            )
+    return out.getvalue()
