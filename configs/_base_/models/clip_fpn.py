@@ -9,7 +9,7 @@ model = dict(
     backbone=dict(),  # CLIPResNet or CLIPViT, as the image tower asks for
     neck=dict(type='MultiScaleAlignment', levels=[], out_channels=256),
     decode_head=dict(
-        type='FPNHead',
+        type='SemanticFPNHead',
         channels=256,
         dropout_ratio=0.1,
         norm_cfg='${norm_cfg}',
