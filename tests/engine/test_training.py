@@ -67,28 +67,26 @@ def test_training_learns_and_writes_its_record(toy_config, tmp_path, capsys):
 
 
 def test_accumulation_gives_the_step_of_the_whole_batch(labelled_config, tmp_path):
-    _, whole = run(labelled_config, tmp_path / 'whole', lr=1e-3, gpu_batch=4, **SEPARATE)
-    _, parts = run(labelled_config, tmp_path / 'parts', lr=1e-3, gpu_batch=1, **SEPARATE)
+    _, whole = run(labelled_config, tmp_path / 'whole', lr=0.02, gpu_batch=4, **SEPARATE)
+    _, parts = run(labelled_config, tmp_path / 'parts', lr=0.02, gpu_batch=1, **SEPARATE)
     assert whole['meta']['iter'] == parts['meta']['iter'] == 6
+    assert parts['optimizer']['state'][0]['step'] == 6
     for key, value in whole['state_dict'].items():
-        torch.testing.assert_close(parts['state_dict'][key], value, atol=1e-6, rtol=1e-4)
+        torch.testing.assert_close(parts['state_dict'][key], value, atol=1e-5, rtol=1e-4)
 
 
-def test_resume_continues_at_the_step_with_the_schedule_and_the_optimiser(
-    toy_config, tmp_path, capsys
-):
-    _, whole = run(toy_config, tmp_path / 'whole')
+def test_a_resumed_run_without_random_augmentation_ends_bit_equal(toy_config, tmp_path, capsys):
+    options = {'train_pipeline': '${test_pipeline}', 'model.decode_head.dropout_ratio': 0.0}
+    _, whole = run(toy_config, tmp_path / 'whole', **options)
     folder = tmp_path / 'cut'
-    run(toy_config, folder)
+    run(toy_config, folder, **options)
     (folder / 'iter_6.pth').unlink()
     (folder / 'last_checkpoint').write_text('iter_3.pth')
-    _, resumed = run(toy_config, folder, resume=True)
+    _, resumed = run(toy_config, folder, resume=True, **options)
     assert 'resuming from' in capsys.readouterr().out
-    assert resumed['meta']['iter'] == 6
+    assert_same_weights(whole, resumed)
     rates = [[group['lr'] for group in c['optimizer']['param_groups']] for c in (whole, resumed)]
-    assert rates[0] == pytest.approx(rates[1])
-    moments = next(iter(resumed['optimizer']['state'].values()))
-    assert moments['step'] == 6
+    assert rates[0] == rates[1]
     lines = [json.loads(line) for line in (folder / 'metrics.jsonl').read_text().splitlines()]
     assert [line['step'] for line in lines if line['split'] == 'train'] == [1, 2, 3, 4, 5, 6]
     assert [line['step'] for line in lines if line['split'] == 'val'] == [3, 6]
