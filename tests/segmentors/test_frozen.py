@@ -12,7 +12,7 @@ from icpc.engine.optim import GroupedOptimConstructor
 DESIGNS = ['StaticPrompter', 'CoCoOpPrompter', 'PostModelPrompter', 'PrePostPrompter']
 FROZEN = [
     (0, 'prompter.'),
-    (3, ('prompter.', 'backbone.visual.conv', 'backbone.visual.bn', 'backbone.visual.layer1')),
+    (2, ('prompter.', 'backbone.visual.conv', 'backbone.visual.bn', 'backbone.visual.layer1')),
     (6, ('prompter.', 'backbone.visual.')),
 ]
 
