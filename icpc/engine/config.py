@@ -62,13 +62,20 @@ def merge_config(
     parsed = parse_overrides(overrides)
     validation.check_no_remote_config(path, parsed)
     register_all_modules(init_default_scope=False)
-    tree = Config.fromfile(str(path)).to_dict()
+    tree = _read(path)
     before = set(references(tree))
     apply_overrides(tree, parsed, validation.KNOWN_KEYS)
     after = set(references(tree))
     validation.check_effect(parsed, after)
     validation.check_top_level(tree, before | after)
     return Config(tree, filename=str(path))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return Config.fromfile(str(path)).to_dict()
+    except (ImportError, KeyError, OSError, SyntaxError, TypeError, ValueError) as error:
+        raise UserError(f'{path}: {error}') from error
 
 
 def finish_config(merged: Config, work_dir: str | Path | None = None) -> Config:

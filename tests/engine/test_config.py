@@ -121,6 +121,10 @@ def appended(path, text):
         ),
         ("model['class_names'] = ['red', 'green']\n", "class 2, None in the model, 'blue'"),
         ("_base_ = 'mmseg::ade20k.py'\n", 'install packages'),
+        ("_base_ = 'missing.py'\n", r'toy\.py: .*missing\.py'),
+        ('lr = [\n', r'toy\.py: .*never closed'),
+        ('lr = dict(a=1)\n', r'toy\.py: .*_delete_=True'),
+        ("custom_imports = dict(imports=['icpcc'])\n", r'toy\.py: .*icpcc'),
     ],
 )
 def test_faults_of_a_config_file_are_refused(toy_config, text, message):
