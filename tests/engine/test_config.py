@@ -121,7 +121,6 @@ def appended(path, text):
         ),
         ("model['class_names'] = ['red', 'green']\n", "class 2, None in the model, 'blue'"),
         ("_base_ = 'mmseg::ade20k.py'\n", 'install packages'),
-        ("_base_ = 'missing.py'\n", r'toy\.py: .*missing\.py'),
         ('lr = [\n', r'toy\.py: .*never closed'),
         ('lr = dict(a=1)\n', r'toy\.py: .*_delete_=True'),
         ("custom_imports = dict(imports=['icpcc'])\n", r'toy\.py: .*icpcc'),
@@ -130,6 +129,12 @@ def appended(path, text):
 def test_faults_of_a_config_file_are_refused(toy_config, text, message):
     with pytest.raises(UserError, match=message):
         load_config(appended(toy_config, text))
+
+
+def test_a_missing_base_is_named(tmp_path):
+    (tmp_path / 'leaf.py').write_text("_base_ = './missing.py'\n")
+    with pytest.raises(UserError, match=r'leaf\.py: .*missing\.py'):
+        load_config(tmp_path / 'leaf.py')
 
 
 def test_a_variable_that_the_override_makes_unread_is_refused(toy_config):
