@@ -13,7 +13,8 @@ from matplotlib.patches import Patch
 from .pictures import colourise
 
 _CELL = 1.75  # inches
-_LEGEND_COLUMNS = 8
+_LEGEND_ROW = 0.2  # inches
+_CHARACTER = 0.075  # inches of a legend's letter, with the patch beside the name counted as six
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,11 @@ def save_panel(path: Path, rows: list[PanelRow], names: list[str], palette: np.n
     """
     columns = 3 + max(len(row.score_maps) for row in rows)
     present = _present(rows, len(names))
-    legend_rows = -(-len(present) // _LEGEND_COLUMNS)
-    height = _CELL * len(rows) * 1.1 + 0.25 * legend_rows + 0.3
     width = _CELL * columns + (0.5 if columns > 3 else 0)
+    entry = _CHARACTER * (6 + max(len(names[i]) for i in present))
+    legend_columns = min(len(present), max(1, int(width / entry)))
+    legend_rows = -(-len(present) // legend_columns)
+    height = _CELL * len(rows) * (1.1 if columns > 3 else 1) + _LEGEND_ROW * legend_rows + 0.3
     figure = Figure(figsize=(width, height), layout='constrained', dpi=160)
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
     grid = figure.subplots(len(rows), columns, squeeze=False)
@@ -58,7 +61,7 @@ def save_panel(path: Path, rows: list[PanelRow], names: list[str], palette: np.n
     figure.legend(
         handles=patches,
         loc='outside lower center',
-        ncols=min(_LEGEND_COLUMNS, len(present)),
+        ncols=legend_columns,
         fontsize=8,
         frameon=False,
         handlelength=1.2,
