@@ -68,7 +68,8 @@ class Ablation:
         self.request = request
         self.study = load_study(request.study)
         self.out = Path(request.out or Path('work_dirs/studies') / self.study.name)
-        self.runs = expand(self.study, self.out, request.any_code)
+        self.code = code_fingerprint()
+        self.runs = expand(self.study, self.out, self.code, request.any_code)
         self.tools = tools
         self.gpus = request.gpus
         if self.gpus is None:
@@ -122,7 +123,7 @@ class Ablation:
 
     def _freeze(self) -> Snapshot:
         snapshot = take_snapshot(self.study.base, self.tools, self.out)
-        if code_fingerprint(snapshot.folder / 'icpc') != code_fingerprint():
+        if code_fingerprint(snapshot.folder / 'icpc') != self.code:
             raise UserError('the code changed while it was read; start again')
         return snapshot
 

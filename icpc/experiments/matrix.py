@@ -10,12 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..engine.config import load_config
-from ..engine.fingerprints import (
-    code_fingerprint,
-    config_fingerprint,
-    data_fingerprint,
-    weights_fingerprint,
-)
+from ..engine.fingerprints import config_fingerprint, data_fingerprint, weights_fingerprint
 from ..engine.run_record import read_record
 from ..errors import UserError
 from .study import Overrides, Study, merge
@@ -63,7 +58,7 @@ class Run:
         return [f'{path}={value!r}' for path, value in self.overrides.items()]
 
 
-def expand(study: Study, out: Path, any_code: bool = False) -> list[Run]:
+def expand(study: Study, out: Path, code: str, any_code: bool = False) -> list[Run]:
     """All runs of a study, seed by seed, so that every row has a first seed early.
 
     Every config is resolved here: a misspelt override stops the study before its first run.
@@ -71,12 +66,13 @@ def expand(study: Study, out: Path, any_code: bool = False) -> list[Run]:
     Args:
         study: The study.
         out: Its folder.
+        code: Hash of icpc's code.
         any_code: Take a finished run of the same config whatever code made it.
 
     Raises:
         UserError: For a row whose config cannot be resolved; or two rows that are the same run.
     """
-    runs, code, known = [], code_fingerprint(), {}
+    runs, known = [], {}
     unread = _NO_TEST if study.split == 'val' else {}
     for label, seed in study.seeds.items():
         for regime, setting in study.regimes.items():

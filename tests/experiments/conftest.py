@@ -1,0 +1,64 @@
+"""Studies whose trainings are stood in for by a script that takes a fraction of a second."""
+
+from pathlib import Path
+
+import pytest
+
+CONFIG = Path(__file__).resolve().parents[2] / 'configs/icpc/icpc_tiny_fpn_1k_scenes-128.py'
+
+# Trains for ten steps, each with a checkpoint; its result depends on every step done.
+TRAINER = """
+import ast, json, os, pathlib, sys, time
+
+args = sys.argv[2:]
+folder = pathlib.Path(args[args.index('--work-dir') + 1])
+options = dict(item.split('=', 1) for item in args[args.index('--cfg-options') + 1:])
+options = {key: ast.literal_eval(value) for key, value in options.items()}
+pointer = folder / 'last_checkpoint'
+state = {'step': 0, 'value': 0.0}
+if '--resume' in args:
+    state = json.loads((folder / pointer.read_text()).read_text())
+    print('resumed at', state['step'])
+started = time.time()
+while state['step'] < 10:
+    state['step'] += 1
+    state['value'] += options['lr'] * state['step'] ** 2 + options['seed'] * 0.1
+    if options.get('max_iters') == state['step']:
+        sys.exit('out of luck')
+    time.sleep(options.get('weight_decay', 0.0))
+    new = folder / 'new'
+    new.write_text(json.dumps(state))
+    os.replace(new, folder / f"iter_{state['step']}.pth")
+    new.write_text(f"iter_{state['step']}.pth")
+    os.replace(new, pointer)
+record = {
+    'state': 'finished', 'seconds': time.time() - started, 'steps': 10,
+    'environment': {k: os.environ.get(k) for k in ('OMP_NUM_THREADS', 'CUDA_VISIBLE_DEVICES')},
+    'parameters': {'all': 20, 'trained': 10}, 'memory_mib': {'process': 1.0},
+    'metrics': {'test': {'step': 10, 'mIoU': state['value'], 'score_mIoU': 2 * state['value']}},
+}
+(folder / 'run.json').write_text(json.dumps(record))
+"""
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A folder of tools with the trainer above."""
+    folder = tmp_path / 'tools'
+    folder.mkdir()
+    (folder / 'train.py').write_text(TRAINER)
+    return folder
+
+
+@pytest.fixture
+def study_file(tmp_path: Path) -> Path:
+    """Two by two rows on two seeds."""
+    path = tmp_path / 'small.py'
+    path.write_text(
+        f'base = {str(CONFIG)!r}\n'
+        "grid = {'lr': [0.1, 0.2], 'weight_decay': [0.02, 0.03]}\n"
+        'seeds = [0, 1]\n'
+        "metrics = ['mIoU', 'score_mIoU']\n"
+        "baseline = 'lr=0.1, weight_decay=0.02'\n"
+    )
+    return path

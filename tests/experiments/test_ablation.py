@@ -1,0 +1,127 @@
+import csv
+import json
+import multiprocessing
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from icpc.errors import UserError
+from icpc.experiments import ablation
+from icpc.experiments.ablation import Request, ablate
+
+
+@pytest.fixture(autouse=True)
+def _code_that_nobody_edits(monkeypatch):
+    monkeypatch.setattr(ablation, 'code_fingerprint', lambda *_: 'code')
+
+
+def table_of(out: Path) -> list[list[str]]:
+    """The table without the columns of time and memory."""
+    with (out / 'table.csv').open() as file:
+        return [row[:-2] for row in csv.reader(file)]
+
+
+def expected_value(lr: float, seed: int) -> float:
+    return sum(lr * step**2 + seed * 0.1 for step in range(1, 11))
+
+
+def test_killed_half_way_and_run_again_gives_the_same_table(tmp_path, tools, study_file):
+    request = Request(str(study_file), out=str(tmp_path / 'whole'), jobs=2, gpus=[])
+    assert ablate(request, tools) == []
+    broken = tmp_path / 'broken'
+    again = Request(str(study_file), out=str(broken), jobs=2, gpus=[])
+    process = multiprocessing.get_context('fork').Process(target=ablate, args=(again, tools))
+    process.start()
+    deadline = time.time() + 60
+    while len(list(broken.rglob('run.json'))) < 3 and time.time() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.join()
+    done = {path: path.stat().st_mtime_ns for path in broken.rglob('run.json')}
+    assert 3 <= len(done) < 8
+    assert ablate(again, tools) == []
+    assert table_of(broken) == table_of(tmp_path / 'whole')
+    assert all(path.stat().st_mtime_ns == then for path, then in done.items()), 'made twice'
+
+
+def test_the_table_by_hand(tmp_path, tools, study_file):
+    out = tmp_path / 'out'
+    assert ablate(Request(str(study_file), out=str(out), jobs=4, gpus=[]), tools) == []
+    head, *rows = table_of(out)
+    by_name = {(row[1], row[2]): dict(zip(head, row, strict=True)) for row in rows}
+    assert len(by_name) == 8
+    row = by_name['lr=0.2, weight_decay=0.02', 'mIoU']
+    values = [expected_value(0.2, seed) for seed in (0, 1)]
+    assert float(row['mean']) == pytest.approx(sum(values) / 2)
+    assert float(row['difference']) == pytest.approx(38.5)  # 0.1 x (1 + 4 + ... + 100)
+    assert row['pairs'] == '2'
+    markdown = (out / 'table.md').read_text()
+    assert (
+        '| lr=0.2, weight_decay=0.02 | 2/2 | 77.50 | 0.71 | [71.15, 83.85] | +38.50 |' in markdown
+    )
+    assert r'lr=0.2, weight\_decay=0.02 & 2/2 & 77.50' in (out / 'table.tex').read_text()
+    index = json.loads((out / 'study.json').read_text())
+    assert all((out / run['work_dir'] / 'run.json').is_file() for run in index['runs'])
+
+
+def test_a_second_call_makes_nothing(tmp_path, tools, study_file, capsys):
+    request = Request(str(study_file), out=str(tmp_path / 'out'), jobs=4, gpus=[])
+    ablate(request, tools)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob('run.json')}
+    capsys.readouterr()
+    ablate(request, tools)
+    assert 'all runs are finished' in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob('run.json')} == before
+    assert len(before) == 8
+
+
+def test_a_failure_is_named_and_the_others_go_on(tmp_path, tools, study_file, capsys):
+    text = study_file.read_text().replace(
+        "'lr': [0.1, 0.2]", "'a': {'lr=0.1': {'lr': 0.1}, 'bad': {'lr': 9.0, 'max_iters': 3}}"
+    )
+    study_file.write_text(text)
+    out = tmp_path / 'out'
+    failed = ablate(Request(str(study_file), out=str(out), jobs=4, gpus=[]), tools)
+    assert failed
+    assert all(name.startswith('bad') for name in failed)
+    assert len(failed) == 4
+    printed = capsys.readouterr().out
+    assert 'out of luck' in printed
+    assert '4 of 8 runs are missing' in printed
+    means = {row[1]: row[4] for row in table_of(out)[1:] if row[2] == 'mIoU'}
+    assert float(means['lr=0.1, weight_decay=0.03']) == pytest.approx(
+        (expected_value(0.1, 0) + expected_value(0.1, 1)) / 2
+    )
+    assert means['bad, weight_decay=0.03'] == 'nan'
+
+
+def test_dry_run_knows_the_cost_of_what_was_measured(tmp_path, tools, study_file, capsys):
+    request = Request(str(study_file), out=str(tmp_path / 'out'), jobs=1, gpus=[], only=0)
+    ablate(request, tools, dry_run=True)
+    assert '8 of 8 runs to make, 1 at a time: an unknown time' in capsys.readouterr().out
+    assert not (tmp_path / 'out').exists()
+    ablate(request, tools)
+    record = next((tmp_path / 'out').rglob('run.json'))
+    record.write_text(json.dumps({**json.loads(record.read_text()), 'seconds': 100.0}))
+    ablate(request, tools, dry_run=True)
+    assert '7 of 8 runs to make, 1 at a time: about 11:40' in capsys.readouterr().out
+
+
+def test_a_metric_that_no_run_has_is_refused(tmp_path, tools, study_file):
+    study_file.write_text(study_file.read_text().replace("'score_mIoU'", "'scoremIoU'"))
+    request = Request(str(study_file), out=str(tmp_path / 'out'), jobs=4, gpus=[])
+    with pytest.raises(UserError, match='did you mean score_mIoU'):
+        ablate(request, tools)
+
+
+def test_the_slurm_array_has_a_task_for_each_run(tmp_path, tools, study_file, capsys):
+    (tools / 'ablate.py').write_text('')
+    request = Request(str(study_file), out=str(tmp_path / 'out'), jobs=3, gpus=[])
+    ablate(request, tools, slurm=True)
+    script = (tmp_path / 'out' / 'slurm.sh').read_text()
+    assert '#SBATCH --array=0-7%3\n' in script
+    assert script.rstrip().endswith('--only "$SLURM_ARRAY_TASK_ID"')
+    assert subprocess.run(['bash', '-n', tmp_path / 'out' / 'slurm.sh']).returncode == 0
+    assert 'sbatch' in capsys.readouterr().out

@@ -1,0 +1,104 @@
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from icpc.experiments.jobs import Stopped, Workers, execute
+from icpc.experiments.matrix import Run
+from icpc.experiments.snapshot import Snapshot
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    def make_run(row, **overrides):
+        overrides = {'lr': 0.1, 'seed': 0, **overrides}
+        return Run('', row, '0', overrides, 'identity', 'code', tmp_path / 'runs' / row)
+
+    return make_run
+
+
+@pytest.fixture
+def snapshot(tools):
+    return Snapshot(tools.parent, Path('config.py'))
+
+
+def quiet(*_):
+    pass
+
+
+def environment(run):
+    return json.loads((run.work_dir / 'run.json').read_text())['environment']
+
+
+def test_a_killed_run_resumes_from_its_checkpoint(make_run, snapshot):
+    run = make_run('A', weight_decay=0.1)
+
+    def kill_after_a_checkpoint():
+        while not list(run.work_dir.glob('iter_3.pth')):
+            time.sleep(0.01)
+        children = Path(f'/proc/self/task/{os.getpid()}/children').read_text().split()
+        for child in children:
+            if str(run.work_dir) in Path(f'/proc/{child}/cmdline').read_text():
+                os.kill(int(child), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_after_a_checkpoint)
+    killer.start()
+    (ending,) = execute([run], Workers(snapshot), quiet, quiet)
+    killer.join()
+    assert ending.code == -signal.SIGKILL
+    assert execute([run], Workers(snapshot), quiet, quiet) == []
+    assert 'resumed at' in (run.work_dir / 'output.txt').read_text()
+    metrics = json.loads((run.work_dir / 'run.json').read_text())['metrics']
+    assert metrics['test']['mIoU'] == pytest.approx(38.5)
+
+
+def test_jobs_run_at_the_same_time_and_each_has_its_gpu(make_run, snapshot):
+    runs = [make_run(name, weight_decay=0.05) for name in 'ABCD']
+    start = time.time()
+    workers = Workers(snapshot, jobs=4, gpus=['3', '5'], threads=None)
+    assert execute(runs, workers, quiet, quiet) == []
+    assert time.time() - start < 4 * 0.5
+    assert [environment(run)['CUDA_VISIBLE_DEVICES'] for run in runs] == ['3', '5', '3', '5']
+
+
+def test_one_thread_each_on_the_cpu(make_run, snapshot):
+    run = make_run('A')
+    execute([run], Workers(snapshot, threads=1), quiet, quiet)
+    assert environment(run)['OMP_NUM_THREADS'] == '1'
+
+
+def test_stopping_stops_the_runs(make_run, snapshot):
+    run = make_run('A', weight_decay=30.0)
+
+    def stop_when_it_runs():
+        while not (run.work_dir / 'output.txt').is_file():
+            time.sleep(0.01)
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=stop_when_it_runs).start()
+    start = time.time()
+    with pytest.raises(Stopped, match='SIGTERM'):
+        execute([run], Workers(snapshot), quiet, quiet)
+    assert time.time() - start < 10
+    assert execute([make_run('B')], Workers(snapshot), quiet, quiet) == []  # handlers are back
+
+
+def test_overrides_of_every_kind_arrive_as_they_are(make_run):
+    from icpc.engine.overrides import parse_overrides
+
+    overrides = {
+        'a': None,
+        'b.type': 'ScoreMapLoss',
+        'c': ['x, y', "it's"],
+        'd': {'e': (1, 2.5)},
+        'f': '${crop_size}',
+        'g': False,
+        'h': '3',
+    }
+    run = make_run('A', **overrides)
+    assert parse_overrides(run.options) == {'lr': 0.1, 'seed': 0, **overrides}
