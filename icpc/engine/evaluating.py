@@ -46,20 +46,23 @@ def evaluate(
     silence_console()
     distributed.start(launcher)
     check_loads_safely(checkpoint)
-    cfg = finish_config(
-        merge_config(config, options), use_default_work_dir(config, work_dir, '_test')
-    )
+    work_dir = use_default_work_dir(config, work_dir, '_test')
+    merged = merge_config(config, options)
+    merged.train_dataloader = None  # its batch need not divide over the ranks of a test
+    cfg = finish_config(merged, work_dir)
     _keep_test_only(cfg, split, checkpoint)
     if tta:
         _augment(cfg)
     if out or show_dir:
-        cfg.custom_hooks = [
-            *(cfg.get('custom_hooks') or []),
-            dict(type='SavePredictionsHook', out=out, show_dir=show_dir),
-        ]
+        saving = dict(type='SavePredictionsHook', out=out, show_dir=show_dir)
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), saving]
     check_data(cfg, ('test_dataloader',))
     distributed.add_wrapper(cfg, launcher)
     say(f'{Path(config).name}, {checkpoint}, {split} split')
+    return _run(cfg)
+
+
+def _run(cfg: Config) -> dict[str, float]:
     runner = SafeRunner.from_cfg(cfg)
     metrics = runner.test()
     report(runner, metrics)

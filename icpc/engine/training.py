@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.dist import is_main_process
+from mmengine.dist import master_only
 
 from ..errors import UserError
 from . import distributed
@@ -51,18 +51,27 @@ def train(
     check_data(cfg, ('train_dataloader', 'val_dataloader', 'test_dataloader'))
     distributed.add_wrapper(cfg, launcher)
     _find_start(cfg, resume)
-    if is_main_process():
-        Path(cfg.work_dir).mkdir(parents=True, exist_ok=True)
-        write_text_atomically(merged.pretty_text, Path(cfg.work_dir) / 'config.py')
+    _write(merged, Path(cfg.work_dir))
     start_record(cfg, overrides)
     _announce(cfg)
     runner = SafeRunner.from_cfg(cfg)
     runner.train()
-    metrics = {} if cfg.get('test_dataloader') is None else runner.test()
+    return _finish(runner)
+
+
+def _finish(runner: SafeRunner) -> dict[str, float]:
+    metrics = {} if runner.cfg.get('test_dataloader') is None else runner.test()
     finish_record(runner)
     if metrics:
         report(runner, metrics)
     return metrics
+
+
+@master_only
+def _write(merged: Config, work_dir: Path) -> None:
+    """Write the config with its variables, so that it can be overridden again."""
+    work_dir.mkdir(parents=True, exist_ok=True)
+    write_text_atomically(merged.pretty_text, work_dir / 'config.py')
 
 
 def _with_flags(
