@@ -3,7 +3,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Small tensors: one thread is faster than two that wait for each other.
+RUN := OMP_NUM_THREADS=1 $(BIN)/python
+DEMO := configs/icpc/icpc_tiny_fpn_1k_scenes-128.py
+# make demo SCRATCH=1 pre-trains the tiny CLIP on the spot instead of taking the packaged one.
 SCRATCH ?= 0
+DEMO_OPTIONS := $(if $(filter 1,$(SCRATCH)),--cfg-options model.clip.model=work_dirs/scenes_clip)
 
 .PHONY: setup demo test lint clean
 
@@ -16,10 +21,15 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 demo: setup
-	SCRATCH=$(SCRATCH) $(BIN)/python tools/demo.py
+	$(RUN) tools/prepare_data.py scenes --out data/scenes
+ifeq ($(SCRATCH),1)
+	$(RUN) tools/pretrain_clip.py --out work_dirs/scenes_clip
+endif
+	$(RUN) tools/colour_position_baseline.py --data-root data/scenes
+	$(RUN) tools/train.py $(DEMO) --work-dir work_dirs/demo $(DEMO_OPTIONS)
 
 test: setup lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	$(RUN) -m pytest -n 2
 
 lint: setup
 	$(BIN)/ruff check .

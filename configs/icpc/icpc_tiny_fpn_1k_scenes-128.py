@@ -17,3 +17,4 @@ model = dict(
     decode_head=dict(channels=64),
     test_cfg=dict(mode='whole'),
 )
+custom_hooks = [dict(type='PanelHook')]  # panel.png after the test
