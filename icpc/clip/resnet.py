@@ -32,6 +32,7 @@ class CLIPResNet(nn.Module):
         channels: C_i of the four stages.
         strides: their strides in pixels.
         dense_level: index of the pyramid level with the dense embedding's grid.
+        pooled_only: parameters that nothing but ``CLIPFeatures.pooled`` depends on.
 
     Raises:
         ValueError: not a ModifiedResNet, or a value out of its range.
@@ -79,6 +80,14 @@ class CLIPResNet(nn.Module):
         """Stages 1 .. 4."""
         visual = self.visual
         return visual.layer1, visual.layer2, visual.layer3, visual.layer4
+
+    @property
+    def pooled_only(self) -> tuple[nn.Parameter, ...]:
+        """With ``dense='value'`` the queries, keys and positions of the attention pool."""
+        if self.dense != 'value':
+            return ()
+        pool = self.visual.attnpool
+        return pool.positional_embedding, *pool.q_proj.parameters(), *pool.k_proj.parameters()
 
     def _parts(self) -> list[nn.Module]:
         visual = self.visual

@@ -34,13 +34,14 @@ class CLIPViT(nn.Module):
             DenseCLIP's code that its published weights need; set by their loader.
 
     Attributes:
-        channels, strides, dense_level: as for :class:`CLIPResNet`.
+        channels, strides, dense_level, pooled_only: as for :class:`CLIPResNet`.
 
     Raises:
         ValueError: not a plain vision transformer, or taps out of range.
     """
 
     dense_level = 2
+    pooled_only = ()
 
     def __init__(
         self,

@@ -25,6 +25,11 @@ class BasePrompter(nn.Module):
     depends_on_image = True
     uses_text = True
 
+    @property
+    def uses_pooled(self) -> bool:
+        """Whether the text depends on the picture's pooled embedding."""
+        return self.depends_on_image
+
     def static_text(self) -> Tensor | None:
         """(1, K, D), what does not depend on the picture; None where all of the text does."""
         return None if self.depends_on_image else self(None)

@@ -62,7 +62,7 @@ class InstancePrompter(Prompter):
         if condition not in ('image', 'constant'):
             raise ValueError(f"prompter.condition must be 'image' or 'constant', got {condition!r}")
         self.mode = mode
-        self.condition = condition
+        self.depends_on_image = condition == 'image'
         self.contexts = initial_contexts(text_encoder, init, num_contexts)  # (N, W)
         size = text_encoder.embed_dim, text_encoder.width
         if mode == 'add':
@@ -80,21 +80,17 @@ class InstancePrompter(Prompter):
         length = len(self.contexts) + (num_instance if mode == 'concat' else 0)
         self.names.check_budget(1 + length, text_encoder.num_positions)
 
-    def forward(self, features: CLIPFeatures) -> Tensor:
-        """(B, K, D), not normalised."""
+    def forward(self, features: CLIPFeatures | None) -> Tensor:
+        """(B, K, D), not normalised; (1, K, D) with ``condition='constant'``."""
         return self.text_encoder(self.contexts_of(features), self.names)
 
-    def contexts_of(self, features: CLIPFeatures) -> Tensor:
+    def contexts_of(self, features: CLIPFeatures | None) -> Tensor:
         """(B, N, W), or (B, N + M, W) with ``'concat'``."""
-        if self.condition == 'constant':
-            features = _constant_like(features)
+        if not self.depends_on_image:
+            ones = torch.ones(1, self.text_encoder.embed_dim).to(self.contexts)
+            features = CLIPFeatures((), ones[:, :, None, None], ones)
         made = self.generator(features)  # (B, tokens, W)
         if self.mode != 'concat':
             return self.contexts + made
         shared = self.contexts.expand(len(made), -1, -1)
         return torch.cat([shared, self.instance_contexts + made], dim=1)
-
-
-def _constant_like(features: CLIPFeatures) -> CLIPFeatures:
-    pooled, dense = torch.ones_like(features.pooled), torch.ones_like(features.dense)
-    return features._replace(pooled=pooled, dense=dense)

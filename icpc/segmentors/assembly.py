@@ -10,15 +10,18 @@ from ..clip import TextEncoder
 
 
 def build_prompter(
-    config: dict, clip: nn.Module, class_names: Sequence[str], embed_dim: int
+    config: dict, clip: nn.Module, class_names: Sequence[str], backbone: nn.Module
 ) -> nn.Module:
     """Builds a prompter; the text tower comes along only where the prompter uses it.
+
+    Parameters of the backbone that only a pooled embedding would train are frozen where the
+    prompter does not use it: DistributedDataParallel waits for the gradient of all others.
 
     Args:
         config: the prompter's, with arguments of the text tower under ``text_encoder``.
         clip: open_clip's model, whose text tower the prompter takes over.
         class_names: K names.
-        embed_dim: D.
+        backbone: gives ``embed_dim`` and, if it has such, ``pooled_only``.
 
     Raises:
         ValueError: options for a text tower that the prompter does not use.
@@ -33,8 +36,12 @@ def build_prompter(
             'tower; leave it out'
         )
     else:
-        given = dict(class_names=class_names, embed_dim=embed_dim)
-    return MODELS.build(config, default_args=given)
+        given = dict(class_names=class_names, embed_dim=backbone.embed_dim)
+    prompter = MODELS.build(config, default_args=given)
+    if not prompter.uses_pooled:
+        for parameter in getattr(backbone, 'pooled_only', ()):
+            parameter.requires_grad_(False)
+    return prompter
 
 
 def without_text(backbone: dict, losses: dict | None) -> tuple[dict, dict]:

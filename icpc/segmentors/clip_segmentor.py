@@ -71,7 +71,7 @@ class CLIPSegmentor(EncoderDecoder):
         self.prompter = None
         if prompter is not None:
             names = class_names if shuffle_names is None else shuffled(class_names, shuffle_names)
-            self.prompter = build_prompter(prompter, towers, names, self.backbone.embed_dim)
+            self.prompter = build_prompter(prompter, towers, names, self.backbone)
         self.neck = MODELS.build(dict(neck), default_args=self._neck_sizes())
         self._init_decode_head(self._head_config(decode_head))
         self.losses = nn.ModuleDict(
