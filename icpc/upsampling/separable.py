@@ -28,17 +28,25 @@ class Part(NamedTuple):
 
 def resize_rows(matrix: Tensor, outputs: int) -> Tensor:
     """Bilinear interpolation (``align_corners=False``) of a matrix (n, ...) to (outputs, ...)."""
-    inputs = len(matrix)
-    place = (torch.arange(outputs, dtype=matrix.dtype) + 0.5) * (inputs / outputs) - 0.5
-    place = place.clamp(0, inputs - 1)
-    low = place.floor().long()
-    fraction = (place - low)[:, None]
-    return (1 - fraction) * matrix[low] + fraction * matrix[(low + 1).clamp(max=inputs - 1)]
+    low, high, fraction = _neighbours(len(matrix), outputs)
+    fraction = fraction[:, None].to(matrix.dtype)
+    return matrix[low].mul_(1 - fraction).addcmul_(matrix[high], fraction)
 
 
 def bilinear_matrix(inputs: int, outputs: int) -> Tensor:
     """(outputs, inputs) float64: what ``F.interpolate(mode='bilinear')`` does along an axis."""
-    return resize_rows(torch.eye(inputs, dtype=torch.float64), outputs)
+    low, high, fraction = _neighbours(inputs, outputs)
+    matrix = torch.zeros(outputs, inputs, dtype=torch.float64)
+    matrix.scatter_(1, low[:, None], 1 - fraction[:, None])
+    return matrix.scatter_add_(1, high[:, None], fraction[:, None])
+
+
+def _neighbours(inputs: int, outputs: int) -> tuple[Tensor, Tensor, Tensor]:
+    """(outputs,) the two inputs that each output lies between, and its way to the second."""
+    place = (torch.arange(outputs, dtype=torch.float64) + 0.5) * (inputs / outputs) - 0.5
+    place = place.clamp(0, inputs - 1)
+    low = place.floor().long()
+    return low, (low + 1).clamp(max=inputs - 1), place - low
 
 
 def upsampled_argmax(logits: Tensor, size: Sequence[int]) -> Tensor:
