@@ -1,0 +1,58 @@
+"""The verdict of a reproduction in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.table import Table
+
+from ..engine.console import say
+from .reproduction import (
+    DIFFERENT,
+    EQUAL,
+    Comparison,
+    compare,
+    finished_record,
+    overall,
+    repeat,
+    same_but_seed,
+)
+from .run_difference import causes, first_difference, weights_equal
+
+
+def reproduce(run: Path, out: Path | None, trainer: Path) -> bool:
+    """Make a run again, compare, and print the verdict.
+
+    Args:
+        run: Work dir of a finished run.
+        out: Where the repetition writes; by default `<run>-again`.
+        trainer: Script of tools/train.py.
+
+    Returns:
+        Whether it is equal or within the seed band.
+    """
+    original = finished_record(run)
+    out = out or run.with_name(f'{run.name}-again')
+    repeat(run, out, trainer)
+    others = [path for path in same_but_seed(run) if path.resolve() != out.resolve()]
+    comparisons = compare(run, out, others)
+    verdict = overall(comparisons)
+    say(_table(comparisons, len(others)))
+    weights = weights_equal(run, out)
+    if weights is not None:
+        say(f'weights: {"equal, bit by bit" if weights else "not equal"}')
+    if verdict != EQUAL or weights is False:
+        say(f'first difference: {first_difference(run, out)}')
+        for cause in causes(original, finished_record(out)):
+            say(f'  {cause}')
+    say(f'{run}: {verdict}' + (', from other weights' if weights is False else ''))
+    return verdict != DIFFERENT
+
+
+def _table(comparisons: list[Comparison], runs: int) -> Table:
+    band = f'95 % of seeds ({runs} known)'
+    table = Table('result', 'run', 'again', band, 'verdict')
+    for c in comparisons:
+        limits = '-' if c.band is None else f'{c.band[0]:.2f} to {c.band[1]:.2f}'
+        table.add_row(c.name, f'{c.original:.4f}', f'{c.again:.4f}', limits, c.verdict)
+    return table

@@ -1,0 +1,61 @@
+"""Where two runs part, and what their records say about why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..engine.checkpoint import latest_checkpoint, load_checkpoint
+from ..engine.metrics_file import NAME as METRICS
+
+# Of the record: how a run was made.
+_PARTS = ('fingerprints', 'git', 'versions', 'machine', 'batch', 'seed')
+_SAID_ALREADY = ('git.changed',)  # by the fingerprint of the code, where it matters
+
+
+def weights_equal(run: Path, again: Path) -> bool | None:
+    """Whether the last checkpoints hold the same bits; None when one is gone."""
+    files = [latest_checkpoint(path) for path in (run, again)]
+    if not all(file is not None and file.is_file() for file in files):
+        return None
+    first, second = (load_checkpoint(file)['state_dict'] for file in files)
+    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+
+
+def first_difference(run: Path, again: Path) -> str | None:
+    """The first line of the two `metrics.jsonl` that is not the same, in words."""
+    logs = [(path / METRICS).read_text().splitlines() for path in (run, again)]
+    for texts in zip(*logs, strict=False):
+        first, second = map(json.loads, texts)
+        for key in first:
+            if first[key] != second.get(key):
+                place = f'step {first["step"]}, {first["split"]} {key}'
+                return f'{place}: {first[key]} and then {second.get(key)}'
+    return None if len(logs[0]) == len(logs[1]) else 'one log is longer than the other'
+
+
+def causes(original: dict[str, Any], again: dict[str, Any]) -> list[str]:
+    """What the two records say about how the runs were made, where they differ.
+
+    Args:
+        original: Record of the run.
+        again: Of its repetition.
+    """
+    found = []
+    for part in _PARTS:
+        first, second = _flat(original.get(part), part), _flat(again.get(part), part)
+        for key in sorted(first.keys() | second.keys()):
+            if key not in _SAID_ALREADY and first.get(key) != second.get(key):
+                found.append(f'{key}: {first.get(key)} -> {second.get(key)}')
+    return found
+
+
+def _flat(value: Any, path: str) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return {
+            k: v for key, item in value.items() for k, v in _flat(item, f'{path}.{key}').items()
+        }
+    return {path: value}
