@@ -7,6 +7,7 @@ from pathlib import Path
 
 import open_clip
 from open_clip.modified_resnet import ModifiedResNet
+from open_clip.timm_model import TimmModel
 from torch import nn
 
 from .positions import resize_image_tower
@@ -108,11 +109,16 @@ def _build(config: dict) -> nn.Module:
     custom = config.pop('custom_text', False)
     config.pop('multimodal_cfg', None)
     try:
-        return (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**config)
+        clip = (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**config)
     except TypeError as error:
         raise ValueError(f'clip.model is not a valid open_clip model_cfg: {error}') from error
+    # Read by TextEncoder: names become tokens by CLIP's own byte pairs, or by this one.
+    clip.foreign_tokenizer = config.get('text_cfg', {}).get('hf_tokenizer_name')
+    return clip
 
 
 def backbone_type(visual: nn.Module) -> str:
-    """The registered backbone that wraps an image tower: ``'CLIPResNet'`` or ``'CLIPViT'``."""
+    """The registered backbone that wraps an image tower: CLIPResNet, CLIPViT or CLIPTimm."""
+    if isinstance(visual, TimmModel):
+        return 'CLIPTimm'
     return 'CLIPResNet' if isinstance(visual, ModifiedResNet) else 'CLIPViT'

@@ -29,12 +29,10 @@ def resize_image_tower(visual: nn.Module, image_size: int) -> None:
     """Replaces the position table of open_clip's image tower by one for another picture size.
 
     Args:
-        visual: changed in place.
+        visual: changed in place; timm's towers keep their table and resize it at every forward.
         image_size: side in pixels of a square picture; sides that the stride does not divide give
             the grid that the tower itself makes of them.
 
-    Raises:
-        ValueError: a tower without such a table.
     """
     if isinstance(visual, ModifiedResNet):
         side, owner = max(image_size // 32, 1), visual.attnpool
@@ -43,9 +41,7 @@ def resize_image_tower(visual: nn.Module, image_size: int) -> None:
     elif isinstance(visual, VisionTransformer):
         side, owner, native = -(-image_size // visual.patch_size[0]), visual, visual.grid_size
     else:
-        raise ValueError(
-            f'clip.image_size: {type(visual).__name__} has no position table to resize'
-        )
+        return
     grid = side, side
     table = resize_positions(owner.positional_embedding.detach(), native, grid)
     owner.positional_embedding = nn.Parameter(table.clone())

@@ -37,6 +37,12 @@ class TextEncoder(nn.Module):
         super().__init__()
         text = getattr(clip, 'text', clip)
         _check_supported(text, getattr(clip, 'text_pool_type', getattr(text, 'pool_type', None)))
+        tokenizer = getattr(clip, 'foreign_tokenizer', None)
+        if tokenizer:
+            raise ValueError(
+                f'the text tower was trained with the tokenizer {tokenizer}; class names are '
+                "tokenized with CLIP's own byte pairs here, whose ids it would misread"
+            )
         self.token_embedding = text.token_embedding
         self.positional_embedding = text.positional_embedding  # (positions, W)
         self.blocks = text.transformer.resblocks

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import torch
-from mmcv.cnn import build_norm_layer
 from mmseg.registry import MODELS
 from open_clip.transformer import VisionTransformer
 from timm.layers import DropPath
@@ -13,6 +12,7 @@ from torch.nn import functional as F
 from ..structures import CLIPFeatures
 from .freezing import freeze, keep_eval
 from .positions import resize_positions
+from .resampling import resampling_blocks
 
 
 @MODELS.register_module()
@@ -73,7 +73,7 @@ class CLIPViT(nn.Module):
         self.strides = tuple(self.patch * 2.0**power for power in (-2, -1, 0, 1))
         rates = torch.linspace(0, drop_path, depth).tolist()  # DenseCLIP
         self.drop_paths = nn.ModuleList(DropPath(r) if r else nn.Identity() for r in rates)
-        self.resample = _resampling_blocks(width, norm_cfg or dict(type='BN'))
+        self.resample = resampling_blocks(width, norm_cfg or dict(type='BN'))
         if dense is None:
             visual.ln_post, visual.proj = nn.Identity(), None
         self.frozen = [visual] if frozen else []
@@ -147,25 +147,3 @@ def _check_supported(visual: nn.Module) -> None:
 def _to_map(tokens: Tensor, size: tuple[int, int]) -> Tensor:
     """(B, 1 + h * w, C) -> (B, C, h, w), the class token left out."""
     return tokens[:, 1:].transpose(1, 2).reshape(len(tokens), -1, *size)
-
-
-def _resampling_blocks(width: int, norm_cfg: dict) -> nn.ModuleList:
-    """DenseCLIP's four blocks: x 4, x 2, x 1, / 2, each behind a group norm of one group."""
-
-    def double() -> nn.Module:
-        return nn.ConvTranspose2d(width, width, kernel_size=2, stride=2)
-
-    return nn.ModuleList(
-        [
-            nn.Sequential(
-                nn.GroupNorm(1, width),
-                double(),
-                build_norm_layer(norm_cfg, width)[1],
-                nn.GELU(),
-                double(),
-            ),
-            nn.Sequential(nn.GroupNorm(1, width), double()),
-            nn.GroupNorm(1, width),
-            nn.Sequential(nn.GroupNorm(1, width), nn.MaxPool2d(kernel_size=2, stride=2)),
-        ]
-    )

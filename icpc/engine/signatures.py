@@ -41,7 +41,7 @@ _MMENGINE_LOADER_KEYS = {'num_batch_per_epoch', 'disable_subprocess_warning'}
 _UNTYPED: tuple[tuple[str, set[str] | str | type], ...] = (
     (r'(train|val|test)_dataloader', DataLoader),
     (r'model\.clip', 'icpc.clip:load_clip'),
-    (r'model\.backbone', 'icpc.clip:CLIPResNet icpc.clip:CLIPViT'),
+    (r'model\.backbone', 'icpc.clip:CLIPResNet icpc.clip:CLIPViT icpc.clip:CLIPTimm'),
     (r'model\.prompter\.text_encoder', 'icpc.clip:TextEncoder'),
     (r'model\.test_cfg', {'mode', 'crop_size', 'stride', 'keep_logits', 'size_divisor'}),
     (r'randomness', {'seed', 'diff_rank_seed', 'deterministic'}),
