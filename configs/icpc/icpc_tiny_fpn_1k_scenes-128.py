@@ -17,4 +17,3 @@ model = dict(
     decode_head=dict(channels=64),
     test_cfg=dict(mode='whole'),
 )
-custom_hooks = [dict(type='PanelHook')]  # panel.png after the test
