@@ -1,8 +1,8 @@
 """CLIP-guided semantic segmentation. Importing it fills the registry of mmseg."""
 
 from . import quiet  # noqa: F401  isort: skip  (first: it silences the imports of the others)
-from . import clip, heads, losses, necks, prompts, segmentors
+from . import backbones, clip, heads, losses, necks, prompts, segmentors
 from .engine import load_config
 
 __version__ = '0.1.0'
-__all__ = ['clip', 'heads', 'load_config', 'losses', 'necks', 'prompts', 'segmentors']
+__all__ = ['backbones', 'clip', 'heads', 'load_config', 'losses', 'necks', 'prompts', 'segmentors']

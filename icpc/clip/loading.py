@@ -117,6 +117,11 @@ def _build(config: dict) -> nn.Module:
     return clip
 
 
+def architectures() -> list[str]:
+    """All architectures that open_clip lists."""
+    return open_clip.list_models()
+
+
 def backbone_type(visual: nn.Module) -> str:
     """The registered backbone that wraps an image tower: CLIPResNet, CLIPViT or CLIPTimm."""
     if isinstance(visual, TimmModel):

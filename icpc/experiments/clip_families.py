@@ -5,13 +5,14 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import open_clip
 import torch
 from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import nn
+
+from ..clip.loading import architectures
 
 _SIDE = 128  # pixels: four positions at stride 64, the coarsest of all pyramids
 # The member that is tried, and a pattern that all members match.
@@ -61,7 +62,7 @@ def members() -> dict[str, list[str]]:
     A newer open_clip's that belong to no family stand for themselves.
     """
     found: dict[str, list[str]] = {name: [] for name in FAMILIES}
-    for model in open_clip.list_models():
+    for model in architectures():
         fits = [name for name, pattern in FAMILIES.items() if re.fullmatch(pattern, model)]
         found.setdefault(fits[0] if fits else model, []).append(model)
     return found
