@@ -3,22 +3,24 @@
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
 _SLOPE = 1.702  # OpenAI CLIP: x * sigmoid(1.702 x)
 
 
 class _QuickGELU(torch.autograd.Function):
+    """x * sigmoid(s x) = silu(s x) / s, whose derivative is that of silu at s x: fewer passes."""
+
     @staticmethod
     def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor) -> Tensor:
         ctx.save_for_backward(x)
-        return x * torch.sigmoid(_SLOPE * x)
+        return F.silu(x * _SLOPE, inplace=True).mul_(1 / _SLOPE)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
-        gate = torch.sigmoid(_SLOPE * x)
-        return grad * gate * (1 + _SLOPE * x * (1 - gate))
+        return torch.ops.aten.silu_backward(grad, x * _SLOPE)
 
 
 def quick_gelu(x: Tensor) -> Tensor:

@@ -29,8 +29,9 @@ def name_attention(
         tokens = slice(start, start + count * length)
         shape = (heads, count, length)
         q_i, k_i, v_i = (x[:, :, tokens].unflatten(2, (count, length)) for x in (q, k, v))
-        future = torch.ones(length, length, dtype=torch.bool, device=q.device).triu(1)
-        scores = (q_i @ k_i.transpose(3, 4)).masked_fill(future, float('-inf'))
+        scores = (q_i @ k_i.transpose(3, 4)).masked_fill(
+            names.future[:length, :length], float('-inf')
+        )
         shared = prefix_scores[:, :, tokens].unflatten(2, (count, length))
         joint = torch.cat([shared, scores.expand(batch, *shape, length)], dim=4).softmax(dim=4)
         to_prefix, to_name = joint.split([prefix, length], dim=4)

@@ -83,6 +83,7 @@ class PackedNames(nn.Module):
         offsets: (T,) place of a token within its name, from 0.
         ends: (K,) index into T of each packed name's end token.
         order: (K,) packed place of each class, to restore the class order.
+        future: (L, L) of the longest name, true where a token must not look: causal attention.
         groups: (first token, names, tokens per name) of each length.
     """
 
@@ -107,6 +108,7 @@ class PackedNames(nn.Module):
             offsets=torch.tensor(offsets),
             ends=ends,
             order=torch.tensor(packed).argsort(),
+            future=torch.ones(self.max_length, self.max_length, dtype=torch.bool).triu(1),
         ).items():
             self.register_buffer(name, value, persistent=False)
 

@@ -71,7 +71,13 @@ def test_order_brings_the_classes_back() -> None:
 def test_packed_names_are_no_weights_but_move_with_the_model() -> None:
     packed = PackedNames.from_names(NAMES)
     assert not packed.state_dict()
-    assert {name for name, _ in packed.named_buffers()} == {'ids', 'offsets', 'ends', 'order'}
+    assert {name for name, _ in packed.named_buffers()} == {
+        'ids',
+        'offsets',
+        'ends',
+        'order',
+        'future',
+    }
 
 
 def test_embedding_adds_the_positions_behind_the_prefix() -> None:
