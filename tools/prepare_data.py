@@ -44,10 +44,65 @@ def prepare_scenes(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of every dataset that is downloaded."""
+    parser.add_argument(
+        '--source', type=Path, required=True, help='what was downloaded: a folder, .zip or .tar'
+    )
+    parser.add_argument('--out', type=Path, required=True, help='folder to write')
+    parser.add_argument('--workers', type=int, help='processes, one a core if not given')
+
+
+def add_ade20k_full_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `ade20k-full`."""
+    add_source_arguments(parser)
+    parser.add_argument('--table', type=Path, help='ids and names of the classes, in their order')
+    parser.add_argument(
+        '--expect-classes', type=int, default=847, help='another number of classes is an error'
+    )
+
+
+def add_folder_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `folder`."""
+    add_source_arguments(parser)
+    parser.add_argument('--names', type=Path, required=True, help='class names, one a line')
+    parser.add_argument('--images', default='images', help='folder of the pictures in the source')
+    parser.add_argument('--masks', default='masks', help='folder of the masks in the source')
+    parser.add_argument(
+        '--first-id', type=int, default=0, help='id of the first class; 1 where 0 is unlabelled'
+    )
+    parser.add_argument(
+        '--validation-every', type=int, default=10, help='each so-manieth picture is validation'
+    )
+
+
+def prepare_download(arguments: argparse.Namespace) -> int:
+    """Convert a downloaded dataset."""
+    from icpc.datasets.converters.commands import run
+
+    return run(arguments)
+
+
 # name -> (help, arguments, what it does): a further dataset is a further line.
 Command = tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]
 COMMANDS: dict[str, Command] = {
     'scenes': ('the embedded procedural scenes', add_scenes_arguments, prepare_scenes),
+    'ade20k': (
+        'ADE20K, 150 classes (ADEChallengeData2016)',
+        add_source_arguments,
+        prepare_download,
+    ),
+    'ade20k-full': (
+        'ADE20K, 847 classes (ADE20K_2021_17_01)',
+        add_ade20k_full_arguments,
+        prepare_download,
+    ),
+    'coco-stuff10k': ('COCO-Stuff 10k v1.1', add_source_arguments, prepare_download),
+    'coco-stuff164k': ('COCO-Stuff 164k', add_source_arguments, prepare_download),
+    'voc': ('Pascal VOC 2012 with SBD, 21 classes', add_source_arguments, prepare_download),
+    'pascal-context59': ('Pascal Context, 59 classes', add_source_arguments, prepare_download),
+    'cityscapes': ('Cityscapes, 19 classes', add_source_arguments, prepare_download),
+    'folder': ('your own pictures, masks and names', add_folder_arguments, prepare_download),
 }
 
 

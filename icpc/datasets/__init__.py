@@ -1,5 +1,7 @@
-"""Datasets: the embedded scenes; importing it registers them."""
+"""Datasets: the embedded scenes, ADE20K-Full, your own; importing it registers them."""
 
+from icpc.datasets.folder import ADE20KFullDataset, FolderDataset
 from icpc.datasets.scenes import ScenesDataset
+from icpc.datasets.wide_labels import LoadWideAnnotations
 
-__all__ = ['ScenesDataset']
+__all__ = ['ADE20KFullDataset', 'FolderDataset', 'LoadWideAnnotations', 'ScenesDataset']

@@ -1,6 +1,8 @@
 # ADE20K, 150 classes, with DenseCLIP's pipeline. Its test set has no public labels: test = val.
 dataset_type = 'ADE20KDataset'
 data_root = 'data/ade/ADEChallengeData2016'
+ignore_index = 255
+annotations = 'LoadAnnotations'
 crop_size = 512
 classes = None
 train_images = None
@@ -8,14 +10,19 @@ num_workers = 4
 
 train_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
+    dict(type='${annotations}'),
     dict(
         type='RandomResize',
         scale=(2048, '${crop_size}'),
         ratio_range=(0.5, 2.0),
         keep_ratio=True,
     ),
-    dict(type='RandomCrop', crop_size=('${crop_size}', '${crop_size}'), cat_max_ratio=0.75),
+    dict(
+        type='RandomCrop',
+        crop_size=('${crop_size}', '${crop_size}'),
+        cat_max_ratio=0.75,
+        ignore_index='${ignore_index}',
+    ),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PhotoMetricDistortion'),
     dict(type='PackSegInputs'),
@@ -23,7 +30,7 @@ train_pipeline = [
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=(2048, '${crop_size}'), keep_ratio=True),
-    dict(type='LoadAnnotations'),
+    dict(type='${annotations}'),
     dict(type='PackSegInputs'),
 ]
 tta_pipeline = [
@@ -40,7 +47,7 @@ tta_pipeline = [
                 dict(type='Resize', scale=(3584, '${crop_size * 7 // 4}'), keep_ratio=True),
             ],
             [dict(type='RandomFlip', prob=0.0), dict(type='RandomFlip', prob=1.0)],
-            [dict(type='LoadAnnotations')],
+            [dict(type='${annotations}')],
             [dict(type='PackSegInputs')],
         ],
     ),
@@ -70,5 +77,5 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = '${val_dataloader}'
-val_evaluator = dict(type='StreamingIoU')
-test_evaluator = dict(type='StreamingIoU')
+val_evaluator = dict(type='StreamingIoU', ignore_index='${ignore_index}')
+test_evaluator = dict(type='StreamingIoU', ignore_index='${ignore_index}')

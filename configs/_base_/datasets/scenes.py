@@ -1,6 +1,7 @@
 # The embedded scenes: small pictures of one size, no resizing.
 dataset_type = 'ScenesDataset'
 data_root = 'data/scenes'
+ignore_index = 255
 crop_size = 128
 classes = None
 train_images = None
@@ -77,5 +78,5 @@ test_dataloader = dict(
         pipeline='${test_pipeline}',
     ),
 )
-val_evaluator = dict(type='StreamingIoU')
-test_evaluator = dict(type='StreamingIoU')
+val_evaluator = dict(type='StreamingIoU', ignore_index='${ignore_index}')
+test_evaluator = dict(type='StreamingIoU', ignore_index='${ignore_index}')

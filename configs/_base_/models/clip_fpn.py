@@ -13,6 +13,7 @@ model = dict(
         channels=256,
         dropout_ratio=0.1,
         norm_cfg='${norm_cfg}',
+        ignore_index='${ignore_index}',
         # The mean over labelled pixels; MMSegmentation's default counts ignored ones too.
         loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
     ),
@@ -22,7 +23,7 @@ model = dict(
         std=[68.5005327, 66.6321579, 70.32316305],
         bgr_to_rgb=True,
         pad_val=0,
-        seg_pad_val=255,
+        seg_pad_val='${ignore_index}',
         size=('${crop_size}', '${crop_size}'),
     ),
     test_cfg=dict(

@@ -11,5 +11,9 @@ model = dict(
         gamma=1e-4,
     ),
     neck=dict(_delete_=True, type='ScoreConcat', out_channels=256),
-    losses=dict(score_map=dict(type='ScoreMapLoss', weight=0.4, temperature=0.07)),
+    losses=dict(
+        score_map=dict(
+            type='ScoreMapLoss', weight=0.4, temperature=0.07, ignore_index='${ignore_index}'
+        ),
+    ),
 )

@@ -1,0 +1,11 @@
+_base_ = [
+    '../_base_/models/denseclip.py',
+    '../_base_/datasets/coco_stuff10k.py',
+    '../_base_/schedules/adamw_poly.py',
+    '../_base_/default_runtime.py',
+]
+crop_size = 640
+model = dict(
+    clip=dict(model='ViT-B-16-quickgelu'),
+    backbone=dict(type='CLIPViT', drop_path=0.1, norm_cfg='${norm_cfg}'),
+)

@@ -1,0 +1,65 @@
+"""Masks: decoding, mapping of ids, encoding. All on bytes, so that they can run anywhere."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+
+import numpy as np
+from PIL import Image
+
+from ...errors import UserError
+
+UNLABELLED = 65535  # of 16-bit masks; 255 of 8-bit ones
+
+
+def decode_ids(content: bytes) -> np.ndarray:
+    """(H, W) ids of a palette, 8-bit or 16-bit grey picture.
+
+    Raises:
+        UserError: For a picture with colour channels.
+    """
+    with Image.open(io.BytesIO(content)) as picture:
+        if picture.mode not in ('P', 'L', '1', 'I', 'I;16', 'I;16B'):
+            raise UserError(
+                f'a mask of mode {picture.mode}, expected one channel of class ids; it was saved '
+                'as a coloured picture, or belongs to another edition'
+            )
+        return np.array(picture)
+
+
+def encode_ids(ids: np.ndarray) -> bytes:
+    """A PNG of (H, W) uint8 or uint16 ids."""
+    buffer = io.BytesIO()
+    Image.fromarray(ids).save(buffer, format='PNG')
+    return buffer.getvalue()
+
+
+def map_ids(
+    ids: np.ndarray, table: Mapping[int, int], other: int | None, dtype: type = np.uint8
+) -> np.ndarray:
+    """Replaces every id.
+
+    Args:
+        ids: (H, W) integers.
+        table: Old id -> new id.
+        other: New id of all that the table lacks; None refuses them.
+        dtype: Of the result.
+
+    Raises:
+        UserError: For an id that the table lacks, with ``other=None``.
+    """
+    found, inverse = np.unique(ids, return_inverse=True)
+    strange = [int(i) for i in found if int(i) not in table]
+    if strange and other is None:
+        raise UserError(
+            f'label id {strange[0]}, which this edition does not have (its ids are '
+            f'{min(table)}..{max(table)}); is it another edition?'
+        )
+    new = np.array([table.get(int(i), other) for i in found], dtype=dtype)
+    return new[inverse.reshape(ids.shape)]
+
+
+def convert_mask(content: bytes, table: Mapping[int, int], other: int | None) -> bytes:
+    """A mask file with its ids replaced, 8 bit."""
+    return encode_ids(map_ids(decode_ids(content), table, other))

@@ -1,0 +1,104 @@
+"""Your own pictures: a folder of pictures, one of masks, a names file."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from ...errors import UserError
+from .masks import UNLABELLED, decode_ids, encode_ids
+from .plan import Plan, pairs
+from .sources import Source
+from .writing import Job
+
+_PICTURES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
+
+
+def read_names(path: Path) -> list[str]:
+    """Class names, one a line, in the order of the ids.
+
+    Raises:
+        UserError: When the file is missing, empty, or names a class twice.
+    """
+    if not path.is_file():
+        raise UserError(f'--names {path}: no such file (one class name a line, id 0 first)')
+    names = [line.strip() for line in path.read_text().splitlines() if line.strip()]
+    if not names:
+        raise UserError(f'--names {path}: it is empty; one class name a line, id 0 first')
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f'--names {path}: {twice[0]!r} comes twice')
+    return names
+
+
+def plan(
+    source: Source, images: str, masks: str, names: list[str], first_id: int, every: int
+) -> Plan:
+    """Splits into training and validation, and makes 16-bit masks: 0.. = classes, 65535 = ignored.
+
+    Args:
+        source: Holds both folders.
+        images: Folder of the pictures in it.
+        masks: Folder of the masks in it; a mask has its picture's name.
+        names: Class names.
+        first_id: Id of the first class in the masks; 1 where 0 means unlabelled.
+        every: Every so-manieth picture, in the order of names, is for validation.
+    """
+    if every < 2:
+        raise UserError(f'--validation-every must be at least 2, got {every}')
+    pictures = {}
+    for suffix in _PICTURES:
+        pictures |= _by_stem(source.under(images, suffix))
+    jobs = []
+    found = pairs(source, pictures, _by_stem(source.under(masks, '.png')), f'{images} and {masks}')
+    convert = partial(convert_mask, classes=len(names), first_id=first_id)
+    for place, (name, picture, mask) in enumerate(found):
+        split = 'validation' if place % every == every - 1 else 'training'
+        suffix = PurePosixPath(picture).suffix.lower()
+        stem = name.replace('/', '_')
+        target, convert_picture = f'images/{split}/{stem}.png', _to_png
+        if suffix in ('.jpg', '.jpeg'):
+            target, convert_picture = f'images/{split}/{stem}.jpg', None
+        jobs.append(Job(target, picture, convert_picture))
+        jobs.append(Job(f'annotations/{split}/{stem}.png', mask, convert))
+    settings = dict(dataset='folder', names=names, first_id=first_id, validation_every=every)
+    return Plan(jobs, settings, {'classes.txt': ''.join(f'{name}\n' for name in names)})
+
+
+def convert_mask(content: bytes, classes: int, first_id: int) -> bytes:
+    """A mask as 16-bit PNG.
+
+    Raises:
+        UserError: For an id that no class has.
+    """
+    ids = decode_ids(content).astype(np.int64)
+    ignored = (ids == 255) & (classes <= 255 - first_id) | (ids == UNLABELLED)
+    ids = ids - first_id
+    ignored |= ids < 0
+    strange = ids[(ids >= classes) & ~ignored]
+    if strange.size:
+        advice = ''
+        if first_id == 0 and strange.max() == classes:
+            advice = '; if 0 means unlabelled and classes count from 1, give --first-id 1'
+        raise UserError(
+            f'label id {int(strange[0]) + first_id}, but there are {classes} names '
+            f'({first_id}..{classes - 1 + first_id}){advice}'
+        )
+    return encode_ids(np.where(ignored, UNLABELLED, ids).astype(np.uint16))
+
+
+def _by_stem(files: dict[str, str]) -> dict[str, str]:
+    return {str(PurePosixPath(name).with_suffix('')): path for name, path in files.items()}
+
+
+def _to_png(content: bytes) -> bytes:
+    import io
+
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(content)) as picture:
+        picture.convert('RGB').save(buffer, format='PNG')
+    return buffer.getvalue()

@@ -1,0 +1,59 @@
+"""What a converter decides before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...errors import UserError
+from .sources import Source
+from .writing import Job
+
+
+@dataclass
+class Plan:
+    """A dataset to write.
+
+    Attributes:
+        jobs: Its files.
+        settings: What the result depends on, for the manifest.
+        texts: Small text files beside them.
+    """
+
+    jobs: list[Job]
+    settings: dict[str, Any]
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+def pairs(
+    source: Source, images: dict[str, str], masks: dict[str, str], what: str
+) -> list[tuple[str, str, str]]:
+    """(name without suffix, picture, mask) of a split; every mask needs its picture.
+
+    Args:
+        source: For messages.
+        images: Name without suffix -> path of the pictures.
+        masks: The same of the masks.
+        what: The split, for messages.
+
+    Raises:
+        UserError: When there are no masks, or masks without picture.
+    """
+    if not images or not masks:
+        lacking = 'pictures' if not images else 'masks'
+        raise UserError(
+            f'--source {source.root}: no {lacking} of {what} found; it holds {source.overview()}'
+        )
+    lonely = sorted(set(masks) - set(images)) or sorted(set(images) - set(masks))
+    if lonely:
+        has, lacks = ('a mask', 'picture') if lonely[0] in masks else ('a picture', 'mask')
+        raise UserError(
+            f'--source {source.root}: {len(lonely)} files of {what} have {has} but no {lacks}, '
+            f'among them {", ".join(lonely[:3])}; is the download complete?'
+        )
+    return [(name, images[name], masks[name]) for name in sorted(masks)]
+
+
+def stems(files: dict[str, str], suffix: str) -> dict[str, str]:
+    """Keys without a suffix."""
+    return {name[: -len(suffix)]: path for name, path in files.items()}

@@ -1,0 +1,189 @@
+"""Writes a prepared dataset: atomically, in parallel, and the same after an interruption."""
+
+from __future__ import annotations
+
+import errno
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ...errors import UserError
+from .sources import Source
+
+MANIFEST = 'prepared.json'
+_TEMPORARY = '.icpc-part'
+FEW = 200  # jobs that are done before other processes have started
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to write.
+
+    Attributes:
+        target: Path below the target folder.
+        source: Path in the source.
+        convert: Makes the new content of the old one; None copies. It must be picklable.
+    """
+
+    target: str
+    source: str
+    convert: Callable[[bytes], bytes] | None = None
+
+
+def prepare(
+    source: Source,
+    out: Path,
+    jobs: Sequence[Job],
+    settings: dict[str, Any],
+    texts: dict[str, str] | None = None,
+    workers: int | None = None,
+) -> Iterator[str]:
+    """Write all files that are not there yet, then the manifest; yields each file's path.
+
+    Files already there are kept, so that an interrupted run continues; none is ever half written.
+
+    Args:
+        source: What was downloaded.
+        out: Target folder.
+        jobs: Files to write, each target once.
+        settings: What the result depends on; kept in the manifest, a repetition must agree.
+        texts: Small text files: path below the target -> content.
+        workers: Processes; None for one a core, 1 for this process.
+
+    Raises:
+        UserError: For a target outside the folder, two jobs with one target, other settings than
+            before, or a file that cannot be read, converted or written.
+    """
+    targets = [_inside(out, job.target) for job in jobs]
+    if len(set(targets)) != len(targets):
+        raise UserError(f'--source {source.root}: two files would become the same file in {out}')
+    with _writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        _check_settings(out, settings)
+        for rest in out.rglob(f'*{_TEMPORARY}'):
+            rest.unlink()
+        for folder in {target.parent for target in targets}:
+            folder.mkdir(parents=True, exist_ok=True)
+    missing = [job for job, path in zip(jobs, targets, strict=True) if not path.is_file()]
+    yield from (job.target for job, path in zip(jobs, targets, strict=True) if path.is_file())
+    yield from _run(source, out, missing, workers or os.cpu_count() or 1)
+    for name, text in (texts or {}).items():
+        write_file(_inside(out, name), text.encode())
+    done = dict(settings, files=len(jobs), complete=True)
+    write_file(out / MANIFEST, json.dumps(done, indent=1, sort_keys=True).encode())
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write to a temporary name beside the target, then rename."""
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}{_TEMPORARY}')
+    with _writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.write_bytes(content)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def is_complete(out: Path) -> bool:
+    """Whether a dataset was prepared here to the end."""
+    try:
+        return bool(json.loads((out / MANIFEST).read_text()).get('complete'))
+    except (OSError, ValueError):
+        return False
+
+
+def _run(source: Source, out: Path, jobs: list[Job], workers: int) -> Iterator[str]:
+    work = partial(_do, source, out)
+    if workers == 1 or len(jobs) <= FEW:
+        yield from map(work, jobs)
+        return
+    context = multiprocessing.get_context('spawn')  # torch's threads do not survive a fork
+    with ProcessPoolExecutor(workers, context, _start, (source, out)) as pool:
+        try:
+            yield from pool.map(_do_here, jobs, chunksize=16)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+_here: dict[str, Any] = {}  # of a worker process: set once when it starts
+
+
+def _start(source: Source, out: Path) -> None:
+    _here.update(source=source, out=out)
+
+
+def _do_here(job: Job) -> str:
+    return _do(_here['source'], _here['out'], job)
+
+
+def _do(source: Source, out: Path, job: Job) -> str:
+    content = source.read(job.source)
+    if job.convert is not None:
+        try:
+            content = job.convert(content)
+        except UserError as error:
+            raise UserError(f'{job.source}: {error}') from error
+        except (OSError, ValueError, SyntaxError, KeyError) as error:
+            raise UserError(
+                f'{job.source}: cannot be read ({type(error).__name__}: {error}); the file is '
+                'damaged or of another edition'
+            ) from error
+    write_file(_inside(out, job.target), content)
+    return job.target
+
+
+def _inside(out: Path, target: str) -> Path:
+    """The target's path, which neither `..`, an absolute path nor a link may lead out."""
+    pure = PurePosixPath(target)
+    root = out.resolve()
+    path = out / pure
+    escapes = pure.is_absolute() or '..' in pure.parts or '\\' in target or not pure.parts
+    if escapes or not path.resolve().is_relative_to(root) or path.is_symlink():
+        raise UserError(f'{target!r} leads out of {out}: the source is not what it should be')
+    return path
+
+
+def _check_settings(out: Path, settings: dict[str, Any]) -> None:
+    manifest = out / MANIFEST
+    if not manifest.is_file():
+        begun = dict(settings, complete=False)
+        write_file(manifest, json.dumps(begun, indent=1, sort_keys=True).encode())
+        return
+    former = json.loads(manifest.read_text())
+    other = sorted(key for key, value in settings.items() if former.get(key) != value)
+    if other:
+        key = other[0]
+        raise UserError(
+            f'{out} was prepared with {key}={former.get(key)!r}, now it is {settings[key]!r}; '
+            'give another --out, or remove that folder first'
+        )
+
+
+class _writing:
+    """Turns a failing write into a message that says what to do."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type | None, error: BaseException | None, _: object) -> None:
+        if not isinstance(error, OSError):
+            return
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            advice = 'the disk is full; make room and run the command again, it continues'
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            advice = 'it cannot be written; choose another --out'
+        elif isinstance(error, (NotADirectoryError, FileExistsError, IsADirectoryError)):
+            advice = 'a file stands where a folder is needed, or the other way round'
+        else:
+            advice = str(error)
+        raise UserError(f'{self.path}: {advice}') from error
