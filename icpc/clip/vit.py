@@ -30,6 +30,7 @@ class CLIPViT(nn.Module):
         dense: ``'token'``, the projected output tokens; None leaves the projection out
             (models without text).
         frozen: the whole CLIP tower stays as it is; only the resampling blocks train.
+        frozen_blocks: the embedding and this many blocks stay as they are, without drop path.
         double_class_embedding: the class embedding is added twice to the class token, a slip of
             DenseCLIP's code that its published weights need; set by their loader.
 
@@ -51,6 +52,7 @@ class CLIPViT(nn.Module):
         norm_cfg: dict | None = None,
         dense: str | None = 'token',
         frozen: bool = False,
+        frozen_blocks: int = 0,
         double_class_embedding: bool = False,
     ) -> None:
         super().__init__()
@@ -76,16 +78,30 @@ class CLIPViT(nn.Module):
         self.resample = resampling_blocks(width, norm_cfg or dict(type='BN'))
         if dense is None:
             visual.ln_post, visual.proj = nn.Identity(), None
-        self.frozen = [visual] if frozen else []
-        for module in self.frozen:
-            freeze(module)
+        if not 0 <= frozen_blocks <= depth:
+            raise ValueError(f'backbone.frozen_blocks must be 0 .. {depth}, got {frozen_blocks}')
+        self.frozen = self._freeze(frozen, frozen_blocks)
         self.train()
 
+    def _freeze(self, whole: bool, blocks: int) -> list[nn.Module]:
+        """Freezes the tower or its first blocks; returns what must stay in eval mode."""
+        visual = self.visual
+        if whole:
+            freeze(visual)
+            return [visual, self.drop_paths]
+        if blocks == 0:
+            return []
+        parts = [visual.conv1, visual.ln_pre, *visual.transformer.resblocks[:blocks]]
+        for part in parts:
+            freeze(part)
+        visual.class_embedding.requires_grad_(False)
+        visual.positional_embedding.requires_grad_(False)
+        return [*parts, *self.drop_paths[:blocks]]
+
     def train(self, mode: bool = True) -> 'CLIPViT':
-        """A frozen tower stays in eval mode, without drop path."""
+        """What is frozen stays in eval mode, without drop path."""
         super().train(mode)
-        if self.frozen:
-            keep_eval([*self.frozen, self.drop_paths])
+        keep_eval(self.frozen)
         return self
 
     def forward(self, images: Tensor) -> CLIPFeatures:

@@ -74,6 +74,19 @@ def test_resnet_stages_and_the_text_tower(tiny_resnet_cfg, prompter, stages, pre
     assert not any(m.training for n, m in model.named_modules() if 'text_encoder' in n)
 
 
+def test_first_blocks_of_a_vit(tiny_vit_cfg):
+    backbone = dict(type='CLIPViT', drop_path=0.5, frozen_blocks=2)
+    model, before, optimizer = _train_once(tiny_vit_cfg, backbone, 'PostModelPrompter')
+    parts = ('conv1', 'ln_pre', 'class_emb', 'positional', 'transformer.resblocks.0.')
+    starts = tuple(f'backbone.visual.{part}' for part in (*parts, 'transformer.resblocks.1.'))
+    frozen = [n for n in before if n.startswith(starts) or 'text_encoder' in n]
+    changed = _changed(model, before)
+    assert not changed & set(frozen)
+    assert any('resblocks.2.' in n for n in changed)
+    assert [drop.training for drop in model.backbone.drop_paths] == [False, False, True, True]
+    _check_optimiser(model, optimizer, frozen)
+
+
 @pytest.mark.parametrize(('options', 'frozen_blocks'), [(dict(frozen=True), 4), ({}, 0)])
 def test_vit_and_the_text_tower(tiny_vit_cfg, options, frozen_blocks):
     backbone = dict(type='CLIPViT', drop_path=0.5, **options)
