@@ -24,7 +24,6 @@ SYNONYMS = {
     'cow': ('cow', 'cattle', 'bull'),
     'balloon': ('balloon', 'hot air balloon', 'airship'),
 }
-MASS = ('sky', 'sea', 'sand', 'grass')  # names that take no article
 TEMPLATES = (
     "a photo of {}", "a picture of {}", "{}", "a scene with {}", "a view of {}",
     "an illustration of {}", "a photo of {}", "there is {}",
@@ -53,7 +52,7 @@ def _noun(random: np.random.RandomState, name: str) -> str:
     words = SYNONYMS[name]
     word = words[0] if random.randint(2) else words[random.randint(len(words))]
     style = random.randint(3)
-    if name in MASS or style == 0 or word.endswith('s'):
+    if style == 0 or (word.endswith('s') and not word.endswith('ss')):
         return word
     return f'{"an" if word[0] in "aeiou" else "a"} {word}' if style == 1 else f'the {word}'
 
@@ -73,7 +72,7 @@ def write_caption(
         condition_share: in 0..1.
 
     Returns:
-        For example "a photo of a cottage and the woods at dusk".
+        For example "a photo of a cottage and the woods at dusk."
     """
     nouns = [_noun(random, name) for name in names]
     listed = nouns[0] if len(nouns) == 1 else f'{", ".join(nouns[:-1])} and {nouns[-1]}'
@@ -81,4 +80,4 @@ def write_caption(
     if random.random_sample() < condition_share:
         suffixes = SUFFIXES[condition]
         caption = f'{caption} {suffixes[random.randint(len(suffixes))]}'
-    return caption
+    return caption + '.' * random.randint(2)
