@@ -13,14 +13,8 @@ from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
 from ..errors import UserError
+from .preparation import how_to_prepare
 
-_PREPARE = {
-    'ScenesDataset': 'python tools/prepare_data.py scenes --out {root}',
-    'ADE20KDataset': (
-        'download http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip and '
-        'unzip it, so that {root} is its folder'
-    ),
-}
 _FULL_ADE = 'ADE20K_2021_17_01'
 _LISTED = 8  # names shown of a folder
 
@@ -35,9 +29,12 @@ def verify_layout(dataset: dict[str, Any]) -> None:
         UserError: Says what was expected, what was found, and what prepares the data.
     """
     prefix = dataset.get('data_prefix') or {}
-    if dataset.get('ann_file') or 'img_path' not in prefix:
+    if 'img_path' not in prefix:
         return
     root = Path(dataset.get('data_root') or '')
+    if dataset.get('ann_file'):
+        _check_listed(dataset, root, prefix)
+        return
     images, masks = root / prefix['img_path'], prefix.get('seg_map_path')
     image_suffix, mask_suffix = (
         _suffix(dataset, name) for name in ('img_suffix', 'seg_map_suffix')
@@ -49,6 +46,27 @@ def verify_layout(dataset: dict[str, Any]) -> None:
     _check_pairs(
         found, _files(root / masks, mask_suffix, dataset, root), images, root / masks, dataset, root
     )
+
+
+def _check_listed(dataset: dict[str, Any], root: Path, prefix: dict[str, str]) -> None:
+    """The list of names exists, is not empty, and each name has its files."""
+    path = root / dataset['ann_file']
+    if not path.is_file():
+        raise UserError(f'{path}: no such list of names.{how_to_prepare(dataset, root)}')
+    names = path.read_text().split()
+    if not names:
+        raise UserError(f'{path}: the list is empty.{how_to_prepare(dataset, root)}')
+    for folder, suffix in (('img_path', 'img_suffix'), ('seg_map_path', 'seg_map_suffix')):
+        if folder not in prefix:
+            continue
+        there = _files(root / prefix[folder], _suffix(dataset, suffix), dataset, root)
+        lost = sorted(set(names) - there)
+        if lost:
+            raise UserError(
+                f'{len(lost)} of {len(names)} names in {path} have no file in '
+                f'{root / prefix[folder]}, among them {_some(lost)}.'
+                f'{how_to_prepare(dataset, root)}'
+            )
 
 
 def _suffix(dataset: dict[str, Any], name: str) -> str:
@@ -67,13 +85,13 @@ def _files(folder: Path, suffix: str, dataset: dict[str, Any], root: Path) -> se
         parent = next((p for p in folder.parents if p.is_dir()), Path('.'))
         raise UserError(
             f'{folder}: no such folder (expected files *{suffix}). '
-            f'{parent}/ holds: {_listing(parent)}.{_how_to_prepare(dataset, root)}'
+            f'{parent}/ holds: {_listing(parent)}.{how_to_prepare(dataset, root)}'
         )
     names = {str(path.relative_to(folder))[: -len(suffix)] for path in folder.rglob(f'*{suffix}')}
     if not names:
         raise UserError(
             f'{folder}: no file *{suffix} in it. It holds: {_listing(folder)}.'
-            f'{_how_to_prepare(dataset, root)}'
+            f'{how_to_prepare(dataset, root)}'
         )
     return names
 
@@ -93,11 +111,11 @@ def _check_pairs(
         raise UserError(
             f'no image in {image_folder} has a mask in {mask_folder}: images are called '
             f'{_some(images)}, masks {_some(masks)}. Are two folders swapped?'
-            f'{_how_to_prepare(dataset, root)}'
+            f'{how_to_prepare(dataset, root)}'
         )
     raise UserError(
         f'{len(lonely)} of {len(images)} images in {image_folder} have no mask in {mask_folder}, '
-        f'among them {_some(lonely)}.{_how_to_prepare(dataset, root)}'
+        f'among them {_some(lonely)}.{how_to_prepare(dataset, root)}'
     )
 
 
@@ -116,13 +134,8 @@ def _recognise_full_ade(root: Path, dataset: dict[str, Any]) -> None:
     if full:
         raise UserError(
             f'{root} is the full ADE20K (RGB masks *_seg.png, thousands of classes); this config '
-            f'wants the 150-class edition, ADEChallengeData2016.{_how_to_prepare(dataset, root)}'
+            f'wants the 150-class edition, ADEChallengeData2016.{how_to_prepare(dataset, root)}'
         )
-
-
-def _how_to_prepare(dataset: dict[str, Any], root: Path) -> str:
-    advice = _PREPARE.get(str(dataset.get('type')))
-    return f' To prepare it: {advice.format(root=root)}' if advice else ''
 
 
 def _listing(folder: Path) -> str:
