@@ -123,13 +123,18 @@ def _write(folder: Path, record: dict[str, Any]) -> None:
 
 
 def _write_confusion(runner: Runner, folder: Path) -> None:
-    """Confusion counts (K, K) of the test split, one array for each kind of prediction."""
-    evaluator = getattr(runner._test_loop, 'evaluator', None)  # None where nothing was tested
-    for metric in getattr(evaluator, 'metrics', ()):
-        if isinstance(metric, StreamingIoU):
-            counts = {key: value.numpy() for key, value in metric.confusion.items()}
-            names = np.array(metric.class_names)
-            np.savez_compressed(folder / CONFUSION, class_names=names, **counts)
+    """Confusion counts (K, K), one array for each kind of prediction.
+
+    Of the test split; of the validation split where nothing was tested.
+    """
+    for split in ('test', 'val'):
+        evaluator = getattr(getattr(runner, f'_{split}_loop'), 'evaluator', None)
+        for metric in getattr(evaluator, 'metrics', ()):
+            if isinstance(metric, StreamingIoU):
+                counts = {key: value.numpy() for key, value in metric.confusion.items()}
+                names = np.array(metric.class_names)
+                np.savez_compressed(folder / CONFUSION, class_names=names, split=split, **counts)
+                return
 
 
 def _parameters(model: torch.nn.Module) -> dict[str, int]:

@@ -20,7 +20,7 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class ClassSubset:
-    """A metric: the mean IoU over some classes, from the confusion counts of the test split.
+    """A metric: the mean IoU over some classes, from the confusion counts.
 
     Attributes:
         classes: Names; the others still count as wrong predictions.
@@ -89,7 +89,7 @@ def load_study(path: str | Path) -> Study:
         name=path.stem,
         base=(path.parent / given['base']).resolve(),
         seeds=_seeds(given.get('seeds', [0])),
-        metrics=_metrics(given['metrics']),
+        metrics=read_metrics(given['metrics']),
         rows=rows,
         **{
             key: given[key]
@@ -108,7 +108,8 @@ def _seeds(given: Any) -> dict[str, Overrides]:
     return {str(seed): {'seed': seed} for seed in given}
 
 
-def _metrics(given: Any) -> dict[str, str | ClassSubset]:
+def read_metrics(given: Any) -> dict[str, str | ClassSubset]:
+    """Keys of the results, or `{name: key or {'classes': [...], 'of': 'score_map'}}`."""
     named = given if isinstance(given, dict) else {key: key for key in given}
     return {
         name: ClassSubset(tuple(what['classes']), what.get('of', 'head'))
@@ -161,8 +162,6 @@ def _check(study: Study, path: Path) -> None:
     for name in [*([study.baseline] if study.baseline is not None else []), *compared]:
         if name not in study.rows:
             raise UserError(f'{path}: there is no row {name!r}{did_you_mean(name, study.rows)}')
-    if study.split == 'val' and any(isinstance(m, ClassSubset) for m in study.metrics.values()):
-        raise UserError(f"{path}: metrics over some classes need split='test'")
     if study.seeds and not all(
         isinstance(o, dict) for o in [*study.seeds.values(), *study.rows.values()]
     ):

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from ..engine.checkpoint import write_text_atomically
@@ -29,9 +30,14 @@ def write_index(study: Study, runs: Sequence[Run], out: Path) -> None:
     """
     index = {
         'name': study.name,
+        'base': str(study.base),
         'split': study.split,
         'baseline': study.baseline,
-        'metrics': [metric for metric in study.metrics.values() if isinstance(metric, str)],
+        'metrics': {
+            name: metric if isinstance(metric, str) else asdict(metric)
+            for name, metric in study.metrics.items()
+        },
+        'comparisons': study.comparisons,
         'runs': [
             {
                 **{key: getattr(run, key) for key in ('regime', 'row', 'seed')},
@@ -45,7 +51,7 @@ def write_index(study: Study, runs: Sequence[Run], out: Path) -> None:
 
 
 def write_tables(study: Study, runs: Sequence[Run], out: Path, baseline: str | None = None) -> None:
-    """Print the tables of what is finished and write them as markdown, LaTeX and CSV.
+    """Write the tables of what is finished as markdown, LaTeX and CSV, and print them.
 
     Args:
         study: The study.
@@ -55,16 +61,16 @@ def write_tables(study: Study, runs: Sequence[Run], out: Path, baseline: str | N
     """
     tables = tabulate(study, runs, baseline)
     pages = sheets(tables)
-    for page in pages:
-        say(as_rich(page))
     note = _note(study, runs)
-    say(note)
     markdown = '\n'.join([f'# {study.name}', '', *map(as_markdown, pages), note, ''])
     out.mkdir(parents=True, exist_ok=True)
     write_text_atomically(markdown, out / 'table.md')
     write_text_atomically('\n'.join(map(as_latex, pages)), out / 'table.tex')
     write_text_atomically(as_csv(tables), out / 'table.csv')
     write_text_atomically(_runs_csv(study, runs), out / 'runs.csv')
+    for page in pages:
+        say(as_rich(page))
+    say(note)
     say(f'tables: {out}/table.md, table.tex, table.csv; every run: runs.csv')
 
 

@@ -66,7 +66,6 @@ def test_seeds_may_be_named_overrides_and_metrics_subsets_of_classes(write):
         ('metrics = []', 'set metrics'),
         ('rows = {}', 'set rows'),
         ("rows = {'A': 3}", 'must be a dict of overrides'),
-        ("split = 'val'\nmetrics = {'m': {'classes': ['car']}}", "need split='test'"),
     ],
 )
 def test_faults_are_named(write, more, message):

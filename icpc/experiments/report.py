@@ -1,0 +1,52 @@
+"""`tools/report.py`: one HTML file, which needs no other, about a study or some runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from ..engine.checkpoint import write_text_atomically
+from ..engine.fingerprints import PACKAGE
+from .collection import collect
+from .report_sections import config_parts, note, regime_parts, run_sheet
+from .results import tabulate
+
+_TEMPLATES = PACKAGE / 'assets' / 'report'
+
+
+def write_report(
+    folders: Sequence[Path], out: Path | None = None, baseline: str | None = None
+) -> Path:
+    """Write the page.
+
+    Args:
+        folders: A study's folder, or work dirs of runs.
+        out: The file; by default `report.html` in the first folder.
+        baseline: Row that the others are compared with.
+
+    Returns:
+        The file.
+
+    Raises:
+        UserError: For folders without finished runs.
+    """
+    found = collect(folders, baseline)
+    tables = tabulate(found.study, found.runs)
+    regimes = (regime_parts(found, regime, tables) for regime in found.study.regimes)
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined
+    )
+    page = environment.get_template('page.html.j2').render(
+        title=found.study.name,
+        note=note(found),
+        baseline=found.study.baseline,
+        regimes=[regime for regime in regimes if regime is not None],
+        configs=config_parts(found),
+        runs=run_sheet(found),
+    )
+    out = out or folders[0] / 'report.html'
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_text_atomically(page, out)
+    return out
