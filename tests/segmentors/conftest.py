@@ -28,7 +28,11 @@ def build(tiny_resnet_cfg: dict, tiny_vit_cfg: dict) -> Callable[..., CLIPSegmen
         config = Config.fromfile(BASES / f'{base}.py')
         del config.model['data_preprocessor']
         clip = dict(resnet=tiny_resnet_cfg, vit=tiny_vit_cfg)[tower]
-        config.model.decode_head.norm_cfg = {}  # a '${...}' that only a whole config resolves
+        # '${...}' that only a whole config resolves
+        config.model.decode_head.norm_cfg = {}
+        for part in (config.model.decode_head, *config.model.get('losses', {}).values()):
+            if 'ignore_index' in part:
+                part.ignore_index = 255
         small = dict(
             clip=dict(model=clip, _delete_=True),
             class_names=NAMES,
