@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import nn
 
 from ..errors import UserError
@@ -21,6 +23,8 @@ POINTER = 'last_checkpoint'
 def load_checkpoint(path: str | Path, map_location: str | torch.device = 'cpu') -> dict[str, Any]:
     """Read a checkpoint with `weights_only=True`: a crafted file is refused, nothing in it runs.
 
+    A `.safetensors` file gives its tensors as `state_dict`.
+
     Raises:
         UserError: When the file is missing, damaged, or holds anything but tensors and plain types.
     """
@@ -28,13 +32,16 @@ def load_checkpoint(path: str | Path, map_location: str | torch.device = 'cpu') 
     if not path.is_file():
         raise UserError(f'{path}: no such checkpoint')
     try:
+        if path.suffix == '.safetensors':
+            device = 'cpu' if str(map_location) == 'meta' else str(map_location)
+            return {'state_dict': load_file(path, device=device)}
         return torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(
             f'{path}: refused, it does not load with weights_only=True, so loading it could run '
             'code. Convert it where you trust it: keep the state dict only and save that again.'
         ) from error
-    except (RuntimeError, EOFError, OSError) as error:
+    except (RuntimeError, EOFError, OSError, SafetensorError) as error:
         raise UserError(f'{path}: damaged or not a checkpoint ({error})') from error
 
 

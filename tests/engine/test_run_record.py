@@ -4,9 +4,11 @@ import subprocess
 import numpy as np
 import pytest
 
+from icpc.engine.evaluating import evaluate
 from icpc.engine.provenance import git_state
 from icpc.engine.run_record import CONFUSION, RESOLVED, read_record
 from icpc.engine.training import train
+from icpc.experiments.publication import publish
 
 
 def test_the_record_of_a_run(toy_config, tmp_path):
@@ -77,3 +79,12 @@ def test_git_state_of_a_tree_and_of_a_copy(tmp_path):
     assert git_state(package) == {**state, 'dirty': True, 'changed': ['package/a.py']}
     (tmp_path / 'git.json').write_text('{"commit": "x"}')
     assert git_state(package) == {'commit': 'x'}
+
+
+def test_published_weights_give_the_same_result(toy_config, tmp_path):
+    metrics = train(str(toy_config), {'max_iters': 4}, str(tmp_path / 'run'))
+    out = publish(tmp_path / 'run', tmp_path / 'published')
+    again = evaluate(
+        str(out / 'config.py'), str(out / 'model.safetensors'), work_dir=str(tmp_path / 'test')
+    )
+    assert again == metrics
