@@ -5,7 +5,6 @@ from pathlib import Path
 import downloads
 import numpy as np
 import pytest
-from conftest import TINY_RESNET
 from PIL import Image
 
 from icpc.datasets.converters.commands import make_plan
@@ -40,7 +39,7 @@ class Arguments:
 
 
 @pytest.mark.parametrize('name', WAYS)
-def test_whole_way(name, tmp_path, capsys):
+def test_whole_way(name, tmp_path, capsys, tiny_resnet_cfg):
     download, config, root = WAYS[name]
     source = Source(downloads.write(tmp_path / 'download', download()))
     plan = make_plan(Arguments(name, tmp_path), source)
@@ -56,7 +55,7 @@ def test_whole_way(name, tmp_path, capsys):
         assert picture.std() > 10
 
     quick = {
-        'model.clip.model': dict(TINY_RESNET, text_cfg=dict(TINY_RESNET['text_cfg'])),
+        'model.clip.model': tiny_resnet_cfg,
         'model.clip.pretrained': None,
         'model.clip.image_size': None,
         'model.neck.out_channels': 8,
