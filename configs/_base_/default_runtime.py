@@ -9,6 +9,7 @@ env_cfg = dict(
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     dist_cfg=dict(backend='nccl'),
 )
+tracker = None  # 'tensorboard', 'wandb' or 'mlflow', beside metrics.jsonl
 log_interval = '${max(1, max_iters // 200)}'
 log_processor = dict(by_epoch=False)
 visualizer = dict(type='SegLocalVisualizer', vis_backends=[])
@@ -18,7 +19,8 @@ default_hooks = dict(
     labels=dict(type='LabelCheckHook'),
     progress=dict(type='ProgressHook'),
     panel=dict(type='PanelHook'),
-    metrics=dict(type='MetricsFileHook', interval='${log_interval}'),
+    memory=dict(type='MemoryEstimateHook'),
+    metrics=dict(type='MetricsFileHook', interval='${log_interval}', tracker='${tracker}'),
 )
 load_from = None
 resume = False

@@ -18,6 +18,7 @@ from ..clip.vocabulary import shuffled
 from ..structures import CLIPFeatures
 from .assembly import build_prompter, without_text
 from .inference import Result, predict_maps, window_grid
+from .memory import held_bytes
 
 
 @MODELS.register_module()
@@ -197,6 +198,11 @@ class CLIPSegmentor(EncoderDecoder):
             keep_logits=True,
         )
         return torch.stack([result.logits for result in maps[0]])
+
+    def prediction_bytes(self, size: Sequence[int], disk: Sequence[int]) -> int:
+        """What :func:`held_bytes` says of a picture of (H, W) ``size``, (H0, W0) on ``disk``."""
+        stride = min(self.backbone.strides)
+        return held_bytes(size, disk, len(self.class_names), stride, self.test_cfg)
 
     def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """The decoder's input pyramid, four maps (B, C, h_i, w_i)."""

@@ -68,4 +68,6 @@ def test_whole_way(name, tmp_path, capsys, tiny_resnet_cfg):
     metrics = train(path, {**options, **quick}, str(tmp_path / 'work'))
     assert 0 <= metrics['mIoU'] <= 100
     assert 0 <= metrics['score_mIoU'] <= 100
-    assert 'mIoU' in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert printed.count('MiB for a picture of') == 1
+    assert 'mIoU' in printed

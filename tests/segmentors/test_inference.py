@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from icpc.segmentors.inference import predict_maps, window_grid, windows
+from icpc.segmentors.memory import held_bytes
 
 CLASSES, DIVISOR = 6, 8
 torch.manual_seed(0)
@@ -106,14 +107,15 @@ def test_unknown_mode_raises():
 
 
 def test_finished_windows_are_forgotten(monkeypatch):
-    """At most two rows of windows are held, however tall the picture is."""
+    """At most two rows of windows are held, and no more memory than was said before."""
     from icpc.segmentors import inference
 
-    held = []
+    held, numbers = [], []
     plain = inference.argmax_rows
 
     def counting(parts, rows):
         held.append(len(parts))
+        numbers.append(sum(part.values.numel() for part in parts))
         return plain(parts, rows)
 
     monkeypatch.setattr(inference, 'argmax_rows', counting)
@@ -126,3 +128,5 @@ def test_finished_windows_are_forgotten(monkeypatch):
     predict_maps(network, images, [{}], window_grid((196, 16), cfg), DIVISOR)
     assert len(held) > 10
     assert max(held) <= 2
+    expected = held_bytes((196, 16), (196, 16), CLASSES, 4, cfg)
+    assert expected == 4 * max(numbers) + 2 * 8 * 196 * 16

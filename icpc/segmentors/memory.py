@@ -1,0 +1,32 @@
+"""How much memory a prediction takes, known before it is made."""
+
+from collections.abc import Sequence
+
+from .inference import window_grid
+
+_NUMBER, _INDEX = 4, 8  # bytes of float32 and int64
+
+
+def held_bytes(
+    size: Sequence[int], disk: Sequence[int], classes: int, stride: int, test_cfg: dict
+) -> int:
+    """Bytes that predicting one picture holds beside the network's own activations.
+
+    Two rows of windows (one where there is one) at the head's resolution, the prediction itself of
+    head and score map, and with ``test_cfg.keep_logits`` the K full-size maps of both. The score
+    map's windows are at a coarser stride and not counted; neither are the tiles, a few MiB.
+
+    Args:
+        size: (H, W) of the network's input.
+        disk: (H0, W0) of the picture on disk.
+        classes: K.
+        stride: of the head's logits.
+        test_cfg: as the segmentor's.
+    """
+    rows, columns = window_grid(size, test_cfg)
+    height, width = (-(-(axis[0].stop - axis[0].start) // stride) for axis in (rows, columns))
+    windows = min(len(rows), 2) * len(columns) * classes * height * width * _NUMBER
+    pixels = disk[0] * disk[1]
+    if test_cfg.get('keep_logits', False):
+        return 2 * pixels * (_INDEX + classes * _NUMBER) + classes * height * width * _NUMBER
+    return windows + 2 * pixels * _INDEX
