@@ -33,12 +33,12 @@ def resize_rows(matrix: Tensor, outputs: int) -> Tensor:
     return matrix[low].mul_(1 - fraction).addcmul_(matrix[high], fraction)
 
 
-def bilinear_matrix(inputs: int, outputs: int) -> Tensor:
-    """(outputs, inputs) float64: what ``F.interpolate(mode='bilinear')`` does along an axis."""
+def bilinear_matrix(inputs: int, outputs: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    """(outputs, inputs): what ``F.interpolate(mode='bilinear')`` does along an axis."""
     low, high, fraction = _neighbours(inputs, outputs)
-    matrix = torch.zeros(outputs, inputs, dtype=torch.float64)
-    matrix.scatter_(1, low[:, None], 1 - fraction[:, None])
-    return matrix.scatter_add_(1, high[:, None], fraction[:, None])
+    matrix = torch.zeros(outputs, inputs, dtype=dtype)
+    matrix.scatter_(1, low[:, None], (1 - fraction[:, None]).to(dtype))
+    return matrix.scatter_add_(1, high[:, None], fraction[:, None].to(dtype))
 
 
 def _neighbours(inputs: int, outputs: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -64,7 +64,7 @@ def upsampled_argmax(logits: Tensor, size: Sequence[int]) -> Tensor:
         return torch.stack([upsampled_argmax(one, size) for one in logits])
     device, dtype = logits.device, _working_dtype(logits)
     rows, columns = (
-        bilinear_matrix(n, m).to(device, dtype) for n, m in zip(logits.shape[1:], size, strict=True)
+        bilinear_matrix(n, m, dtype).to(device) for n, m in zip(logits.shape[1:], size, strict=True)
     )
     return argmax_rows([Part(logits, rows, columns)], slice(0, size[0]))
 
