@@ -17,10 +17,14 @@ _OTHER_ROOMS = ('experiments', 'pretraining')
 # They only watch a run.
 _WATCHERS = {
     f'engine/{name}.py'
-    for name in ('cli', 'console', 'fingerprints', 'progress', 'provenance', 'run_record')
+    for name in (
+        *('cli', 'console', 'fingerprints', 'progress', 'provenance', 'run_record'),
+        *('tracking',),
+    )
 }
 # The work dir says where, not what; the batch of one pass follows from the number of ranks.
-_WITHOUT_EFFECT = ('work_dir', 'load_from', 'resume', 'model_wrapper_cfg', 'launcher')
+_WITHOUT_EFFECT = ('work_dir', 'load_from', 'resume', 'model_wrapper_cfg', 'tracker')
+_WATCHING_HOOKS = ('logger', 'progress', 'panel', 'metrics')
 _SAMPLED_FILES = 64  # read whole; all others count by name and size
 _DIGITS = 10
 
@@ -47,13 +51,14 @@ def config_fingerprint(config: dict[str, Any]) -> str:
         config: As `load_config` returns it.
     """
     tree = {key: value for key, value in config.items() if key not in _WITHOUT_EFFECT}
-    for key, share in (
-        ('train_dataloader', 'batch_size'),
-        ('train_cfg', 'accumulation'),
-        ('optim_wrapper', 'accumulative_counts'),
+    for key, ignored in (
+        ('train_dataloader', ('batch_size',)),
+        ('train_cfg', ('accumulation',)),
+        ('optim_wrapper', ('accumulative_counts',)),
+        ('default_hooks', _WATCHING_HOOKS),
     ):
         if isinstance(tree.get(key), dict):
-            tree[key] = {name: item for name, item in tree[key].items() if name != share}
+            tree[key] = {name: item for name, item in tree[key].items() if name not in ignored}
     text = json.dumps(plain_tree(tree), sort_keys=True)
     # A CPU resolves SyncBN to BN.
     return _short(hashlib.sha256(text.replace('"SyncBN"', '"BN"').encode()))

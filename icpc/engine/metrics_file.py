@@ -13,6 +13,8 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from .checkpoint import write_text_atomically
+from .fingerprints import plain_tree
+from .tracking import Tracker, check_tracker, open_tracker
 
 NAME = 'metrics.jsonl'
 
@@ -23,12 +25,16 @@ class MetricsFileHook(Hook):
 
     Args:
         interval: Optimiser steps between two lines of losses (each the mean over those steps).
+        tracker: `tensorboard`, `wandb` or `mlflow` gets the same numbers; None for none.
     """
 
     priority = 'BELOW_NORMAL'
 
-    def __init__(self, interval: int = 50) -> None:
+    def __init__(self, interval: int = 50, tracker: str | None = None) -> None:
+        check_tracker(tracker)
         self.interval = interval
+        self.tracker = tracker
+        self._open: Tracker | None = None
         self._sums: dict[str, float] = {}
         self._count = 0
 
@@ -39,6 +45,19 @@ class MetricsFileHook(Hook):
         lines = path.read_text().splitlines() if path.is_file() else []
         kept = [line for line in lines if 0 < json.loads(line)['step'] <= runner.iter]
         write_text_atomically(''.join(f'{line}\n' for line in kept), path)
+        self._open_tracker(runner, runner.iter)
+
+    @master_only
+    def before_test(self, runner: Runner) -> None:
+        """The test after a training adds to its run."""
+        self._open_tracker(runner, _steps_done(runner))
+
+    @master_only
+    def after_run(self, runner: Runner) -> None:
+        """The tracker sends what it holds back."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
 
     @master_only
     def after_train_iter(
@@ -65,11 +84,23 @@ class MetricsFileHook(Hook):
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Write the results of a test; step 0 where nothing was trained."""
-        trained = isinstance(runner._train_loop, dict) or runner._train_loop is None
-        self._write(runner, 0 if trained else runner.iter, 'test', metrics or {})
+        self._write(runner, _steps_done(runner), 'test', metrics or {})
 
     @master_only
     def _write(self, runner: Runner, step: int, split: str, numbers: dict[str, Any]) -> None:
         plain = {key: value if math.isfinite(value) else None for key, value in numbers.items()}
         with (Path(runner.work_dir) / NAME).open('a') as file:
             file.write(json.dumps({'step': step, 'split': split, **plain}) + '\n')
+        if self._open is not None:
+            named = {f'{split}/{key}': value for key, value in plain.items() if value is not None}
+            self._open.log(step, named)
+
+    def _open_tracker(self, runner: Runner, step: int) -> None:
+        if self.tracker is not None and self._open is None:
+            config = plain_tree(runner.cfg.to_dict())
+            self._open = open_tracker(self.tracker, Path(runner.work_dir), config, step)
+
+
+def _steps_done(runner: Runner) -> int:
+    untrained = isinstance(runner._train_loop, dict) or runner._train_loop is None
+    return 0 if untrained else runner.iter

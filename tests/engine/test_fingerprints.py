@@ -51,6 +51,9 @@ def test_config_hash_is_free_of_place_and_ranks(toy_config, monkeypatch):
 
     first = fingerprint()
     assert fingerprint('b') == first
+    assert (
+        fingerprint(**{'default_hooks.metrics.interval': 3, 'default_hooks.panel': None}) == first
+    )
     assert fingerprint(lr=1e-2) != first
     assert fingerprint(seed=1) != first
     monkeypatch.setenv('WORLD_SIZE', '2')
