@@ -79,7 +79,7 @@ def test_every_trainable_parameter_gets_a_gradient(
         (dict(prompter=None), ICPC - {'loss_align', 'loss_score_map'}),
         (dict(prompter=STATIC), ICPC),
     ],
-    ids=str,
+    ids=['no align', 'no score map', 'no losses', 'no prompter', 'static prompter'],
 )
 def test_each_part_can_be_switched_off(
     build: Callable, batch: tuple, parts: dict, keys: set

@@ -1,0 +1,16 @@
+# What CLIP's pre-trained image tower brings at few labels, on the test split:
+#   python tools/ablate.py configs/studies/pretraining_scenes.py --jobs 2
+base = '../icpc/icpc_tiny_fpn_1k_scenes-128.py'
+seeds = [0, 1, 2]
+metrics = ['mIoU', 'score_mIoU']
+split = 'test'
+shared = {'max_iters': 300, 'train_images': 20, 'val_interval': 300}
+
+_full_rate = {'optim_wrapper.paramwise_cfg.custom_keys.backbone.lr_mult': 1.0}
+rows = {
+    'ICPC': {},
+    'random backbone': {'model.clip.parts': 'text'},
+    # A network from scratch wants the whole learning rate: the fairer opponent.
+    'random backbone, full rate': {'model.clip.parts': 'text', **_full_rate},
+}
+baseline = 'ICPC'
