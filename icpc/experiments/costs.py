@@ -12,25 +12,34 @@ from .matrix import Run
 from .tables import clock
 
 
-def seconds_of(run: Run, runs: Sequence[Run]) -> float:
+def measured(runs: Sequence[Run]) -> dict[Run, float]:
+    """Seconds that each finished run took."""
+    records = {run: read_record(run.work_dir) for run in runs}
+    return {
+        run: record['seconds']
+        for run, record in records.items()
+        if record is not None and record['state'] == 'finished'
+    }
+
+
+def expected(run: Run, known: dict[Run, float]) -> float:
     """A run's time as measured; else the mean of its row's, its regime's or all finished runs.
 
     Args:
         run: The run.
-        runs: All runs of the study.
+        known: From `measured`.
 
     Returns:
         Seconds, nan when nothing is finished.
     """
-    done = [other for other in runs if other.finished]
     for chosen in (
-        [other for other in done if other is run],
-        [other for other in done if (other.regime, other.row) == (run.regime, run.row)],
-        [other for other in done if other.regime == run.regime],
-        done,
+        [known[run]] if run in known else [],
+        [s for other, s in known.items() if (other.regime, other.row) == (run.regime, run.row)],
+        [s for other, s in known.items() if other.regime == run.regime],
+        list(known.values()),
     ):
         if chosen:
-            return sum(read_record(other.work_dir)['seconds'] for other in chosen) / len(chosen)
+            return sum(chosen) / len(chosen)
     return math.nan
 
 
@@ -41,12 +50,13 @@ def seconds_left(runs: Sequence[Run], jobs: int) -> float:
         runs: All runs of the study.
         jobs: Made at a time.
     """
-    return sum(seconds_of(run, runs) for run in runs if not run.finished) / jobs
+    known = measured(runs)
+    return sum(expected(run, known) for run in runs if run not in known) / jobs
 
 
 def cost_line(runs: Sequence[Run], jobs: int) -> str:
     """How much is left, in words."""
-    todo = sum(not run.finished for run in runs)
+    todo = len(runs) - len(measured(runs))
     if not todo:
         return 'all runs are finished'
     seconds = seconds_left(runs, jobs)
@@ -64,9 +74,10 @@ def matrix_table(name: str, runs: Sequence[Run]) -> Table:
     table = Table(title=f'{name}: {len(runs)} runs', title_justify='left')
     for column in ('number', 'run', 'state', 'time'):
         table.add_column(column, justify='right' if column in ('number', 'time') else 'left')
+    known = measured(runs)
     for number, run in enumerate(runs):
-        state = 'finished' if run.finished else 'started' if run.work_dir.is_dir() else 'to do'
-        seconds = seconds_of(run, runs)
-        about = '' if run.finished or math.isnan(seconds) else 'about '
+        state = 'finished' if run in known else 'started' if run.work_dir.is_dir() else 'to do'
+        seconds = expected(run, known)
+        about = '' if run in known or math.isnan(seconds) else 'about '
         table.add_row(str(number), run.name, state, f'{about}{clock(seconds)}')
     return table

@@ -1,4 +1,5 @@
 import json
+import multiprocessing
 import os
 import signal
 import threading
@@ -54,6 +55,21 @@ def test_a_killed_run_resumes_from_its_checkpoint(make_run, snapshot):
     assert 'resumed at' in (run.work_dir / 'output.txt').read_text()
     metrics = json.loads((run.work_dir / 'run.json').read_text())['metrics']
     assert metrics['test']['mIoU'] == pytest.approx(38.5)
+
+
+def test_a_run_whose_tool_was_killed_goes_on_and_is_waited_for(make_run, snapshot):
+    run, said = make_run('A', weight_decay=0.1), []
+    arguments = ([run], Workers(snapshot), quiet, quiet)
+    tool = multiprocessing.get_context('fork').Process(target=execute, args=arguments)
+    tool.start()
+    while not list(run.work_dir.glob('iter_2.pth')):
+        time.sleep(0.01)
+    tool.kill()
+    tool.join()
+    assert execute([run], Workers(snapshot), quiet, said.append) == []
+    assert said == ['A / seed 0: another process is making it, waiting']
+    assert run.finished
+    assert (run.work_dir / 'output.txt').read_text().count('$ ') == 1  # started once
 
 
 def test_jobs_run_at_the_same_time_and_each_has_its_gpu(make_run, snapshot):
