@@ -5,7 +5,9 @@ _base_ = [
     '../_base_/schedules/adamw_poly.py',
     '../_base_/default_runtime.py',
 ]
-max_iters = 800
+max_iters = 1000
+val_interval = 250
+num_workers = 1
 global_batch = 8
 gpu_batch = 8
 lr = 2e-3

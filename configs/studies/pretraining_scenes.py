@@ -4,7 +4,7 @@ base = '../icpc/icpc_tiny_fpn_1k_scenes-128.py'
 seeds = [0, 1, 2]
 metrics = ['mIoU', 'score_mIoU']
 split = 'test'
-shared = {'max_iters': 300, 'train_images': 20, 'val_interval': 300}
+shared = {'max_iters': 300, 'train_images': 20, 'val_interval': 300, 'num_workers': 0}
 
 _full_rate = {'optim_wrapper.paramwise_cfg.custom_keys.backbone.lr_mult': 1.0}
 rows = {
