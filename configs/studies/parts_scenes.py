@@ -4,7 +4,7 @@ base = '../icpc/icpc_tiny_fpn_1k_scenes-128.py'
 seeds = [0]
 metrics = ['mIoU', 'score_mIoU']
 split = 'test'
-shared = {'max_iters': 300, 'train_images': 100, 'val_interval': 300, 'num_workers': 0}
+shared = {'max_iters': 200, 'train_images': 100, 'val_interval': 200, 'num_workers': 0}
 
 rows = {
     'ICPC (add)': {},
