@@ -12,6 +12,7 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.device import get_device
+from mmengine.utils import import_modules_from_strings
 from mmseg.utils import register_all_modules
 
 from ..errors import UserError
@@ -63,6 +64,7 @@ def merge_config(
     validation.check_no_remote_config(path, parsed)
     register_all_modules(init_default_scope=False)
     tree = _read(path)
+    _import_modules(parsed)
     before = set(references(tree))
     apply_overrides(tree, parsed, validation.KNOWN_KEYS)
     after = set(references(tree))
@@ -97,6 +99,18 @@ def finish_config(merged: Config, work_dir: str | Path | None = None) -> Config:
     if tree.get('load_from'):
         check_loads_safely(tree['load_from'])
     return Config(tree, filename=merged.filename)
+
+
+def _import_modules(overrides: dict[str, Any]) -> None:
+    """Import the modules that overrides name, so that the types they register are known."""
+    whole = overrides.get('custom_imports') or {}
+    names = overrides.get('custom_imports.imports') or whole.get('imports') or []
+    try:
+        import_modules_from_strings(names)
+    except ImportError as error:
+        raise UserError(
+            f'custom_imports: {error}; put the folder of the module into PYTHONPATH'
+        ) from error
 
 
 def _remove_parts(tree: dict[str, Any], path: str = '') -> None:
