@@ -88,8 +88,12 @@ def main(argv: list[str] | None = None) -> int:
         from icpc.pretraining.model import save_clip
 
         columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeLeft())
-        with Progress(*columns) as progress:
-            clip = pretrain(arguments, progress)
+        try:
+            with Progress(*columns) as progress:
+                clip = pretrain(arguments, progress)
+        except (ValueError, FloatingPointError) as error:
+            print(error, file=sys.stderr)
+            return 2
         save_clip(folder, clip)
     seconds = time.perf_counter() - start
     try:

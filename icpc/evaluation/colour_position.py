@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 IGNORED = 255
-COLOUR_BINS = (2, 3, 4, 6, 8, 12)
+COLOUR_BINS = (2, 4, 6, 8, 12, 16)
 POSITION_BINS = (1, 2, 4, 8, 16)
 PRIOR_POWERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -33,7 +33,7 @@ class TableSettings:
     colour_bins: int = 8
     position_bins: int = 8
     prior_power: float = 0.0
-    backoff: float = 5.0
+    backoff: float = 25.0
 
 
 def read_split(root: Path, split: str) -> tuple[np.ndarray, np.ndarray]:

@@ -38,7 +38,7 @@ no other weights are in them. Licence: as the package.
 
 - command: `{command}`
 - seed: {seed}
-- time: {seconds / 60:.1f} minutes on one thread
+- time: {seconds / 60:.1f} minutes of wall clock, one thread by default
 
 ```
 {chr(10).join(lines)}

@@ -1,0 +1,47 @@
+"""tools/prepare_data.py scenes: writes once, refuses a foreign folder, answers --help at once."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOL = [sys.executable, str(ROOT / 'tools' / 'prepare_data.py'), 'scenes']
+SMALL = ['--train', '3', '--validation', '1', '--test', '2', '--size', '48']
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run([*TOOL, *arguments], capture_output=True, text=True, check=False)
+
+
+def test_writes_then_finds_its_work_done(tmp_path: Path) -> None:
+    first = _run('--out', str(tmp_path), *SMALL)
+    assert first.returncode == 0, first.stderr
+    pictures = sorted((tmp_path / 'images').rglob('*.png'))
+    assert len(pictures) == 6
+    before = [path.stat().st_mtime_ns for path in pictures]
+    second = _run('--out', str(tmp_path), *SMALL)
+    assert second.returncode == 0
+    assert 'already holds' in second.stdout
+    assert [path.stat().st_mtime_ns for path in pictures] == before
+
+
+def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / 'images').mkdir()
+    result = _run('--out', str(tmp_path), *SMALL)
+    assert result.returncode == 1
+    assert 'choose another --out' in result.stderr
+
+
+def test_help_loads_no_framework() -> None:
+    start = time.perf_counter()
+    result = _run('--help')
+    assert result.returncode == 0
+    assert '--train' in result.stdout
+    assert time.perf_counter() - start < 5.0  # loading torch alone would take longer when busy
+    code = 'import sys; sys.path.insert(0, "tools"); import prepare_data; '
+    code += 'print("torch" in sys.modules)'
+    loaded = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert loaded.stdout.strip() == 'False'
