@@ -56,8 +56,10 @@ def test_config_hash_is_free_of_place_and_ranks(toy_config, monkeypatch):
     )
     assert fingerprint(lr=1e-2) != first
     assert fingerprint(seed=1) != first
+    one_rank = fingerprint(gpu_batch=1)  # accumulates 4
     monkeypatch.setenv('WORLD_SIZE', '2')
     assert fingerprint() == first
+    assert fingerprint(gpu_batch=1) == one_rank  # accumulates 2
     assert fingerprint(global_batch=8) != first
 
 
