@@ -11,10 +11,12 @@ from pathlib import Path
 _RESET_PEAK = '5'  # man 5 proc: writing it to clear_refs sets VmHWM back to the present VmRSS
 
 
-def interleaved(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+def interleaved(
+    ways: dict[str, Callable[[], object]], rounds: int, warm_up: bool = True
+) -> dict[str, float]:
     """Median seconds of each way, one after the other in every round, after one warm-up each."""
     times: dict[str, list[float]] = {way: [] for way in ways}
-    for run in ways.values():
+    for run in ways.values() if warm_up else ():
         run()
     for _ in range(rounds):
         for way, run in ways.items():

@@ -115,6 +115,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--batch', type=int, default=2, choices=(1, 2))
+    parser.add_argument('--classes', type=int, nargs='+', default=[150, 847], choices=(150, 847))
     parser.add_argument('--memory-of', nargs=2, metavar=('CLASSES', 'SIDE'), help='used by itself')
     return parser.parse_args()
 
@@ -127,12 +128,15 @@ def measure(classes: int, batch: int, args: argparse.Namespace) -> tuple[float, 
         side: in_own_process(__file__, [str(classes), side, *common]) for side in ('plain', 'ours')
     }
     steps = {side: step_of(MODELS[side](classes), classes, batch) for side in ('plain', 'ours')}
-    first = {side: step() for side, step in steps.items()}
+    first = {side: step() for side, step in steps.items()}  # the warm-up, too
     if abs(first['plain'] - first['ours']) > 0.01 * first['plain']:
         raise SystemExit(f'the two sides have different losses: {first}')
-    seconds = interleaved(steps, args.rounds if classes == 150 else 1)
+    seconds = interleaved(steps, args.rounds, warm_up=False)
     for side in ('plain', 'ours'):
-        print(f'K = {classes} B = {batch} {side:6}{seconds[side]:8.2f} s {mib[side]:8.0f} MiB')
+        print(
+            f'K = {classes}, B = {batch} {side:6}{seconds[side]:8.2f} s {mib[side]:8.0f} MiB',
+            flush=True,
+        )
     return seconds['plain'] / seconds['ours'], mib['ours'] / mib['plain']
 
 
@@ -148,10 +152,13 @@ def main() -> None:
         classes, side = int(args.memory_of[0]), args.memory_of[1]
         print(json.dumps(peak_extra(step_of(MODELS[side](classes), classes, args.batch))))
         return
-    results = {classes: measure(classes, args.batch, args) for classes in (150, 847)}
-    print(f'speed_up_150: {results[150][0]:.2f}')
-    print(f'speed_up_847: {results[847][0]:.2f}')
-    print(f'memory_share_847: {results[847][1]:.3f}')
+    results = {classes: measure(classes, args.batch, args) for classes in args.classes}
+    if 150 in results:
+        print(f'memory_share_150: {results[150][1]:.3f}')
+    for classes, (speed_up, _) in results.items():
+        print(f'speed_up_{classes}: {speed_up:.2f}')
+    if 847 in results:
+        print(f'memory_share_847: {results[847][1]:.3f}')
 
 
 if __name__ == '__main__':

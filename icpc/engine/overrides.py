@@ -190,6 +190,4 @@ def _change_type(tree: dict[str, Any], node: dict, here: str, new: Any) -> None:
     for key in dropped:
         del node[key]
     if dropped:
-        logger.info(
-            f'{here}: {", ".join(dropped)} left out, {new} has no such argument'
-        )
+        logger.info(f'{here}: {", ".join(dropped)} left out, {new} has no such argument')
