@@ -34,17 +34,23 @@ def run_tool(work: Callable[[], None], debug: bool = False) -> int:
         Console(stderr=True, highlight=False).print(
             '[bold red]error:[/] ' + str(error).replace('[', r'\['), soft_wrap=True
         )
-        _leave_together()
+        _leave_at_once(_EXIT_CODE)
         return _EXIT_CODE
     except KeyboardInterrupt:
         Console(stderr=True).print('[bold red]interrupted[/]')
         return 130
     distributed.stop()
+    _leave_at_once(0)
     return 0
 
 
-def _leave_together() -> None:
-    """One failed rank must not wait for the others, which wait for it."""
+def _leave_at_once(code: int) -> None:
+    """End one rank of several without tearing the interpreter down.
+
+    A failed rank must not wait for the others, which wait for it; and gloo's threads now and then
+    abort a rank that is done ("terminate called without an active exception").
+    """
     if int(os.environ.get('WORLD_SIZE', 1)) > 1:
+        sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(_EXIT_CODE)
+        os._exit(code)

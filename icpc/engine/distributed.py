@@ -38,8 +38,9 @@ def start(launcher: str) -> None:
 
 
 def stop() -> None:
-    """Leave the process group."""
+    """Leave the process group, all ranks together: gloo aborts a rank whose peers are gone."""
     if distributed.is_initialized():
+        distributed.barrier()
         distributed.destroy_process_group()
 
 

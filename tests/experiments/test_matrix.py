@@ -49,7 +49,7 @@ def test_a_misspelt_override_names_its_row(tmp_path):
 
 
 def test_rows_that_are_the_same_run_are_refused(tmp_path):
-    rows = {'ICPC': {}, 'other name': {'max_iters': 800}}  # what the config says anyway
+    rows = {'ICPC': {}, 'other name': {'max_iters': 1000}}  # what the config says anyway
     with pytest.raises(UserError, match='resolve to the same config'):
         expand(study(rows=rows), tmp_path, 'c')
 
@@ -58,7 +58,7 @@ def test_identity_is_what_the_config_resolves_to(tmp_path):
     base = identities(tmp_path)
     assert identities(tmp_path) == base
     assert not set(identities(tmp_path, shared={'lr': 1e-3})) & set(base)
-    written_otherwise = identities(tmp_path, shared={'max_iters': 2 * 400})
+    written_otherwise = identities(tmp_path, shared={'max_iters': 2 * 500})
     assert written_otherwise == base
 
 
