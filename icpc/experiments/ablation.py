@@ -16,7 +16,7 @@ from ..engine.fingerprints import code_fingerprint
 from ..engine.run_record import read_record
 from ..errors import UserError
 from .costs import cost_line, matrix_table, seconds_left
-from .jobs import OUTPUT, Ending, Stopped, Workers, execute
+from .jobs import OUTPUT, Ending, Stopped, execute
 from .matrix import expand
 from .results import value_of
 from .slurm import array_script
@@ -24,6 +24,7 @@ from .snapshot import Snapshot, take_snapshot
 from .study import load_study
 from .study_files import write_index, write_tables
 from .tables import clock
+from .workers import Workers
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import shlex
 import signal
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -15,9 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
-from ..engine.checkpoint import latest_checkpoint
 from .matrix import Run
-from .snapshot import Snapshot
+from .workers import Workers
 
 OUTPUT = 'output.txt'
 _LOCK = '.lock'
@@ -50,43 +47,6 @@ class Ending:
     def failed(self) -> bool:
         """Whether there is no result."""
         return not self.run.finished
-
-
-@dataclass(frozen=True)
-class Workers:
-    """What the runs are made with.
-
-    Attributes:
-        snapshot: The code they run.
-        jobs: Processes at a time.
-        gpus: Devices that the processes take in turn; none for the CPU.
-        threads: OMP_NUM_THREADS of each process, None leaves it.
-    """
-
-    snapshot: Snapshot
-    jobs: int = 1
-    gpus: Sequence[str] = ()
-    threads: int | None = 1
-
-    def command(self, run: Run) -> list[str]:
-        """What makes a run; it resumes where there is a checkpoint."""
-        resume = ['--resume'] if latest_checkpoint(run.work_dir) else []
-        trainer = [sys.executable, str(self.snapshot.tool('train.py')), str(self.snapshot.config)]
-        work_dir = ['--work-dir', str(run.work_dir)]
-        return [*trainer, *work_dir, *resume, '--cfg-options', *run.options]
-
-    def environment(self, slot: int) -> dict[str, str]:
-        """Of the process in a slot, counted from 0."""
-        own = {'PYTHONPATH': _first(str(self.snapshot.folder), os.environ.get('PYTHONPATH'))}
-        if self.threads is not None:
-            own['OMP_NUM_THREADS'] = str(self.threads)
-        if self.gpus:
-            own['CUDA_VISIBLE_DEVICES'] = self.gpus[slot % len(self.gpus)]
-        return {**os.environ, **own}
-
-
-def _first(path: str, others: str | None) -> str:
-    return os.pathsep.join([path, *([others] if others else [])])
 
 
 @dataclass

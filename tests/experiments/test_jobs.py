@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from icpc.experiments.jobs import Stopped, Workers, execute
+from icpc.experiments.jobs import Stopped, execute
 from icpc.experiments.matrix import Run
 from icpc.experiments.snapshot import Snapshot
+from icpc.experiments.workers import Workers
 
 
 @pytest.fixture
