@@ -32,7 +32,7 @@ class Batch:
         self.images = _mirrored(pictures.images[index], random)
         named, told = [], []
         for row in index:
-            classes, tell = _named_classes(random, pictures, row), random.random_sample()
+            classes, tell = named_classes(random, pictures, row), random.random_sample()
             named.append(classes)
             told.append(int(pictures.conditions[row]) if tell < CONDITION_SHARE else -1)
         named += [[k] for k in range(len(CLASSES))] * TAG_CAPTIONS
@@ -58,7 +58,7 @@ def _mirrored(images: np.ndarray, random: np.random.RandomState) -> Tensor:
     return normalise(pixels)
 
 
-def _named_classes(random: np.random.RandomState, pictures: Pictures, row: int) -> list[int]:
+def named_classes(random: np.random.RandomState, pictures: Pictures, row: int) -> list[int]:
     """The focus class and up to two others, in any order."""
     others = np.flatnonzero(pictures.tags[row] & (np.arange(len(CLASSES)) != pictures.focus[row]))
     extra = random.permutation(others)[: random.randint(MOST_NAMED)]

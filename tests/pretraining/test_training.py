@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from icpc.datasets.scene_classes import CLASSES
-from icpc.pretraining.batches import TAG_CAPTIONS, batches
+from icpc.pretraining.batches import TAG_CAPTIONS, batches, named_classes
 from icpc.pretraining.crops import SMALLEST_PIXELS, Pictures, draw_pictures
 from icpc.pretraining.model import MODEL_CFG, build_clip
 from icpc.pretraining.training import Recipe, train
@@ -43,6 +43,15 @@ def test_captions_are_true_of_their_own_picture(pictures: tuple[Pictures, Pictur
     order = np.random.RandomState(3).permutation(len(crops))[:16]
     single = batch.truth[:, 16 : 16 + len(CLASSES)].numpy()
     assert np.array_equal(single, crops.tags[order])
+
+
+def test_captions_name_present_classes_only(pictures: tuple[Pictures, Pictures]) -> None:
+    crops, random = pictures[0], np.random.RandomState(0)
+    for row in range(len(crops)):
+        named = named_classes(random, crops, row)
+        assert crops.tags[row, named].all()
+        assert crops.focus[row] in named
+        assert 1 <= len(set(named)) == len(named) <= 3
 
 
 def test_training_lowers_the_loss_and_repeats(pictures: tuple[Pictures, Pictures]) -> None:
