@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from .activations import quick_gelu
 from .prefix_attention import end_attention, name_attention
+from .quick_gelu_mlp import frozen_quick_gelu_mlp
 from .vocabulary import START, PackedNames
 
 
@@ -184,9 +184,11 @@ def _qkv(block: nn.Module, x: Tensor) -> Tensor:
 
 
 def _mlp(block: nn.Module, x: Tensor) -> Tensor:
-    hidden = block.mlp.c_fc(block.ln_2(x))
-    quick = isinstance(block.mlp.gelu, QuickGELU)
-    return block.mlp.c_proj(quick_gelu(hidden) if quick else block.mlp.gelu(hidden))
+    mlp, x = block.mlp, block.ln_2(x)
+    if isinstance(mlp.gelu, QuickGELU):
+        into, out = mlp.c_fc, mlp.c_proj
+        return frozen_quick_gelu_mlp(x, into.weight, into.bias, out.weight, out.bias)
+    return mlp(x)
 
 
 def _heads(block: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
