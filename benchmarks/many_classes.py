@@ -59,7 +59,7 @@ def metric_ways() -> dict[str, Callable[[], Tensor]]:
     """One 512 x 683 picture at K = 150: the counts that each metric adds up."""
     from mmseg.evaluation import IoUMetric
 
-    from icpc.evaluation.streaming_iou import confusion
+    from icpc.evaluation.confusion import confusion
 
     prediction, label = torch.randint(0, 150, (2, 512, 683))
     label[:30] = 255

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 sys.path.insert(0, str(Path(__file__).parent))
 from many_classes import build
 from sides import in_own_process, interleaved, peak_extra
+from text_encoder import class_names
 
 CONFIG = 'configs/icpc/icpc_rn50_fpn_80k_ade20k-512.py'
 PLAIN_GIB = {(847, 2): 26, (847, 1): 14, (150, 2): 7, (150, 1): 4}  # measured, with some room
@@ -38,14 +39,6 @@ class PlainScoreMapLoss(nn.Module):
             full = F.interpolate(score_map / 0.07, size=labels.shape[1:], mode='bilinear')
             losses.append(F.cross_entropy(full, labels, ignore_index=255))
         return 0.4 * torch.stack(losses).sum()
-
-
-def class_names(count: int) -> list[str]:
-    """ADE20K's names, or ImageNet's where more are wanted."""
-    from mmseg.utils import get_classes
-    from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
-
-    return get_classes('ade') if count <= 150 else list(IMAGENET_CLASSNAMES)[:count]
 
 
 def make_model(classes: int, head: str) -> nn.Module:
