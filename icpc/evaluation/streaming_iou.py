@@ -15,10 +15,11 @@ from mmseg.registry import METRICS
 from rich.console import Console
 from torch import Tensor
 
+from ..class_indices import class_indices
 from ..errors import UserError
+from .confusion import confusion
 from .table import Scores, per_class_table, scores
 
-_MOST_BINS = 2**20  # counted at once; beyond that, ids outside the classes are mapped first
 _DEFAULT_KEYS = {'head': 'pred_sem_seg', 'score_map': 'pred_score_map'}
 
 
@@ -29,17 +30,27 @@ class StreamingIoU(BaseMetric):
     `head` gives mIoU, mAcc and aAcc; any other key gives its mIoU under its own name
     (`score_map` -> `score_mIoU`). A prediction that no sample carries is left out.
 
+    With `held_out_classes` the means over them and over the others, the base, follow as
+    `held_out_mIoU`, `base_mIoU`, `score_held_out_mIoU` and so on: predictions of all classes count.
+
     Args:
         keys: `{name: field of the data sample}`; must hold `head`.
         ignore_index: Label that does not count.
+        held_out_classes: Names of the classes that gave no training signal; None for none.
     """
 
-    def __init__(self, keys: dict[str, str] | None = None, ignore_index: int = 255) -> None:
+    def __init__(
+        self,
+        keys: dict[str, str] | None = None,
+        ignore_index: int = 255,
+        held_out_classes: Sequence[str] | None = None,
+    ) -> None:
         super().__init__(collect_device='cpu', prefix='')
         self.keys = dict(keys or _DEFAULT_KEYS)
         if 'head' not in self.keys:
             raise UserError(f"StreamingIoU: keys must hold 'head', got {list(self.keys)}")
         self.ignore_index = ignore_index
+        self.held_out_classes = held_out_classes
         self.results_by_key: dict[str, Scores] = {}
         self._reset()
 
@@ -114,54 +125,23 @@ class StreamingIoU(BaseMetric):
         """The metrics of the last evaluation; logs the per-class table."""
         head = self.results_by_key['head']
         metrics = {'mIoU': head.mean_iou, 'mAcc': head.mean_acc, 'aAcc': head.overall}
-        others = {key: value for key, value in self.results_by_key.items() if key != 'head'}
-        metrics |= {
-            f'{key.removesuffix("_map")}_mIoU': value.mean_iou for key, value in others.items()
-        }
+        for key, result in self.results_by_key.items():
+            prefix = '' if key == 'head' else f'{key.removesuffix("_map")}_'
+            metrics[f'{prefix}mIoU'] = result.mean_iou
+            for group, classes in self._groups().items():
+                metrics[f'{prefix}{group}_mIoU'] = result.iou[classes].nanmean().item()
         table = io.StringIO()
         Console(width=100, file=table).print(per_class_table(self.class_names, self.results_by_key))
         print_log(f'\n{table.getvalue()}', 'current', logging.INFO)
         return metrics
 
-
-def confusion(prediction: Tensor, label: Tensor, classes: int, ignore_index: int) -> Tensor:
-    """Count (truth, prediction) pairs with one bincount.
-
-    Args:
-        prediction: (H, W) class ids.
-        label: (H, W) class ids or `ignore_index`.
-        classes: K.
-        ignore_index: Label that goes to row K.
-
-    Returns:
-        (K + 2, K + 1) int64; row K are ignored pixels, row K + 1 labels and column K predictions
-        outside the classes.
-    """
-    label, prediction = label.to(prediction.device, torch.int64), prediction.to(torch.int64)
-    low, high = label.aminmax()
-    if low < 0 or int(high) * (classes + 1) > _MOST_BINS:
-        outside = (label < 0) | (label >= classes) & (label != ignore_index)
-        label = label.masked_fill(label == ignore_index, classes).masked_fill(outside, classes + 1)
-        high, ignore_index = classes + 1, classes
-    if prediction.amax() > classes:
-        prediction = prediction.clamp(max=classes)
-    # Ignored labels are counted in a row of their own, which costs less than taking them out.
-    rows = int(high) + 1
-    pairs = torch.add(prediction, label, alpha=classes + 1)
-    counts = torch.bincount(pairs.flatten(), minlength=rows * (classes + 1)).view(rows, -1)
-    return _fold(counts, classes, ignore_index)
-
-
-def _fold(counts: Tensor, classes: int, ignore_index: int) -> Tensor:
-    """(rows, K + 1) counts of every label -> (K + 2, K + 1): classes, ignored, outside."""
-    folded = counts.new_zeros(classes + 2, classes + 1)
-    inside = min(len(counts), classes)
-    folded[:inside] = counts[:inside]
-    folded[classes + 1] = counts[classes:].sum(dim=0)
-    if ignore_index < len(counts):
-        folded[classes] = counts[ignore_index]
-        folded[ignore_index if ignore_index < classes else classes + 1] -= counts[ignore_index]
-    return folded
+    def _groups(self) -> dict[str, list[int]]:
+        """Names and class ids of the groups that have a mean of their own."""
+        if self.held_out_classes is None:
+            return {}
+        held_out = class_indices(self.held_out_classes, self.class_names, 'held_out_classes')
+        base = [index for index in range(len(self.class_names)) if index not in held_out]
+        return {'base': base, 'held_out': held_out}
 
 
 def _refuse_outside(counts: Tensor, field: str, path: str) -> None:

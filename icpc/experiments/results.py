@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..class_indices import class_indices
 from ..engine.run_record import CONFUSION, read_record
 from ..errors import UserError, did_you_mean
 from ..evaluation.table import scores
@@ -171,10 +172,7 @@ def subset_iou(path: Path, subset: ClassSubset) -> float | None:
         if subset.of not in file:
             return None
         iou = scores(torch.from_numpy(file[subset.of])).iou
-    for name in subset.classes:
-        if name not in names:
-            raise UserError(f'{path}: there is no class {name!r}{did_you_mean(name, names)}')
-    return iou[[names.index(name) for name in subset.classes]].nanmean().item()
+    return iou[class_indices(subset.classes, names, str(path))].nanmean().item()
 
 
 def _cost(records: list[dict[str, Any]]) -> Cost:

@@ -1,5 +1,6 @@
-"""Building the parts of a model that depend on whether and how it uses text."""
+"""Building the parts of a model that depend on each other, and on whether it uses text."""
 
+import inspect
 from collections.abc import Sequence
 
 from mmengine.logging import print_log
@@ -54,3 +55,30 @@ def without_text(backbone: dict, losses: dict | None) -> tuple[dict, dict]:
             logger='current',
         )
     return dict(backbone, dense=None), {}
+
+
+def head_config(config: dict, width: int, backbone: nn.Module, class_names: Sequence[str]) -> dict:
+    """The head's config with its inputs and classes filled in where it leaves them out.
+
+    Args:
+        config: the head's.
+        width: channels of each level of the neck's pyramid.
+        backbone: gives the number of levels and their strides.
+        class_names: K names.
+
+    Raises:
+        ValueError: another class count than K.
+    """
+    config = dict(in_index=list(range(len(backbone.channels)))) | dict(config)
+    index = config['in_index']
+    config.setdefault('in_channels', [width] * len(index) if isinstance(index, list) else width)
+    if config.setdefault('num_classes', len(class_names)) != len(class_names):
+        raise ValueError(
+            f'model.decode_head.num_classes is {config["num_classes"]}, but there are '
+            f'{len(class_names)} class names; leave it out, it follows from the names'
+        )
+    config.setdefault('align_corners', False)
+    head = MODELS.get(config['type'])
+    if 'feature_strides' in inspect.signature(head.__init__).parameters:
+        config.setdefault('feature_strides', list(backbone.strides))
+    return config

@@ -1,6 +1,5 @@
 """The one way through the model: backbone, prompter, neck, head, losses."""
 
-import inspect
 from collections.abc import Sequence
 
 import torch
@@ -9,6 +8,7 @@ from mmseg.models.segmentors import EncoderDecoder
 from mmseg.models.segmentors.base import BaseSegmentor
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+from mmseg.utils import add_prefix
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -16,7 +16,8 @@ from ..alignment import cosine_score_map
 from ..clip import backbone_type, load_clip
 from ..clip.vocabulary import shuffled
 from ..structures import CLIPFeatures
-from .assembly import build_prompter, without_text
+from .assembly import build_prompter, head_config, without_text
+from .held_out import build_held_out
 from .inference import Result, predict_maps, window_grid
 from .memory import held_bytes
 
@@ -40,6 +41,8 @@ class CLIPSegmentor(EncoderDecoder):
             are none.
         shuffle_names: seed of a fixed derangement of the names that the prompter sees: the control
             in which every class has another one's name. None: the right names.
+        held_out_classes: names of classes that give no training signal (:class:`HeldOutClasses`);
+            the score map knows them by their text all the same, the head cannot. None: all train.
         data_preprocessor, train_cfg, test_cfg, init_cfg: as in MMSegmentation. ``test_cfg`` has
             ``mode`` (``'whole'`` or ``'slide'``), ``crop_size``, ``stride`` and ``keep_logits``.
 
@@ -57,6 +60,7 @@ class CLIPSegmentor(EncoderDecoder):
         prompter: dict | None = None,
         losses: dict | None = None,
         shuffle_names: int | None = None,
+        held_out_classes: Sequence[str] | None = None,
         data_preprocessor: dict | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
@@ -74,7 +78,10 @@ class CLIPSegmentor(EncoderDecoder):
             names = class_names if shuffle_names is None else shuffled(class_names, shuffle_names)
             self.prompter = build_prompter(prompter, towers, names, self.backbone)
         self.neck = MODELS.build(dict(neck), default_args=self._neck_sizes())
-        self._init_decode_head(self._head_config(decode_head))
+        self._init_decode_head(
+            head_config(decode_head, self.neck.out_channels, self.backbone, self.class_names)
+        )
+        self.held_out = build_held_out(self.class_names, held_out_classes, self.decode_head)
         self.losses = nn.ModuleDict(
             {name: MODELS.build(dict(cfg)) for name, cfg in (losses or {}).items() if cfg}
         )
@@ -87,26 +94,6 @@ class CLIPSegmentor(EncoderDecoder):
             num_classes=len(self.class_names),
             dense_level=self.backbone.dense_level,
         )
-
-    def _head_config(self, config: dict) -> dict:
-        """The head's config with its inputs and classes filled in where it leaves them out."""
-        channels = [self.neck.out_channels] * len(self.backbone.channels)
-        config = dict(in_index=list(range(len(channels)))) | dict(config)
-        index = config['in_index']
-        config.setdefault(
-            'in_channels',
-            [channels[i] for i in index] if isinstance(index, list) else channels[index],
-        )
-        if config.setdefault('num_classes', len(self.class_names)) != len(self.class_names):
-            raise ValueError(
-                f'model.decode_head.num_classes is {config["num_classes"]}, but there are '
-                f'{len(self.class_names)} class names; leave it out, it follows from the names'
-            )
-        config.setdefault('align_corners', False)
-        head = MODELS.get(config['type'])
-        if 'feature_strides' in inspect.signature(head.__init__).parameters:
-            config.setdefault('feature_strides', list(self.backbone.strides))
-        return config
 
     def encode_text(self, features: CLIPFeatures, static: Tensor | None = None) -> Tensor | None:
         """(B or 1, K, D), not normalised; None for a model without text.
@@ -132,7 +119,14 @@ class CLIPSegmentor(EncoderDecoder):
         features = self.backbone(inputs)
         text = self.encode_text(features)  # (B or 1, K, D)
         pyramid, score_maps = self.neck(features, text)
-        losses = self._decode_head_forward_train(pyramid, data_samples)
+        if self.held_out is None:
+            losses = self._decode_head_forward_train(pyramid, data_samples)
+        else:
+            data_samples = self.held_out.hide_samples(data_samples)
+            head_losses = self.held_out.head_loss(self.decode_head, pyramid, data_samples)
+            losses = add_prefix(head_losses, 'decode')
+            score_maps = [self.held_out.drop(score_map) for score_map in score_maps]
+            text = None if text is None else self.held_out.drop(text)
         labels = torch.stack([sample.gt_sem_seg.data.squeeze(0) for sample in data_samples])
         for name, loss in self.losses.items():
             losses[f'loss_{name}'] = loss(features, text, score_maps, labels)

@@ -30,6 +30,8 @@ DESIGNS = {
     'constant condition': ['model.prompter.condition=constant'],
     'score concat': ['model.neck.type=ScoreConcat'],
     'no text': ['model.prompter=None'],
+    'held-out classes': ["held_out_classes=['sea','cow']"],
+    'held-out, no text': ["held_out_classes=['sea','cow']", 'model.prompter=None'],
 }
 
 
@@ -42,10 +44,16 @@ def test_one_step(tiny_clip_folder, design):
     model = MODELS.build(copy.deepcopy(config.model)).train()
     labels = PixelData(data=torch.randint(0, 18, (1, 128, 128)))
     losses = model.loss(torch.randn(2, 3, 128, 128), [SegDataSample(gt_sem_seg=labels)] * 2)
-    expected = set() if design == 'no text' else {'loss_score_map', 'loss_align'}
+    expected = set() if design.endswith('no text') else {'loss_score_map', 'loss_align'}
     assert {name for name in losses if name.startswith('loss_')} == expected
     total = sum(value for name, value in losses.items() if 'loss' in name)
     total.backward()
     assert torch.isfinite(total)
     idle = [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None]
     assert idle == []
+
+
+def test_held_out_classes_reach_model_and_metrics_by_one_override():
+    config = load_config(DEMO, ["held_out_classes=['sea','cow']"])
+    for part in (config.model, config.val_evaluator, config.test_evaluator):
+        assert part.held_out_classes == ['sea', 'cow']

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from icpc.evaluation.streaming_iou import confusion
+from icpc.evaluation.confusion import confusion
 
 
 @pytest.mark.parametrize('lowest', [0, -1])

@@ -6,7 +6,8 @@ import torch
 from mmseg.evaluation import IoUMetric
 
 from icpc.errors import UserError
-from icpc.evaluation.streaming_iou import StreamingIoU, confusion
+from icpc.evaluation.confusion import confusion
+from icpc.evaluation.streaming_iou import StreamingIoU
 from icpc.evaluation.table import per_class_table, scores
 
 CLASSES = 7
@@ -143,3 +144,30 @@ def test_the_table_has_a_row_for_every_class_and_their_mean():
         'IoU score map',
     ]
     assert list(table.columns[1].cells)[CLASSES - 1] == '-'
+
+
+def test_held_out_and_base_classes_have_means_of_their_own():
+    """Truth 0: 3 of 4 right; 1: 2 of 4 right, the others taken for 0; 2: all taken for 1."""
+    label, guess = (
+        torch.tensor([[0, 0, 0, 0, 1, 1, 1, 1, 2]]),
+        torch.tensor([[0, 0, 0, 1, 1, 1, 0, 0, 1]]),
+    )
+    sample = {'gt_sem_seg': {'data': label[None]}, 'pred_sem_seg': {'data': guess[None]}}
+    sample['pred_score_map'] = {'data': label[None]}
+    measure = StreamingIoU(held_out_classes=['b ', 'c'])
+    measure.dataset_meta = {'classes': ['a', ' b', 'c']}
+    measure.process({}, [sample])
+    found = measure.evaluate(1)
+    a, b = 100 * 3 / 6, 100 * 2 / 6
+    assert found['base_mIoU'] == pytest.approx(a)
+    assert found['held_out_mIoU'] == pytest.approx(b / 2)
+    assert found['mIoU'] == pytest.approx((a + b) / 3)
+    assert found['score_base_mIoU'] == found['score_held_out_mIoU'] == 100.0
+    assert 'base_mIoU' not in metric_names_without_held_out(sample)
+
+
+def metric_names_without_held_out(sample):
+    measure = StreamingIoU()
+    measure.dataset_meta = {'classes': ['a', 'b', 'c']}
+    measure.process({}, [sample])
+    return measure.evaluate(1)

@@ -30,6 +30,7 @@ def build(tiny_resnet_cfg: dict, tiny_vit_cfg: dict) -> Callable[..., CLIPSegmen
         clip = dict(resnet=tiny_resnet_cfg, vit=tiny_vit_cfg)[tower]
         # '${...}' that only a whole config resolves
         config.model.decode_head.norm_cfg = {}
+        config.model.held_out_classes = None
         for part in (config.model.decode_head, *config.model.get('losses', {}).values()):
             if 'ignore_index' in part:
                 part.ignore_index = 255

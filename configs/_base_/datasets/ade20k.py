@@ -5,6 +5,7 @@ ignore_index = 255
 annotations = 'LoadAnnotations'
 crop_size = 512
 classes = None
+held_out_classes = None  # names that give no training signal
 train_images = None
 num_workers = 4
 
@@ -77,5 +78,9 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = '${val_dataloader}'
-val_evaluator = dict(type='StreamingIoU', ignore_index='${ignore_index}')
-test_evaluator = dict(type='StreamingIoU', ignore_index='${ignore_index}')
+val_evaluator = dict(
+    type='StreamingIoU', ignore_index='${ignore_index}', held_out_classes='${held_out_classes}'
+)
+test_evaluator = dict(
+    type='StreamingIoU', ignore_index='${ignore_index}', held_out_classes='${held_out_classes}'
+)

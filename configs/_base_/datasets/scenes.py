@@ -4,6 +4,7 @@ data_root = 'data/scenes'
 ignore_index = 255
 crop_size = 128
 classes = None
+held_out_classes = None  # names that give no training signal
 train_images = None
 num_workers = 0
 eval_batch = 8
@@ -78,5 +79,9 @@ test_dataloader = dict(
         pipeline='${test_pipeline}',
     ),
 )
-val_evaluator = dict(type='StreamingIoU', ignore_index='${ignore_index}')
-test_evaluator = dict(type='StreamingIoU', ignore_index='${ignore_index}')
+val_evaluator = dict(
+    type='StreamingIoU', ignore_index='${ignore_index}', held_out_classes='${held_out_classes}'
+)
+test_evaluator = dict(
+    type='StreamingIoU', ignore_index='${ignore_index}', held_out_classes='${held_out_classes}'
+)

@@ -4,6 +4,7 @@ norm_cfg = dict(type='SyncBN', requires_grad=True)
 model = dict(
     type='CLIPSegmentor',
     class_names='${class_names}',
+    held_out_classes='${held_out_classes}',
     # The position table is resized once and learned at the crop's grid (DenseCLIP).
     clip=dict(model='RN50-quickgelu', pretrained='openai', image_size='${crop_size}'),
     backbone=dict(),  # CLIPResNet or CLIPViT, as the image tower asks for

@@ -1,0 +1,48 @@
+"""Confusion counts of one picture."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_MOST_BINS = 2**20  # counted at once; beyond that, ids outside the classes are mapped first
+
+
+def confusion(prediction: Tensor, label: Tensor, classes: int, ignore_index: int) -> Tensor:
+    """Count (truth, prediction) pairs with one bincount.
+
+    Args:
+        prediction: (H, W) class ids.
+        label: (H, W) class ids or `ignore_index`.
+        classes: K.
+        ignore_index: Label that goes to row K.
+
+    Returns:
+        (K + 2, K + 1) int64; row K are ignored pixels, row K + 1 labels and column K predictions
+        outside the classes.
+    """
+    label, prediction = label.to(prediction.device, torch.int64), prediction.to(torch.int64)
+    low, high = label.aminmax()
+    if low < 0 or int(high) * (classes + 1) > _MOST_BINS:
+        outside = (label < 0) | (label >= classes) & (label != ignore_index)
+        label = label.masked_fill(label == ignore_index, classes).masked_fill(outside, classes + 1)
+        high, ignore_index = classes + 1, classes
+    if prediction.amax() > classes:
+        prediction = prediction.clamp(max=classes)
+    # Ignored labels are counted in a row of their own, which costs less than taking them out.
+    rows = int(high) + 1
+    pairs = torch.add(prediction, label, alpha=classes + 1)
+    counts = torch.bincount(pairs.flatten(), minlength=rows * (classes + 1)).view(rows, -1)
+    return _fold(counts, classes, ignore_index)
+
+
+def _fold(counts: Tensor, classes: int, ignore_index: int) -> Tensor:
+    """(rows, K + 1) counts of every label -> (K + 2, K + 1): classes, ignored, outside."""
+    folded = counts.new_zeros(classes + 2, classes + 1)
+    inside = min(len(counts), classes)
+    folded[:inside] = counts[:inside]
+    folded[classes + 1] = counts[classes:].sum(dim=0)
+    if ignore_index < len(counts):
+        folded[classes] = counts[ignore_index]
+        folded[ignore_index if ignore_index < classes else classes + 1] -= counts[ignore_index]
+    return folded
