@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from ..clip.freezing import keep_eval
 from ..clip.resnet import AttentionPool2d, embed_positions
 from ..clip.weights import differences, read_state_dict
+from ..recomputing import checkpoint_calls
 from ..structures import CLIPFeatures
 
 
@@ -36,6 +37,7 @@ class ImageNetBackbone(nn.Module):
 
     Attributes:
         channels, strides, dense_level, pooled_only: as for ``CLIPResNet``.
+        checkpointing: backward computes each stage again instead of keeping its activations.
 
     Raises:
         ValueError: unknown name, not four stages of strides 4 to 32, or heads off the width.
@@ -75,6 +77,8 @@ class ImageNetBackbone(nn.Module):
             )
         self.channels = tuple(self.stages.feature_info.channels())
         self.norm_eval = norm_eval
+        self.checkpointing = False
+        checkpoint_calls(self, [part for part in self.stages.children() if [*part.children()]])
         self.pool = None
         if dense is not None:
             if self.channels[-1] % heads:

@@ -6,6 +6,7 @@ from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..recomputing import recomputed
 from ..structures import CLIPFeatures
 from .freezing import freeze, keep_eval
 from .positions import resize_positions
@@ -33,6 +34,7 @@ class CLIPResNet(nn.Module):
         strides: their strides in pixels.
         dense_level: index of the pyramid level with the dense embedding's grid.
         pooled_only: parameters that nothing but ``CLIPFeatures.pooled`` depends on.
+        checkpointing: backward computes each block again instead of keeping its activations.
 
     Raises:
         ValueError: not a ModifiedResNet, or a value out of its range.
@@ -63,6 +65,7 @@ class CLIPResNet(nn.Module):
         self.visual = visual
         self.dense = dense
         self.norm_eval = norm_eval
+        self.checkpointing = False
         self.strides = (4, 8, min(16, output_stride), output_stride)
         self.dense_level = 3
         self.embed_dim = visual.output_dim
@@ -106,7 +109,8 @@ class CLIPResNet(nn.Module):
         x = self.visual.stem(images)
         pyramid = []
         for stage in self.stages:
-            x = stage(x)
+            for block in stage:
+                x = recomputed(self, block, x)
             pyramid.append(x)
         if self.dense is None:
             return CLIPFeatures(tuple(pyramid), None, None)

@@ -4,8 +4,8 @@ import torch
 from open_clip.transformer import QuickGELU, ResidualAttentionBlock
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
+from ..recomputing import recomputed
 from .prefix_attention import end_attention, name_attention
 from .quick_gelu_mlp import frozen_quick_gelu_mlp
 from .vocabulary import START, PackedNames
@@ -97,12 +97,7 @@ class TextEncoder(nn.Module):
         x_prefix = torch.cat([start, contexts], dim=1) + self.positional_embedding[:prefix]
         x_names = names.embed(self.token_embedding, self.positional_embedding, prefix)[None]
         for block in self.blocks[:-1]:
-            if self.checkpointing and torch.is_grad_enabled():
-                x_prefix, x_names = checkpoint(
-                    self._block, block, x_prefix, x_names, names, use_reentrant=False
-                )
-            else:
-                x_prefix, x_names = self._block(block, x_prefix, x_names, names)
+            x_prefix, x_names = recomputed(self, self._block, block, x_prefix, x_names, names)
         ends = self._last_block(self.blocks[-1], x_prefix, x_names, names)  # (B, K, W)
         return self._project(ends)[:, names.order]
 
@@ -123,7 +118,7 @@ class TextEncoder(nn.Module):
         x = embeddings + self.positional_embedding[:length]
         mask = torch.full((length, length), float('-inf'), dtype=x.dtype, device=x.device).triu(1)
         for block in self.blocks:
-            x = block(x, attn_mask=mask)
+            x = recomputed(self, block, x, attn_mask=mask)
         return self._project(x[torch.arange(len(x), device=x.device), ends])
 
     def _project(self, x: Tensor) -> Tensor:

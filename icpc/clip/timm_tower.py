@@ -10,6 +10,7 @@ from timm.models import ConvNeXt, Eva, SwinTransformer, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..recomputing import checkpoint_calls
 from ..structures import CLIPFeatures
 from .freezing import freeze, keep_eval
 from .resampling import resampling_blocks
@@ -37,7 +38,7 @@ class CLIPTimm(nn.Module):
         frozen: the whole tower stays as it is.
 
     Attributes:
-        channels, strides, dense_level, pooled_only: as for :class:`CLIPResNet`.
+        channels, strides, dense_level, pooled_only, checkpointing: as for :class:`CLIPResNet`.
 
     Raises:
         ValueError: a tower that cannot take pictures of any size, or taps out of range.
@@ -61,6 +62,8 @@ class CLIPTimm(nn.Module):
             )
         self.visual = visual
         self.dense = dense
+        self.checkpointing = False
+        checkpoint_calls(self, _blocks(trunk))
         info = trunk.feature_info
         self.isotropic = isinstance(trunk, _ISOTROPIC)
         if self.isotropic:
@@ -151,6 +154,14 @@ def _check_supported(visual: nn.Module) -> nn.Module:
             f'are {", ".join(kind.__name__ for kind in (*_ISOTROPIC, *_STAGED))}'
         )
     return trunk
+
+
+def _blocks(trunk: nn.Module) -> list[nn.Module]:
+    stages = {ConvNeXt: 'stages', SwinTransformer: 'layers'}
+    for kind, name in stages.items():
+        if isinstance(trunk, kind):
+            return [block for stage in getattr(trunk, name) for block in stage.blocks]
+    return list(trunk.blocks)
 
 
 def _accept_any_size(trunk: nn.Module) -> None:

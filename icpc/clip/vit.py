@@ -9,6 +9,7 @@ from timm.layers import DropPath
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..recomputing import recomputed
 from ..structures import CLIPFeatures
 from .freezing import freeze, keep_eval
 from .positions import resize_positions
@@ -35,7 +36,7 @@ class CLIPViT(nn.Module):
             DenseCLIP's code that its published weights need; set by their loader.
 
     Attributes:
-        channels, strides, dense_level, pooled_only: as for :class:`CLIPResNet`.
+        channels, strides, dense_level, pooled_only, checkpointing: as for :class:`CLIPResNet`.
 
     Raises:
         ValueError: not a plain vision transformer, or taps out of range.
@@ -66,6 +67,7 @@ class CLIPViT(nn.Module):
         self.visual = visual
         self.taps = taps
         self.dense = dense
+        self.checkpointing = False
         self.double_class_embedding = double_class_embedding
         self.patch = visual.patch_size[0]
         self.size_divisor = self.patch
@@ -113,8 +115,7 @@ class CLIPViT(nn.Module):
         for index, (block, drop) in enumerate(
             zip(self.visual.transformer.resblocks, self.drop_paths, strict=True)
         ):
-            x = x + drop(block.ls_1(block.attention(block.ln_1(x))))
-            x = x + drop(block.ls_2(block.mlp(block.ln_2(x))))
+            x = recomputed(self, _block, block, drop, x)
             taps += [_to_map(x, size)] * self.taps.count(index)
         pyramid = tuple(module(tap) for module, tap in zip(self.resample, taps, strict=True))
         if self.dense is None:
@@ -132,6 +133,11 @@ class CLIPViT(nn.Module):
             first = 2 * first
         x = torch.cat([first, x.flatten(2).transpose(1, 2)], dim=1) + positions
         return visual.ln_pre(x), size
+
+
+def _block(block: nn.Module, drop: nn.Module, x: Tensor) -> Tensor:
+    x = x + drop(block.ls_1(block.attention(block.ln_1(x))))
+    return x + drop(block.ls_2(block.mlp(block.ln_2(x))))
 
 
 def default_taps(depth: int) -> tuple[int, int, int, int]:
