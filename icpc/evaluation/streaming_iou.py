@@ -20,6 +20,7 @@ from ..errors import UserError
 from .confusion import confusion
 from .table import Scores, per_class_table, scores
 
+_PARTS = ('seen', 'unseen')
 _DEFAULT_KEYS = {'head': 'pred_sem_seg', 'score_map': 'pred_score_map'}
 
 
@@ -32,11 +33,14 @@ class StreamingIoU(BaseMetric):
 
     With `held_out_classes` the means over them and over the others, the base, follow as
     `held_out_mIoU`, `base_mIoU`, `score_held_out_mIoU` and so on: predictions of all classes count.
+    With `seen_conditions` the mIoU over the pictures of these conditions and over all others follow
+    as `seen_mIoU`, `unseen_mIoU`, `score_seen_mIoU` and so on, each where there are such pictures.
 
     Args:
         keys: `{name: field of the data sample}`; must hold `head`.
         ignore_index: Label that does not count.
         held_out_classes: Names of the classes that gave no training signal; None for none.
+        seen_conditions: Conditions of the pictures that were trained on; None for all.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class StreamingIoU(BaseMetric):
         keys: dict[str, str] | None = None,
         ignore_index: int = 255,
         held_out_classes: Sequence[str] | None = None,
+        seen_conditions: Sequence[str] | None = None,
     ) -> None:
         super().__init__(collect_device='cpu', prefix='')
         self.keys = dict(keys or _DEFAULT_KEYS)
@@ -51,12 +56,21 @@ class StreamingIoU(BaseMetric):
             raise UserError(f"StreamingIoU: keys must hold 'head', got {list(self.keys)}")
         self.ignore_index = ignore_index
         self.held_out_classes = held_out_classes
+        self.seen_conditions = seen_conditions
         self.results_by_key: dict[str, Scores] = {}
         self._reset()
 
     def _reset(self) -> None:
         self._counts: dict[str, Tensor] = {}
         self._seen = dict.fromkeys([*self.keys, 'pictures'], 0)
+
+    def _count(self, key: str) -> Tensor:
+        """(parts, K, K) counts of a kind of prediction; parts: all pictures, or seen and unseen."""
+        if key not in self._counts:
+            classes = len(self.dataset_meta['classes'])
+            parts = 1 if self.seen_conditions is None else len(_PARTS)
+            self._counts[key] = torch.zeros(parts, classes, classes, dtype=torch.int64)
+        return self._counts[key]
 
     @property
     def class_names(self) -> list[str]:
@@ -76,6 +90,7 @@ class StreamingIoU(BaseMetric):
         classes = len(self.dataset_meta['classes'])
         for sample in data_samples:
             label = sample['gt_sem_seg']['data'].squeeze(0)
+            part = self._part(sample)
             self._seen['pictures'] += 1
             for key, field in self.keys.items():
                 if field not in sample:
@@ -85,7 +100,18 @@ class StreamingIoU(BaseMetric):
                     sample[field]['data'].squeeze(0), label, classes, self.ignore_index
                 )
                 _refuse_outside(counts, field, sample.get('img_path', 'a picture'))
-                self._counts[key] = self._counts.get(key, 0) + counts[:classes, :classes].cpu()
+                self._count(key)[part] += counts[:classes, :classes].cpu()
+
+    def _part(self, sample: dict) -> int:
+        """Index of the picture's part: 0, and 1 where its condition was not trained on."""
+        if self.seen_conditions is None:
+            return 0
+        if 'condition' not in sample:
+            raise UserError(
+                f'{sample.get("img_path", "a picture")} has no condition, which seen_conditions '
+                "needs: PackSegInputs of the test pipeline must pack it (meta_keys='${meta_keys}')"
+            )
+        return int(sample['condition'] not in self.seen_conditions)
 
     def evaluate(self, size: int) -> dict[str, float]:
         """Add up the ranks' counts and return the metrics, in percent.
@@ -96,16 +122,11 @@ class StreamingIoU(BaseMetric):
         Raises:
             UserError: When pictures were counted twice or left out, or only some have a prediction.
         """
-        classes = len(self.dataset_meta['classes'])
         seen = torch.tensor([self._seen[key] for key in [*self.keys, 'pictures']])
-        totals = {
-            key: self._counts.get(key, torch.zeros(classes, classes, dtype=torch.int64))
-            for key in self.keys
-        }
         if get_world_size() > 1:
             all_reduce(seen)
-            for counts in totals.values():
-                all_reduce(counts)
+            for key in self.keys:
+                all_reduce(self._count(key))
         *carried, pictures = seen.tolist()
         if pictures != size:
             raise UserError(
@@ -116,8 +137,9 @@ class StreamingIoU(BaseMetric):
             if number not in (0, pictures) or (key == 'head' and number == 0):
                 raise UserError(f'{number} of {pictures} predictions carry {self.keys[key]}')
         present = [key for key, number in zip(self.keys, carried, strict=True) if number]
-        self.results_by_key = {key: scores(totals[key]) for key in present}
-        self.confusion = {key: totals[key] for key in present}
+        self._by_part = {key: self._count(key) for key in present}
+        self.confusion = {key: counts.sum(dim=0) for key, counts in self._by_part.items()}
+        self.results_by_key = {key: scores(counts) for key, counts in self.confusion.items()}
         self._reset()
         return self.compute_metrics([])
 
@@ -130,6 +152,8 @@ class StreamingIoU(BaseMetric):
             metrics[f'{prefix}mIoU'] = result.mean_iou
             for group, classes in self._groups().items():
                 metrics[f'{prefix}{group}_mIoU'] = result.iou[classes].nanmean().item()
+            for part, counts in self._conditions(key).items():
+                metrics[f'{prefix}{part}_mIoU'] = scores(counts).mean_iou
         table = io.StringIO()
         Console(width=100, file=table).print(per_class_table(self.class_names, self.results_by_key))
         print_log(f'\n{table.getvalue()}', 'current', logging.INFO)
@@ -142,6 +166,13 @@ class StreamingIoU(BaseMetric):
         held_out = class_indices(self.held_out_classes, self.class_names, 'held_out_classes')
         base = [index for index in range(len(self.class_names)) if index not in held_out]
         return {'base': base, 'held_out': held_out}
+
+    def _conditions(self, key: str) -> dict[str, Tensor]:
+        """Names and counts (K, K) of the parts by condition that have pictures."""
+        if self.seen_conditions is None:
+            return {}
+        parts = zip(_PARTS, self._by_part[key], strict=True)
+        return {part: counts for part, counts in parts if counts.any()}
 
 
 def _refuse_outside(counts: Tensor, field: str, path: str) -> None:

@@ -57,3 +57,15 @@ def test_held_out_classes_reach_model_and_metrics_by_one_override():
     config = load_config(DEMO, ["held_out_classes=['sea','cow']"])
     for part in (config.model, config.val_evaluator, config.test_evaluator):
         assert part.held_out_classes == ['sea', 'cow']
+
+
+def test_a_condition_shift_by_one_override():
+    config = load_config(DEMO, ["train_conditions=['day','dusk']", 'train_images=100'])
+    chosen = {
+        split: config[f'{split}_dataloader'].dataset.filter_cfg.conditions
+        for split in ('train', 'val', 'test')
+    }
+    assert chosen == {'train': ['day', 'dusk'], 'val': ['day', 'dusk'], 'test': None}
+    for split in ('val', 'test'):
+        assert config[f'{split}_evaluator'].seen_conditions == ['day', 'dusk']
+        assert 'condition' in config[f'{split}_dataloader'].dataset.pipeline[-1].meta_keys

@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mmengine.registry import init_default_scope
+from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from icpc.datasets.scene_captions import SUFFIXES, SYNONYMS, present_classes, write_caption
 from icpc.datasets.scene_classes import CLASSES, CONDITIONS, HUES, PALETTE, SWATCHES, THINGS
 from icpc.datasets.scene_files import is_written, write_scenes
 from icpc.datasets.scene_layout import SPLITS, generate_scene
+from icpc.errors import UserError
 
+DARK = dict(conditions=['dusk', 'day'])
 COUNTS = dict(training=3, validation=1, test=2)
 
 
@@ -89,21 +92,26 @@ def test_a_foreign_folder_is_not_touched(tmp_path: Path) -> None:
     assert picture.read_bytes() == b'mine'
 
 
-def test_dataset_loads_through_mmseg(tmp_path: Path) -> None:
-    list(write_scenes(tmp_path, COUNTS, size=64))
+def load(root: Path, split: str, **options: object) -> BaseSegDataset:
     init_default_scope('mmseg')
-    dataset = DATASETS.build(
+    return DATASETS.build(
         dict(
             type='ScenesDataset',
-            data_root=str(tmp_path),
-            data_prefix=dict(img_path='images/test', seg_map_path='annotations/test'),
+            data_root=str(root),
+            data_prefix=dict(img_path=f'images/{split}', seg_map_path=f'annotations/{split}'),
             pipeline=[
                 dict(type='LoadImageFromFile'),
                 dict(type='LoadAnnotations'),
-                dict(type='PackSegInputs'),
+                dict(type='PackSegInputs', meta_keys=('img_path', 'condition')),
             ],
+            **options,
         )
     )
+
+
+def test_dataset_loads_through_mmseg(tmp_path: Path) -> None:
+    list(write_scenes(tmp_path, COUNTS, size=64))
+    dataset = load(tmp_path, 'test')
     scene = generate_scene('test', 1, size=64)
     item = dataset[1]
     assert len(dataset) == 2
@@ -111,6 +119,41 @@ def test_dataset_loads_through_mmseg(tmp_path: Path) -> None:
     assert np.array_equal(item['inputs'].numpy()[::-1].transpose(1, 2, 0), scene.image)  # BGR
     labels = item['data_samples'].gt_sem_seg.data[0].numpy()
     assert np.array_equal(labels, scene.labels.astype(np.int64) - 1)
+
+
+@pytest.fixture(scope='module')
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp('many')
+    list(write_scenes(root, dict(training=30), size=48))
+    return root
+
+
+def test_only_pictures_of_the_conditions_are_loaded(many: Path) -> None:
+    told = [generate_scene('training', index, size=48).condition for index in range(30)]
+    expected = [index for index in range(30) if told[index] in ('day', 'dusk')]
+    dataset = load(many, 'training', filter_cfg=DARK)
+    assert [int(Path(item['data_samples'].img_path).stem) for item in dataset] == expected
+    assert 3 < len(expected) < 27
+    assert {sample.condition for sample in (d['data_samples'] for d in dataset)} == {'day', 'dusk'}
+    # The first n of those that are left.
+    few = load(many, 'training', filter_cfg=DARK, indices=3)
+    assert [int(Path(few.get_data_info(i)['img_path']).stem) for i in range(3)] == expected[:3]
+    assert len(few) == 3
+    assert len(load(many, 'training')) == 30
+
+
+def test_conditions_that_cannot_be_met_are_refused(many: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no condition 'snowy'; did you mean snow"):
+        load(many, 'training', filter_cfg=dict(conditions=['snowy']))
+    with pytest.raises(UserError, match=r"the conditions \['day'\], 25 are wanted"):
+        load(many, 'training', filter_cfg=dict(conditions=['day']), indices=25)
+    list(write_scenes(tmp_path, dict(test=1), size=48))
+    (tmp_path / 'meta.json').unlink()
+    with pytest.raises(UserError, match="no key 'condition'"):
+        load(many, 'training', filter_cfg=dict(condition=['day']))
+    with pytest.raises(UserError, match='tells no conditions of test'):
+        load(tmp_path, 'test', filter_cfg=dict(conditions=['day']))
+    assert len(load(tmp_path, 'test')) == 1
 
 
 def test_captions_name_the_classes_and_often_the_condition() -> None:

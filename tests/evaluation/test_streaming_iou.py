@@ -124,7 +124,7 @@ def test_confusion_against_a_loop():
 
 def test_counts_beyond_float32(monkeypatch):
     measure = metric()
-    measure._counts = {'head': torch.full((CLASSES, CLASSES), 2**24)}
+    measure._counts = {'head': torch.full((1, CLASSES, CLASSES), 2**24)}
     measure._seen['head'] = measure._seen['pictures'] = 4
     measure.process({}, list(samples(1, with_score_map=False)))
     measure.evaluate(5)
@@ -171,3 +171,32 @@ def metric_names_without_held_out(sample):
     measure.dataset_meta = {'classes': ['a', 'b', 'c']}
     measure.process({}, [sample])
     return measure.evaluate(1)
+
+
+def test_seen_and_unseen_conditions_are_told_apart():
+    data = list(samples(6))
+    conditions = ['day', 'night', 'day', 'fog', 'dusk', 'night']
+    for sample, condition in zip(data, conditions, strict=True):
+        sample['condition'] = condition
+    measure = metric()
+    measure.seen_conditions = ['day', 'dusk']
+    measure.process({}, data)
+    found = measure.evaluate(6)
+    for part, indices in (('seen', (0, 2, 4)), ('unseen', (1, 3, 5))):
+        alone = metric()
+        alone.process({}, [data[index] for index in indices])
+        expected = alone.evaluate(3)
+        assert found[f'{part}_mIoU'] == expected['mIoU']
+        assert found[f'score_{part}_mIoU'] == expected['score_mIoU']
+    everything = metric()
+    everything.process({}, data)
+    assert everything.evaluate(6) == {k: v for k, v in found.items() if 'seen' not in k}
+    measure.process({}, [data[1]])
+    assert 'seen_mIoU' not in measure.evaluate(1)
+
+
+def test_pictures_of_unknown_condition_are_refused():
+    measure = StreamingIoU(seen_conditions=['day'])
+    measure.dataset_meta = metric().dataset_meta
+    with pytest.raises(UserError, match=r'x\.png has no condition.*meta_keys'):
+        measure.process({}, list(samples(1)))
