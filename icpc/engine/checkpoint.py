@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import pickle
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ..errors import UserError
+from .atomic_files import Replacing
 
 POINTER = 'last_checkpoint'
 
@@ -76,56 +77,41 @@ def _some(keys: list[str]) -> str:
 
 
 def save_atomically(checkpoint: dict[str, Any], path: Path) -> None:
-    """Write beside `path`, sync, rename: `path` is the old file or the new one, never a part."""
-    with _replacing(path) as file:
+    """Write beside `path`, sync, rename: `path` is the old file or the new one, never a part.
+
+    Raises:
+        UserError: When the disk is full, or the file cannot be written for another reason.
+    """
+    with Replacing(path, _bytes_of(checkpoint)) as file:
         torch.save(checkpoint, file)
+
+
+def _bytes_of(value: Any) -> int:
+    """Bytes of all tensors inside."""
+    if isinstance(value, torch.Tensor):
+        return value.nbytes
+    if isinstance(value, dict):
+        return sum(map(_bytes_of, value.values()))
+    return sum(map(_bytes_of, value)) if isinstance(value, (list, tuple)) else 0
 
 
 def write_text_atomically(text: str, path: Path) -> None:
     """The same for a small text file."""
-    with _replacing(path) as file:
+    with Replacing(path, len(text)) as file:
         file.write(text.encode())
 
 
-class _replacing:
-    """Opens a temporary file that takes `path`'s place when the block ends without an error."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-        self.temporary = self.path.with_name(f'.{self.path.name}.{os.getpid()}.tmp')
-
-    def __enter__(self) -> Any:
-        self.file = self.temporary.open('wb')
-        return self.file
-
-    def __exit__(self, kind: type | None, *_: object) -> None:
-        try:
-            if kind is None:
-                self.file.flush()
-                os.fsync(self.file.fileno())
-        finally:
-            self.file.close()
-            if kind is not None:
-                self.temporary.unlink(missing_ok=True)
-        if kind is None:
-            os.replace(self.temporary, self.path)
-            _sync_folder(self.path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def latest_checkpoint(work_dir: str | Path) -> Path | None:
-    """The checkpoint that the pointer of `work_dir` names, None before the first one."""
+    """The checkpoint that the pointer of `work_dir` names.
+
+    None before the first one, and where the pointer is damaged.
+    """
     pointer = Path(work_dir) / POINTER
-    if not pointer.is_file():
+    try:
+        name = pointer.read_text().strip()
+    except (OSError, UnicodeDecodeError):
         return None
-    return Path(work_dir) / pointer.read_text().strip()
+    return Path(work_dir) / name if re.fullmatch(r'[\w.-]+\.pth', name) else None
 
 
 def plain(value: Any) -> Any:

@@ -16,9 +16,15 @@ from ..errors import UserError
 class NewestCheckpointsHook(Hook):
     """Writes `iter_N.pth`; an old one goes only after the new one and the pointer are on disk.
 
+    A checkpoint of a step that is validated is written before and again after the validation, so
+    that a resumed run neither misses nor repeats it.
+
     Args:
         interval: Optimiser steps between checkpoints; the last step is always saved.
         keep: How many checkpoints to keep.
+
+    Attributes:
+        saved: The step of the last checkpoint, None before the first.
     """
 
     priority = 'VERY_LOW'
@@ -30,6 +36,11 @@ class NewestCheckpointsHook(Hook):
             )
         self.interval = interval
         self.keep = keep
+        self.saved: int | None = None
+
+    def before_train(self, runner: Runner) -> None:
+        """A resumed run's step is on disk."""
+        self.saved = runner.iter or None
 
     def after_train_iter(
         self,
@@ -41,11 +52,23 @@ class NewestCheckpointsHook(Hook):
         """Save when the step is due."""
         step = runner.iter + 1
         if step % self.interval == 0 or step == runner.max_iters:
-            runner.save_checkpoint(
-                runner.work_dir, f'iter_{step}.pth', meta=dict(epoch=0, iter=step)
-            )
-            if is_main_process():
-                self._remove_old(Path(runner.work_dir), step)
+            self._save(runner, step)
+
+    def after_validated(self, runner: Runner) -> None:
+        """Save what the validation gave, where the step was saved."""
+        if self.saved == runner.iter:
+            self._save(runner, runner.iter)
+
+    def before_requeue(self, runner: Runner) -> None:
+        """Save the step at which the run was told to stop."""
+        if self.saved != runner.iter:
+            self._save(runner, runner.iter)
+
+    def _save(self, runner: Runner, step: int) -> None:
+        runner.save_checkpoint(runner.work_dir, f'iter_{step}.pth', meta=dict(epoch=0, iter=step))
+        self.saved = step
+        if is_main_process():
+            self._remove_old(Path(runner.work_dir), step)
 
     def _remove_old(self, folder: Path, newest: int) -> None:
         steps = [int(path.stem.split('_')[1]) for path in folder.glob('iter_*.pth')]

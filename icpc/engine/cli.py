@@ -11,7 +11,8 @@ from rich.console import Console
 
 from ..errors import UserError
 from . import distributed
-from .console import show_notes
+from .console import say, show_notes
+from .preemption import EXIT_CODE, Requeue
 
 _EXIT_CODE = 2
 
@@ -36,6 +37,10 @@ def run_tool(work: Callable[[], None], debug: bool = False) -> int:
         )
         _leave_at_once(_EXIT_CODE)
         return _EXIT_CODE
+    except Requeue:
+        say('stopped as told, and saved; the same command with --resume goes on')
+        _leave_at_once(EXIT_CODE)
+        return EXIT_CODE
     except KeyboardInterrupt:
         Console(stderr=True).print('[bold red]interrupted[/]')
         return 130

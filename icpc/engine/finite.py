@@ -41,7 +41,7 @@ def raise_if_not_finite(
                 'untouched. Try a smaller lr, a longer warm-up, or --amp bf16 instead of fp16. '
                 f'Files of the batch:\n  {files}'
             )
-    raise UserError(f'iteration {iteration}: the loss is not finite')
+    raise UserError(f'iteration {iteration}: the loss is not finite on another rank, see there')
 
 
 def _files(batch: dict[str, Any]) -> list[str]:

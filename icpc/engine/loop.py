@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from mmengine.dist import broadcast, get_rank
+from mmengine.model import is_model_wrapper
 from mmengine.runner import IterBasedTrainLoop, Runner
 from mmseg.registry import LOOPS
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from .finite import raise_if_not_finite
+from .keyed_random import MODEL, seed_all
+from .positions import PositionSampler
+from .preemption import Requeue, StopSignals, StopValidationHook
+from .units import GlobalMean, mean_of_step
 
 
 @LOOPS.register_module()
@@ -20,6 +25,11 @@ class GlobalBatchLoop(IterBasedTrainLoop):
     mmengine's `accumulative_counts` alone would make `max_iters`, the schedulers and the validation
     interval count passes; here they all count optimiser steps.
 
+    A step depends on the checkpoint before it and on its number alone: its images and their
+    augmentation follow from their position (`PositionSampler`), the model's random numbers from
+    (seed, step, pass, rank). On SIGTERM or SIGUSR1 the loop raises `Requeue` after the step, or
+    after a batch of the validation.
+
     Args:
         runner: The runner; its optimiser wrapper must have been built with
             `accumulative_counts=accumulation`.
@@ -28,6 +38,9 @@ class GlobalBatchLoop(IterBasedTrainLoop):
         val_begin: First step after which validation may run.
         val_interval: Steps between validations.
         accumulation: Passes of each rank in one step.
+
+    Attributes:
+        validated: The last step whose validation is done.
     """
 
     def __init__(
@@ -41,26 +54,66 @@ class GlobalBatchLoop(IterBasedTrainLoop):
     ) -> None:
         super().__init__(runner, dataloader, max_iters, val_begin, val_interval)
         self.accumulation = accumulation
+        self.validated = 0
+        self.signals = StopSignals()
 
     def run(self) -> torch.nn.Module:
-        """Train until `max_iters` optimiser steps are done."""
-        self._start()
-        while self._iter < self._max_iters and not self.stop_training:
-            self.runner.model.train()
-            self.run_iter([next(self.dataloader_iterator) for _ in range(self.accumulation)])
-            due = self._iter % self.val_interval == 0 or self._iter == self._max_iters
-            if self.runner.val_loop is not None and self._iter >= self.val_begin and due:
-                self.runner.val_loop.run()
+        """Train until `max_iters` optimiser steps are done.
+
+        Raises:
+            Requeue: After a signal; a checkpoint was saved, if there is a checkpoint hook.
+        """
+        model = self.runner.model
+        bare = model.module if is_model_wrapper(model) else model
+        self._mean = GlobalMean(bare, getattr(self.dataloader.dataset, 'ignore_index', 255))
+        try:
+            with self.signals:
+                self._start()
+                self._train()
+        finally:
+            self._mean.close()
         self.runner.call_hook('after_train_epoch')
         self.runner.call_hook('after_train')
-        return self.runner.model
+        return model
 
     def _start(self) -> None:
+        runner = self.runner
         passes = (self._iter * self.accumulation, self._max_iters * self.accumulation)
-        self.runner.optim_wrapper.initialize_count_status(self.runner.model, *passes)
-        self.runner.call_hook('before_train')
-        self.runner.call_hook('before_train_epoch')
-        self.dataloader_iterator.skip_iter(passes[0])
+        runner.optim_wrapper.initialize_count_status(runner.model, *passes)
+        runner.register_hook(StopValidationHook(self.signals))
+        runner.call_hook('before_train')
+        runner.call_hook('before_train_epoch')
+        seed = torch.tensor(runner.seed or 0)
+        broadcast(seed)  # ranks may have been given seeds of their own
+        self._seed = int(seed)
+        if isinstance(self.dataloader.sampler, PositionSampler):
+            share = self.dataloader.batch_size * self.accumulation
+            self.dataloader.sampler.begin(self._iter, share, self._seed)
+        else:
+            self.dataloader_iterator.skip_iter(passes[0])
+
+    def _train(self) -> None:
+        try:
+            self._validate_if_due()  # a former process may have been stopped in between
+            while self._iter < self._max_iters and not self.stop_training:
+                self.runner.model.train()
+                self.run_iter([next(self.dataloader_iterator) for _ in range(self.accumulation)])
+                if self._told:
+                    raise Requeue
+                self._validate_if_due()
+        except Requeue:
+            self.runner.call_hook('before_requeue')
+            raise
+
+    def _validate_if_due(self) -> None:
+        step = self._iter
+        due = step % self.val_interval == 0 or step == self._max_iters
+        if self.runner.val_loop is None or not due or step < self.val_begin:
+            return
+        if self.validated < step and step > 0:
+            self.runner.val_loop.run()
+            self.validated = step
+            self.runner.call_hook('after_validated')
 
     def run_iter(self, batches: list[dict[str, Any]]) -> None:
         """Do one optimiser step.
@@ -72,18 +125,16 @@ class GlobalBatchLoop(IterBasedTrainLoop):
             UserError: When a loss is not finite.
         """
         self.runner.call_hook('before_train_iter', batch_idx=self._iter, data_batch=batches)
-        passes = [
-            self.runner.model.train_step(batch, self.runner.optim_wrapper) for batch in batches
-        ]
-        outputs = _mean(passes)
+        passes = []
+        for index, weights in enumerate(self._mean.weigh(batches)):
+            self._mean.weights = weights
+            seed_all(MODEL, self._seed, self._iter, index, get_rank())
+            step = self.runner.model.train_step(batches[index], self.runner.optim_wrapper)
+            passes.append(step)
+        self._mean.weights = None
+        outputs, self._told = mean_of_step(passes, self.signals.came)
         raise_if_not_finite(outputs, passes, batches, iteration=self._iter + 1)
         self.runner.call_hook(
             'after_train_iter', batch_idx=self._iter, data_batch=batches, outputs=outputs
         )
         self._iter += 1
-
-
-def _mean(passes: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    if len(passes) == 1:
-        return passes[0]
-    return {key: torch.stack([log[key].detach() for log in passes]).mean() for key in passes[0]}

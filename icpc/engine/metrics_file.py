@@ -17,6 +17,7 @@ from .fingerprints import plain_tree
 from .tracking import Tracker, check_tracker, open_tracker
 
 NAME = 'metrics.jsonl'
+_SUMS = 'unwritten_metrics'  # in a checkpoint
 
 
 @HOOKS.register_module()
@@ -41,11 +42,20 @@ class MetricsFileHook(Hook):
     @master_only
     def before_train(self, runner: Runner) -> None:
         """A resumed run takes out the lines it will write again; a new run starts a new file."""
-        path = Path(runner.work_dir) / NAME
-        lines = path.read_text().splitlines() if path.is_file() else []
-        kept = [line for line in lines if 0 < json.loads(line)['step'] <= runner.iter]
-        write_text_atomically(''.join(f'{line}\n' for line in kept), path)
+        if runner.iter == 0:
+            self._sums, self._count = {}, 0
+        validated = getattr(runner.train_loop, 'validated', runner.iter)
+        cut_metrics(Path(runner.work_dir) / NAME, runner.iter, validated)
         self._open_tracker(runner, runner.iter)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Save the sums of the line to come."""
+        checkpoint[_SUMS] = {'sums': dict(self._sums), 'count': self._count}
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Take them up again; a new training sets them back."""
+        kept = checkpoint.get(_SUMS) or {'sums': {}, 'count': 0}
+        self._sums, self._count = dict(kept['sums']), kept['count']
 
     @master_only
     def before_test(self, runner: Runner) -> None:
@@ -99,6 +109,34 @@ class MetricsFileHook(Hook):
         if self.tracker is not None and self._open is None:
             config = plain_tree(runner.cfg.to_dict())
             self._open = open_tracker(self.tracker, Path(runner.work_dir), config, step)
+
+
+def cut_metrics(path: Path, step: int, validated: int) -> None:
+    """Keep the lines that a run resumed after `step` will not write again.
+
+    A line that a killed process left half-written goes too.
+
+    Args:
+        path: `metrics.jsonl`; it is made where it is missing.
+        step: Steps done.
+        validated: The last of them whose validation is done.
+    """
+    last = {'train': step, 'val': validated}
+    text = path.read_text(errors='replace') if path.is_file() else ''
+    kept = []
+    for line in text.splitlines(keepends=True):
+        numbers = _parse(line)
+        if numbers and 0 < numbers['step'] <= last.get(numbers['split'], 0):
+            kept.append(line)
+    write_text_atomically(''.join(kept), path)
+
+
+def _parse(line: str) -> dict[str, Any] | None:
+    """The numbers of a whole line, None of a torn one."""
+    try:
+        return json.loads(line) if line.endswith('\n') else None
+    except json.JSONDecodeError:
+        return None
 
 
 def _steps_done(runner: Runner) -> int:

@@ -97,6 +97,10 @@ class ProgressHook(Hook):
         """Leave a clean console."""
         self._close()
 
+    def before_requeue(self, runner: Runner) -> None:
+        """Leave a clean console."""
+        self._close()
+
     def before_test(self, runner: Runner) -> None:
         """The bar of the test."""
         self._open('test', len(runner.test_dataloader), 0)

@@ -7,6 +7,7 @@ import resource
 import shlex
 import sys
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from .fingerprints import (
 from .metrics_file import NAME as METRICS
 from .provenance import git_state, machine, versions
 
+REQUEUE = 'requeue'  # `state` of a run that was told to stop; others: running, finished
 RECORD, RESOLVED, CONFUSION = 'run.json', 'resolved_config.json', 'confusion.npz'
 _MIB = 2**20
 
@@ -38,6 +40,11 @@ def read_record(work_dir: str | Path) -> dict[str, Any] | None:
     """The record of a run, None where there is none."""
     path = Path(work_dir) / RECORD
     return json.loads(path.read_text()) if path.is_file() else None
+
+
+def run_identity(work_dir: str | Path) -> str | None:
+    """What the checkpoints of a run have in common, None where nothing is recorded."""
+    return (read_record(work_dir) or {}).get('run')
 
 
 @master_only
@@ -51,8 +58,10 @@ def start_record(cfg: Config, overrides: dict[str, Any]) -> None:
     folder = Path(cfg.work_dir)
     tree = cfg.to_dict()
     loaders = {name: tree.get(f'{name}_dataloader') for name in ('train', 'val', 'test')}
+    former = run_identity(folder) if cfg.resume else None
     record = {
         'state': 'running',
+        'run': former or uuid.uuid4().hex,
         'command': shlex.join([Path(sys.executable).name, *sys.argv]),
         'reproduce': f'python tools/reproduce.py {shlex.quote(str(folder))}',
         'config': str(cfg.filename),
@@ -93,6 +102,20 @@ def _former_segments(cfg: Config) -> list[dict[str, Any]]:
         if segment['seconds'] is None:
             segment['seconds'] = max(0.0, checkpoint.stat().st_mtime - segment['started'])
     return former['segments']
+
+
+@master_only
+def requeue_record(runner: Runner) -> None:
+    """Note that the run was told to stop, has saved itself, and waits to be resumed.
+
+    Args:
+        runner: After `Requeue`.
+    """
+    folder = Path(runner.work_dir)
+    record = read_record(folder)
+    segment = record['segments'][-1]
+    segment['seconds'] = time.time() - segment['started']
+    _write(folder, record | {'state': REQUEUE, 'steps': runner.iter})
 
 
 @master_only

@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.dist import master_only
+from mmengine.dist import get_rank, master_only
 from mmengine.logging import MMLogger
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
 from torch import nn
+from torch.utils.data import DataLoader
 
 from ..errors import UserError
 from .checkpoint import (
@@ -28,6 +29,10 @@ from .checkpoint import (
     save_atomically,
     write_text_atomically,
 )
+from .console import say
+from .positions import KeyedDataset, samples_positions
+from .preemption import shield_workers
+from .run_record import run_identity
 
 _RUNS = itertools.count()
 
@@ -57,6 +62,18 @@ class SafeRunner(Runner):
         ]
         return logger
 
+    @staticmethod
+    def build_dataloader(
+        dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
+    ) -> DataLoader:
+        """Build a loader; a `PositionSampler` brings random numbers of each position's own."""
+        if isinstance(dataloader, dict) and samples_positions(dataloader):
+            keyed = dict(type=KeyedDataset.__name__, dataset=dataloader['dataset'])
+            dataloader = {**dataloader, 'dataset': keyed}
+        loader = Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+        shield_workers(loader)
+        return loader
+
     def dump_config(self) -> None:
         """Nothing: the tools write the config with its variables, which can be overridden again."""
 
@@ -81,15 +98,34 @@ class SafeRunner(Runner):
         hub = checkpoint['message_hub']
         hub['log_scalars'] = {key: history(buffer) for key, buffer in hub['log_scalars'].items()}
         self.message_hub.load_state_dict(hub)
-        self.train_loop._epoch, self.train_loop._iter = (
-            checkpoint['meta']['epoch'],
-            checkpoint['meta']['iter'],
-        )
+        meta = checkpoint['meta']
+        self.train_loop._epoch, self.train_loop._iter = meta['epoch'], meta['iter']
+        # Checkpoints without the entry were only ever resumed after the validation.
+        self.train_loop.validated = meta.get('validated', meta['iter'])
+        self._take_seed(meta.get('seed'))
         self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
         states = checkpoint['param_schedulers']
         for scheduler, state in zip(self.param_schedulers or [], states, strict=True):
             scheduler.load_state_dict(state)
         self.logger.info(f'resumed at iteration {self.iter}')
+
+    def _take_seed(self, seed: int | None) -> None:
+        """A run whose seed was not chosen goes on with the one it began with."""
+        if self._randomness_cfg.get('seed') is None:
+            self._seed = seed
+        elif seed != self.seed and get_rank() == 0:
+            say(f'seed {self.seed} goes on where seed {seed} was saved: other data from here on')
+
+    def _meta(self) -> dict[str, Any]:
+        metainfo = getattr(self.train_dataloader.dataset, 'metainfo', {})
+        return {
+            'cfg': self.cfg.pretty_text,
+            'seed': self.seed,
+            'run': run_identity(self.work_dir),
+            'validated': getattr(self.train_loop, 'validated', self.iter),
+            'classes': list(metainfo.get('classes') or []),
+            'palette': metainfo.get('palette'),
+        }
 
     @master_only
     def save_checkpoint(
@@ -110,9 +146,7 @@ class SafeRunner(Runner):
             if key in info or key in hub['log_scalars']
         }
         checkpoint = {
-            'meta': plain(
-                {**(meta or {}), 'cfg': self.cfg.pretty_text, 'seed': self.seed, **_classes(self)}
-            ),
+            'meta': plain({**(meta or {}), **self._meta()}),
             'state_dict': _to_cpu(self.bare_model.state_dict()),
             'optimizer': _to_cpu(self.optim_wrapper.state_dict()),
             'param_schedulers': [
@@ -127,11 +161,6 @@ class SafeRunner(Runner):
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
         save_atomically(checkpoint, Path(out_dir) / filename)
         write_text_atomically(filename, Path(out_dir) / POINTER)
-
-
-def _classes(runner: Runner) -> dict[str, Any]:
-    metainfo = getattr(runner.train_dataloader.dataset, 'metainfo', {})
-    return {'classes': list(metainfo.get('classes') or []), 'palette': metainfo.get('palette')}
 
 
 def _to_cpu(value: Any) -> Any:

@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.dist import master_only
+from mmengine.dist import broadcast_object_list, is_main_process, master_only
 
-from ..errors import UserError
 from . import distributed
+from .atomic_files import remove_temporary_files
 from .batch import plan_batch, world_size
-from .checkpoint import latest_checkpoint, write_text_atomically
+from .checkpoint import POINTER, write_text_atomically
 from .config import finish_config, merge_config
 from .console import say
 from .overrides import parse_overrides
-from .run_record import finish_record, start_record
+from .preemption import Requeue
+from .resuming import newest_whole
+from .run_record import finish_record, requeue_record, run_identity, start_record
 from .runner import SafeRunner
 from .running import check_data, report, silence_console
 
@@ -42,6 +44,9 @@ def train(
 
     Returns:
         The metrics of the test split, in percent.
+
+    Raises:
+        Requeue: After SIGTERM or SIGUSR1; the run has saved itself.
     """
     silence_console()
     distributed.start(launcher)
@@ -55,7 +60,12 @@ def train(
     start_record(cfg, overrides)
     _announce(cfg)
     runner = SafeRunner.from_cfg(cfg)
-    runner.train()
+    try:
+        runner.train()
+    except Requeue:
+        runner.call_hook('after_run')
+        requeue_record(runner)
+        raise
     return _finish(runner)
 
 
@@ -86,18 +96,21 @@ def _with_flags(
 
 
 def _find_start(cfg: Config, resume: bool) -> None:
-    """Set what the run continues from."""
-    cfg.resume = False
-    if not resume:
-        return
-    last = latest_checkpoint(cfg.work_dir)
-    if last is None:
-        say(f'{cfg.work_dir} holds no checkpoint: starting from the beginning')
-        return
-    if not last.is_file():
-        raise UserError(f'{cfg.work_dir}: the pointer names {last.name}, which is not there')
-    cfg.resume, cfg.load_from = True, str(last)
-    say(f'resuming from {last}')
+    """Set what the run continues from; the first rank looks for it."""
+    folder, found = Path(cfg.work_dir), [None]
+    if is_main_process():
+        remove_temporary_files(folder)
+        if resume:
+            found = [newest_whole(folder, run_identity(folder))]
+        else:
+            (folder / POINTER).unlink(missing_ok=True)  # it names a checkpoint of a former run
+    broadcast_object_list(found)
+    cfg.resume = found[0] is not None
+    if cfg.resume:
+        cfg.load_from = str(found[0])
+        say(f'resuming from {found[0]}')
+    elif resume:
+        say(f'{folder} holds no checkpoint of this run: starting from the beginning')
 
 
 def _announce(cfg: Config) -> None:

@@ -56,7 +56,7 @@ tta_model = dict(type='CLIPTTAModel')
 
 train_dataloader = dict(
     num_workers='${num_workers}',
-    sampler=dict(type='InfiniteSampler', shuffle=True),
+    sampler=dict(type='PositionSampler'),
     dataset=dict(
         type='${dataset_type}',
         data_root='${data_root}',

@@ -1,0 +1,116 @@
+"""SIGTERM and SIGUSR1 end a training at a step's end, with a checkpoint, to be continued."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from functools import partial
+from types import FrameType, TracebackType
+from typing import Any
+
+import torch
+from mmengine.dist import all_reduce, get_world_size
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again later
+
+
+class Requeue(Exception):
+    """A training was told to stop and has saved itself; the same command with --resume goes on."""
+
+
+class StopSignals:
+    """Notes that a signal came; the former handlers are back after the block.
+
+    Attributes:
+        name: Of the signal that came, None before.
+    """
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self._former: dict[int, Any] = {}
+
+    def __enter__(self) -> StopSignals:
+        self.name = None
+        if threading.current_thread() is threading.main_thread():  # Python sets handlers only there
+            self._former = {number: signal.signal(number, self._note) for number in SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
+        self._former = {}
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.name = signal.Signals(number).name
+
+    @property
+    def came(self) -> bool:
+        """Whether this rank was told to stop."""
+        return self.name is not None
+
+
+class StopValidationHook(Hook):
+    """Gives a validation up when a rank was told to stop; all ranks leave after the same batch.
+
+    It needs a checkpoint of the step, since during a validation other weights may be in place (an
+    average); without one the validation is finished first.
+
+    Args:
+        signals: Of this rank.
+    """
+
+    priority = 'VERY_LOW'
+
+    def __init__(self, signals: StopSignals) -> None:
+        self.signals = signals
+        self._common = 0
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Ranks may have different numbers of batches: they agree on those that all have."""
+        saved = any(getattr(hook, 'saved', None) == runner.iter for hook in runner.hooks)
+        batches = torch.tensor(len(runner.val_dataloader) if saved else 0)
+        all_reduce(batches, 'min')
+        self._common = int(batches)
+
+    def after_val_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: list | None = None,
+    ) -> None:
+        """Raise `Requeue` when it is time to leave."""
+        if batch_idx < self._common and self._any_rank():
+            raise Requeue
+
+    def _any_rank(self) -> bool:
+        if get_world_size() == 1:
+            return self.signals.came
+        flag = torch.tensor(int(self.signals.came))
+        all_reduce(flag, 'max')
+        return bool(flag)
+
+
+def shield_workers(loader: DataLoader) -> None:
+    """Let loader processes ignore the signals, which Slurm sends to every process of a job.
+
+    They end with the process that started them.
+
+    Args:
+        loader: Before its first iteration.
+    """
+    loader.worker_init_fn = partial(_start_shielded, loader.worker_init_fn)
+
+
+def _start_shielded(start: Callable[[int], None] | None, worker: int) -> None:
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    if start is not None:
+        start(worker)

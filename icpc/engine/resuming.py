@@ -1,0 +1,90 @@
+"""Finds the newest checkpoint that is whole."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+from ..errors import UserError
+from .checkpoint import POINTER, latest_checkpoint, load_checkpoint
+from .console import say
+
+_NAME = re.compile(r'iter_(\d+)\.pth')
+_FOREIGN = 'belongs to another run'
+_PARTS = {'meta', 'state_dict', 'optimizer', 'param_schedulers', 'message_hub'}
+
+
+def newest_whole(work_dir: str | Path, run: str | None = None) -> Path | None:
+    """The newest checkpoint that can be read; says what is wrong with the newer ones.
+
+    Newest is the one that the pointer names, then those of fewer steps. Where the pointer is lost,
+    all are candidates, last written first.
+
+    Args:
+        work_dir: Of the run.
+        run: Its identity; other runs' checkpoints are left alone. None: any.
+
+    Returns:
+        Its path; None where there is no checkpoint at all.
+
+    Raises:
+        UserError: When there are checkpoints and none can be read.
+    """
+    unreadable = 0
+    for path in _candidates(Path(work_dir)):
+        fault = _fault(path, run)
+        if fault is None:
+            return path
+        unreadable += fault != _FOREIGN
+        say(f'{path}: {fault}; looking for one before it')
+    if unreadable:
+        raise UserError(
+            f'{work_dir}: {unreadable} checkpoint(s) cannot be resumed, see above, and there is no '
+            'other; without --resume the training starts from the beginning'
+        )
+    return None
+
+
+def _candidates(folder: Path) -> list[Path]:
+    steps = {path: int(match[1]) for path in _files(folder) if (match := _step(path))}
+    newest = latest_checkpoint(folder)
+    match = newest and _step(newest)
+    if match:
+        older = [path for path, step in steps.items() if step < int(match[1])]
+        return [newest, *sorted(older, key=steps.get, reverse=True)]
+    if (folder / POINTER).exists():
+        say(f'{folder / POINTER}: names no checkpoint; looking for the last one written')
+    return sorted(steps, key=lambda path: (path.stat().st_mtime_ns, steps[path]), reverse=True)
+
+
+def _files(folder: Path) -> list[Path]:
+    return list(folder.glob('iter_*.pth'))
+
+
+def _step(path: Path) -> re.Match | None:
+    return _NAME.fullmatch(path.name)
+
+
+def _fault(path: Path, run: str | None) -> str | None:
+    """What is wrong with a checkpoint in a few words, None for nothing."""
+    if not path.is_file():
+        return 'is not there'
+    try:
+        with zipfile.ZipFile(path) as file:
+            part = file.testzip()  # torch.load does not compare checksums
+    except (OSError, zipfile.BadZipFile, EOFError) as error:
+        return f'is damaged ({error})'
+    if part is not None:
+        return f'is damaged (checksum of {part})'
+    try:
+        checkpoint = load_checkpoint(path, map_location='meta')
+    except UserError as error:
+        return f'cannot be loaded ({error})'
+    lost = sorted(_PARTS - checkpoint.keys())
+    if lost:
+        return f'is no checkpoint of a training (without {", ".join(lost)})'
+    other = checkpoint['meta'].get('run')
+    if None not in (run, other) and run != other:
+        return _FOREIGN
+    return None
