@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from ..engine.metrics_file import NAME as METRICS
 from .figures import as_uri, line_styles, new_figure, style
 
 Curve = dict[int, float]
 _FEW = 8  # points up to which they are marked
+_ABREAST = 3  # panels in a line
 
 
 def read_curve(work_dir: Path, split: str, key: str) -> Curve:
@@ -49,7 +51,7 @@ def spread(curves: Sequence[Curve]) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 def draw_curves(
     rows: dict[str, list[Path]], panels: Sequence[tuple[str, str, str]], baseline: str | None
 ) -> str:
-    """One panel for each number, one line for each row.
+    """One panel for each number that any row has, one line for each row.
 
     Args:
         rows: Name -> work dirs of its seeds.
@@ -60,16 +62,19 @@ def draw_curves(
         A data URI.
     """
     styles = line_styles(list(rows), baseline)
+    found = {panel: _curves_of(rows, *panel[1:]) for panel in panels}
+    found = {panel: curves for panel, curves in found.items() if any(curves.values())}
+    columns = min(_ABREAST, len(found)) or 1
+    lines = -(-len(found) // columns)
     with style():
-        figure = new_figure(4.2 * len(panels), 3.3 + 0.19 * -(-len(rows) // 3))
-        for axis, (title, split, key) in zip(
-            figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
-        ):
-            for row, folders in rows.items():
-                curves = [read_curve(folder, split, key) for folder in folders]
-                _draw(axis, [curve for curve in curves if curve], row, styles[row])
+        figure = new_figure(4.2 * columns, 3.1 * lines + 0.2 + 0.19 * -(-len(rows) // 3))
+        for place, ((title, _, _), curves) in enumerate(found.items(), start=1):
+            axis = figure.add_subplot(lines, columns, place)
+            for row in rows:
+                _draw(axis, curves[row], row, styles[row])
             axis.set_title(title)
             axis.set_xlabel('optimiser step')
+            axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         handles = {line.get_label(): line for axis in figure.axes for line in axis.get_lines()}
         figure.legend(
             handles=[handles[row] for row in rows if row in handles],
@@ -78,6 +83,12 @@ def draw_curves(
             frameon=False,
         )
         return as_uri(figure)
+
+
+def _curves_of(rows: dict[str, list[Path]], split: str, key: str) -> dict[str, list[Curve]]:
+    """Row -> the curves of its seeds that have one."""
+    curves = {row: [read_curve(path, split, key) for path in rows[row]] for row in rows}
+    return {row: [curve for curve in several if curve] for row, several in curves.items()}
 
 
 def _draw(axis: Axes, curves: list[Curve], row: str, line: dict[str, str]) -> None:

@@ -1,10 +1,12 @@
+import base64
 import json
+import re
 
 import numpy as np
 import pytest
 
 from icpc.experiments.config_difference import difference, flatten
-from icpc.experiments.curves import read_curve, spread
+from icpc.experiments.curves import draw_curves, read_curve, spread
 
 
 def test_spread_by_hand_on_the_steps_that_all_seeds_have():
@@ -31,6 +33,20 @@ def test_read_curve(tmp_path):
     assert read_curve(tmp_path, 'train', 'loss') == {1: 2.0, 3: 1.0}
     assert read_curve(tmp_path, 'val', 'mIoU') == {2: 30.0}
     assert read_curve(tmp_path / 'none', 'val', 'mIoU') == {}
+
+
+def test_only_numbers_that_some_row_has_get_a_panel(tmp_path):
+    line = {'step': 1, 'split': 'val', **{f'm{i}': float(i) for i in range(4)}}
+    (tmp_path / 'metrics.jsonl').write_text(json.dumps(line))
+    panels = [(f'title {key}', 'val', key) for key in ('m0', 'none', 'm1', 'm2', 'm3')]
+    uri = draw_curves({'A': [tmp_path], 'B': [tmp_path / 'not there']}, panels, 'A')
+    page = base64.b64decode(uri.partition(',')[2]).decode()
+    assert re.findall(r'>title (\w+)<', page) == ['m0', 'm1', 'm2', 'm3']
+    assert page.count('id="axes_') == 4
+    width, height = (
+        float(n) for n in re.search(r'width="(.*?)pt" height="(.*?)pt"', page).groups()
+    )
+    assert height > 0.4 * width  # two lines of panels
 
 
 def test_difference_of_configs():
