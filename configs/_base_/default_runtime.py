@@ -9,6 +9,12 @@ env_cfg = dict(
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     dist_cfg=dict(backend='nccl'),
 )
+# Switches of training, explained in docs/training.md.
+ema = None  # decay of the weights' moving average, such as 0.9998
+activation_checkpointing = False  # compute activations again in backward instead of keeping them
+compile = False  # True, a mode of torch.compile, or its arguments
+parallel = 'ddp'  # or 'fsdp2': a part of weights, gradients and moments on each rank
+
 tracker = None  # 'tensorboard', 'wandb' or 'mlflow', beside metrics.jsonl
 log_interval = '${max(1, max_iters // 200)}'
 log_processor = dict(by_epoch=False)
@@ -17,6 +23,12 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval='${log_interval}', log_metric_by_epoch=False),
     checkpoint=dict(type='NewestCheckpointsHook', interval='${val_interval}'),
     labels=dict(type='LabelCheckHook'),
+    ema=dict(type='WeightAverageHook', decay='${ema}'),
+    switches=dict(
+        type='ModelSwitchesHook',
+        activation_checkpointing='${activation_checkpointing}',
+        compile='${compile}',
+    ),
     progress=dict(type='ProgressHook'),
     panel=dict(type='PanelHook'),
     memory=dict(type='MemoryEstimateHook'),

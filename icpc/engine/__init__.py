@@ -11,6 +11,9 @@ from . import (
     prediction_hooks,
     progress,
     runner,
+    sharding,
+    switches,
+    weight_average,
 )
 from .config import load_config
 
@@ -25,4 +28,7 @@ __all__ = [
     'prediction_hooks',
     'progress',
     'runner',
+    'sharding',
+    'switches',
+    'weight_average',
 ]

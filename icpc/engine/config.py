@@ -23,6 +23,7 @@ from .classes import fill_classes
 from .interpolation import Interpolator, references
 from .overrides import apply_overrides, parse_overrides
 from .signatures import is_free
+from .switches import take_switches
 
 # mmengine leaves these out itself where they are None, and would add them where they are missing.
 _MMENGINE_HOOKS = {
@@ -87,6 +88,7 @@ def finish_config(merged: Config, work_dir: str | Path | None = None) -> Config:
     resolver = Interpolator(tree)
     tree = {key: resolver.variable(key, key) for key in tree}
     _remove_parts(tree)
+    take_switches(tree)
     _fill_batch(tree)
     _fill_loaders(tree)
     if get_device() == 'cpu':

@@ -45,9 +45,23 @@ def stop() -> None:
 
 
 def add_wrapper(cfg: Config, launcher: str) -> None:
-    """On CPUs, DDP must not be given device ids; on GPUs mmengine's own choice is right."""
+    """Choose how ranks share the model: `parallel`, and for evaluation DDP.
+
+    On CPUs, DDP must not be given device ids; on GPUs mmengine's own choice is right.
+
+    Raises:
+        UserError: When one process is to shard a model.
+    """
     cfg.launcher = launcher
-    if launcher != 'none' and not torch.cuda.is_available():
+    sharded = cfg.get('parallel') == 'fsdp2' and cfg.get('train_dataloader') is not None
+    if sharded and launcher == 'none':
+        raise UserError(
+            "parallel='fsdp2' splits the model over several processes: start with `torchrun "
+            "--nproc_per_node N tools/train.py ... --launcher pytorch`, or set parallel='ddp'"
+        )
+    if sharded:
+        cfg.model_wrapper_cfg = dict(type='FullySharded')
+    elif launcher != 'none' and not torch.cuda.is_available():
         cfg.model_wrapper_cfg = dict(
             type='MMDistributedDataParallel',
             device_ids=None,

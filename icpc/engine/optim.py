@@ -12,9 +12,11 @@ from mmengine.device import get_device
 from mmengine.optim import OptimWrapper
 from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS, OPTIMIZERS
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.nn.modules.batchnorm import _NormBase
 
 from ..errors import UserError, did_you_mean
+from .sharding import split_optimizer_state
 
 _NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 _DTYPES = {'bf16': torch.bfloat16, 'fp16': torch.float16}
@@ -57,6 +59,8 @@ class GroupedOptimConstructor:
             )
         ]
         optimizer = OPTIMIZERS.build({**self.optimizer_cfg, 'params': params})
+        if any(isinstance(tensor, DTensor) for tensors in groups.values() for tensor in tensors):
+            optimizer.register_load_state_dict_pre_hook(split_optimizer_state)
         return OPTIM_WRAPPERS.build(
             {'type': 'OptimWrapper', **self.wrapper_cfg, 'optimizer': optimizer}
         )

@@ -7,10 +7,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.dist import get_rank, master_only
+from mmengine.dist import get_rank, is_main_process
 from mmengine.logging import MMLogger
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
@@ -33,6 +32,7 @@ from .console import say
 from .positions import KeyedDataset, samples_positions
 from .preemption import shield_workers
 from .run_record import run_identity
+from .sharding import whole
 
 _RUNS = itertools.count()
 
@@ -127,11 +127,10 @@ class SafeRunner(Runner):
             'palette': metainfo.get('palette'),
         }
 
-    @master_only
     def save_checkpoint(
         self, out_dir: str, filename: str, meta: dict[str, Any] | None = None, **_: Any
     ) -> None:
-        """Write a checkpoint, then move the pointer to it.
+        """Write a checkpoint, then move the pointer to it; all ranks call it, one writes.
 
         Args:
             out_dir: Folder.
@@ -147,8 +146,8 @@ class SafeRunner(Runner):
         }
         checkpoint = {
             'meta': plain({**(meta or {}), **self._meta()}),
-            'state_dict': _to_cpu(self.bare_model.state_dict()),
-            'optimizer': _to_cpu(self.optim_wrapper.state_dict()),
+            'state_dict': whole(self.bare_model.state_dict()),
+            'optimizer': whole(self.optim_wrapper.state_dict()),
             'param_schedulers': [
                 plain(scheduler.state_dict()) for scheduler in self.param_schedulers or []
             ],
@@ -159,15 +158,6 @@ class SafeRunner(Runner):
             },
         }
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
-        save_atomically(checkpoint, Path(out_dir) / filename)
-        write_text_atomically(filename, Path(out_dir) / POINTER)
-
-
-def _to_cpu(value: Any) -> Any:
-    if isinstance(value, torch.Tensor):
-        return value.detach().cpu()
-    if isinstance(value, dict):
-        return {key: _to_cpu(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_to_cpu(item) for item in value)
-    return value
+        if is_main_process():
+            save_atomically(checkpoint, Path(out_dir) / filename)
+            write_text_atomically(filename, Path(out_dir) / POINTER)

@@ -50,7 +50,9 @@ _UNTYPED: tuple[tuple[str, set[str] | str | type], ...] = (
     (r'optim_wrapper\.paramwise_cfg\.custom_keys\.\w+', {'lr_mult', 'decay_mult'}),
 )
 # Dicts whose keys are the user's own names.
-_FREE = r'model\.losses|default_hooks|optim_wrapper\.(paramwise_cfg\.custom_keys|clip_grad)'
+_FREE = (
+    r'model\.losses|default_hooks|clip_grad|optim_wrapper\.(paramwise_cfg\.custom_keys|clip_grad)'
+)
 
 
 def registry_at(path: str) -> str | None:

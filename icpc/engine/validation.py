@@ -15,7 +15,7 @@ from .signatures import accepted_keys, find_type, registry_at
 # Read by mmengine or by the tools besides Runner's own arguments.
 _OTHER_KEYS = {
     *('activation_checkpointing', 'compile', 'custom_imports', 'find_unused_parameters'),
-    *('model_wrapper_cfg', 'sync_bn', 'tta_model', 'tta_pipeline'),
+    *('model_wrapper_cfg', 'parallel', 'sync_bn', 'tta_model', 'tta_pipeline'),
 }
 # Read by load_config.
 _VARIABLES = {'class_names', 'classes', 'global_batch', 'gpu_batch'}

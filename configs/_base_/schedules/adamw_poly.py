@@ -6,11 +6,13 @@ lr = 1e-4
 weight_decay = 1e-4
 global_batch = 32
 gpu_batch = 4
+clip_grad = None  # such as dict(max_norm=1.0), over all ranks' gradients
 
 optim_wrapper = dict(
     type='OptimWrapper',
     constructor='GroupedOptimConstructor',
     optimizer=dict(type='AdamW', lr='${lr}', weight_decay='${weight_decay}'),
+    clip_grad='${clip_grad}',
     paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1)), norm_decay_mult=0.0),
 )
 param_scheduler = [

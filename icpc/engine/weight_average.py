@@ -1,0 +1,118 @@
+"""Exponential moving average of the trained weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+from torch import Tensor
+
+from ..errors import UserError
+from .sharding import split_as, whole
+
+KEY = 'ema_state_dict'  # as in mmengine's checkpoints: what `state_dict` does not hold
+
+
+@HOOKS.register_module()
+class WeightAverageHook(Hook):
+    """average <- decay * average + (1 - decay) * weights, after each optimiser step.
+
+    As with mmengine's EMAHook, the average starts as the weights after the first step, validation
+    and test use it, and a checkpoint's `state_dict` holds it (the weights themselves are beside it,
+    for resuming). Unlike there, frozen weights are not copied. Buffers (running statistics) are the
+    model's own.
+
+    Args:
+        decay: In (0, 1), such as 0.9998; None for no average.
+
+    Raises:
+        UserError: For a decay out of range.
+    """
+
+    priority = 'NORMAL'
+
+    def __init__(self, decay: float | None) -> None:
+        check_decay(decay)
+        self.decay = decay
+        self._weights: dict[str, Tensor] = {}
+        self._average: dict[str, Tensor] = {}
+
+    def before_train(self, runner: Runner) -> None:
+        """Take hold of the trained weights."""
+        if self.decay is not None:
+            model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+            self._weights = {
+                name: p.detach() for name, p in model.named_parameters() if p.requires_grad
+            }
+            self._average = {
+                name: split_as(average, self._weights[name])
+                for name, average in self._average.items()
+            }
+
+    @torch.no_grad()
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: list[dict] | None = None,
+        outputs: dict | None = None,
+    ) -> None:
+        """Average in the step's weights."""
+        if not self._average:
+            self._average = {name: weight.clone() for name, weight in self._weights.items()}
+        for name, weight in self._weights.items():
+            self._average[name].lerp_(weight, 1 - self.decay)
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Validate the average."""
+        self._swap()
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Go on with the weights."""
+        self._swap()
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Test the average."""
+        self._swap()
+
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Leave the weights as they were."""
+        self._swap()
+
+    @torch.no_grad()
+    def _swap(self) -> None:
+        """Exchange the values in place: views, optimisers and wrappers keep their tensors."""
+        for name, average in self._average.items():
+            weight = self._weights[name].clone()
+            self._weights[name].copy_(average)
+            average.copy_(weight)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Save the average as the model's weights, and the weights beside it."""
+        state = checkpoint['state_dict']
+        if self._average:
+            checkpoint[KEY] = {name: state[name] for name in self._average}
+            state.update(whole(self._average))
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Resume weights and average; a checkpoint made without an average begins one."""
+        weights = checkpoint.get(KEY)
+        if weights is None or not runner._resume:
+            return
+        state = checkpoint['state_dict']
+        if self.decay is not None:
+            self._average = {name: state[name].clone() for name in weights}
+        state.update(weights)
+
+
+def check_decay(decay: Any) -> None:
+    """Raise for an `ema` that is neither None nor a number between 0 and 1."""
+    number = isinstance(decay, (int, float)) and not isinstance(decay, bool)
+    if decay is not None and not (number and 0 < decay < 1):
+        raise UserError(
+            f'ema must be None or a decay between 0 and 1 such as 0.9998, got {decay!r}'
+        )
