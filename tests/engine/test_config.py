@@ -21,7 +21,7 @@ def test_one_override_acts_everywhere(toy_config):
 def test_the_schedule_shrinks_with_the_run(toy_config, max_iters):
     warm, poly = load_config(toy_config, {'max_iters': max_iters}).param_scheduler
     assert 0 == warm.begin < warm.end == poly.begin < poly.end
-    assert warm.end == max(1, min(1500, max_iters // 10))
+    assert warm.end == max(2, min(1500, max_iters // 10))
 
 
 def test_classes_come_from_the_dataset(toy_config):
