@@ -12,7 +12,7 @@ def confusion(prediction: Tensor, label: Tensor, classes: int, ignore_index: int
     """Count (truth, prediction) pairs with one bincount.
 
     Args:
-        prediction: (H, W) class ids.
+        prediction: (H, W) class ids; they and the labels fit into 32 bits.
         label: (H, W) class ids or `ignore_index`.
         classes: K.
         ignore_index: Label that goes to row K.
@@ -21,18 +21,19 @@ def confusion(prediction: Tensor, label: Tensor, classes: int, ignore_index: int
         (K + 2, K + 1) int64; row K are ignored pixels, row K + 1 labels and column K predictions
         outside the classes.
     """
-    label = label.to(prediction.device, torch.int64)
+    # 32 bits are checked and counted in two thirds of the time that 64 take.
+    pairs = prediction.to(torch.int32, copy=True)
+    label = label.to(pairs.device, torch.int32)
     low, high = label.aminmax()
     if low < 0 or int(high) * (classes + 1) > _MOST_BINS:
         outside = (label < 0) | (label >= classes) & (label != ignore_index)
         label = label.masked_fill(label == ignore_index, classes).masked_fill(outside, classes + 1)
         high, ignore_index = classes + 1, classes
-    if prediction.amax() > classes:
-        prediction = prediction.clamp(max=classes)
+    if pairs.amax() > classes:
+        pairs.clamp_(max=classes)
     # Ignored labels are counted in a row of their own, which costs less than taking them out.
     rows = int(high) + 1
-    # 32 bits hold what the checks let through, and are counted in two thirds of the time.
-    pairs = torch.add(prediction.int(), label.int(), alpha=classes + 1)
+    pairs.add_(label, alpha=classes + 1)
     counts = torch.bincount(pairs.flatten(), minlength=rows * (classes + 1)).view(rows, -1)
     return _fold(counts, classes, ignore_index)
 
