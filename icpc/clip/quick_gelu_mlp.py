@@ -39,7 +39,7 @@ class _FrozenQuickGELUMLP(torch.autograd.Function):
 
 
 def frozen_quick_gelu_mlp(x: Tensor, w_1: Tensor, b_1: Tensor, w_2: Tensor, b_2: Tensor) -> Tensor:
-    """``W2 quick_gelu(W1 x + b1) + b2`` whose weights get no gradient; keeps the hidden layer alone.
+    """``W2 quick_gelu(W1 x + b1) + b2`` of frozen weights; keeps the hidden layer.
 
     Args:
         x: (..., W).

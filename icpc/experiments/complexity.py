@@ -67,9 +67,9 @@ def measure(model: nn.Module, size: tuple[int, int], transposed: str = 'input') 
         counter.part = 'prompter'
         encoded = model.encode_text(features)
         counter.part = 'neck'
-        pyramid, _ = model.neck(features, encoded)
+        decoder_inputs, _ = model.decoder_inputs(features, encoded)
         counter.part = 'decode_head'
-        model.decode_head(pyramid)
+        model.decode_head(decoder_inputs)
     return Complexity(parameters, trainable, counter.counts)
 
 

@@ -57,6 +57,16 @@ def without_text(backbone: dict, losses: dict | None) -> tuple[dict, dict]:
     return dict(backbone, dense=None), {}
 
 
+def neck_sizes(model: nn.Module) -> dict:
+    """What a neck's sizes follow from, for a model with backbone, prompter and class names."""
+    return dict(
+        in_channels=model.backbone.channels,
+        embed_dim=None if model.prompter is None else model.backbone.embed_dim,
+        num_classes=len(model.class_names),
+        dense_level=model.backbone.dense_level,
+    )
+
+
 def head_config(config: dict, width: int, backbone: nn.Module, class_names: Sequence[str]) -> dict:
     """The head's config with its inputs and classes filled in where it leaves them out.
 
@@ -82,3 +92,21 @@ def head_config(config: dict, width: int, backbone: nn.Module, class_names: Sequ
     if 'feature_strides' in inspect.signature(head.__init__).parameters:
         config.setdefault('feature_strides', list(backbone.strides))
     return config
+
+
+def score_map_for(head: nn.Module, neck: nn.Module) -> int | None:
+    """Which of the neck's score maps the head takes besides the pyramid; None for no such head.
+
+    Raises:
+        ValueError: a level that the neck does not align.
+    """
+    if not getattr(head, 'takes_score_map', False):
+        return None
+    level = neck.dense_level if head.score_level is None else head.score_level
+    if level not in neck.levels:
+        raise ValueError(
+            f'{type(head).__name__} adds the score map of level {level}, but the aligned levels '
+            f'are {list(neck.levels)}: set model.neck.levels, or model.decode_head.score_level to '
+            'one of them; without text take SemanticFPNHead'
+        )
+    return neck.levels.index(level)

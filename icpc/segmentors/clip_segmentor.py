@@ -16,7 +16,7 @@ from ..alignment import cosine_score_map
 from ..clip import backbone_type, load_clip
 from ..clip.vocabulary import shuffled
 from ..structures import CLIPFeatures
-from .assembly import build_prompter, head_config, without_text
+from .assembly import build_prompter, head_config, neck_sizes, score_map_for, without_text
 from .held_out import build_held_out
 from .inference import Result, predict_maps, window_grid
 from .memory import held_bytes
@@ -37,8 +37,7 @@ class CLIPSegmentor(EncoderDecoder):
         neck: e.g. ``dict(type='MultiScaleAlignment')``.
         decode_head: an MMSegmentation head; channels, strides and class count are filled in.
         prompter: e.g. ``dict(type='InstancePrompter')``; None for a model without text.
-        losses: name -> loss of the alignment, None entries are left out. Without prompter there
-            are none.
+        losses: name -> loss of the alignment, None entries are left out; none without prompter.
         shuffle_names: seed of a fixed derangement of the names that the prompter sees: the control
             in which every class has another one's name. None: the right names.
         held_out_classes: names of classes that give no training signal (:class:`HeldOutClasses`);
@@ -77,23 +76,16 @@ class CLIPSegmentor(EncoderDecoder):
         if prompter is not None:
             names = class_names if shuffle_names is None else shuffled(class_names, shuffle_names)
             self.prompter = build_prompter(prompter, towers, names, self.backbone)
-        self.neck = MODELS.build(dict(neck), default_args=self._neck_sizes())
+        self.neck = MODELS.build(dict(neck), default_args=neck_sizes(self))
         self._init_decode_head(
             head_config(decode_head, self.neck.out_channels, self.backbone, self.class_names)
         )
+        self._score_map = score_map_for(self.decode_head, self.neck)
         self.held_out = build_held_out(self.class_names, held_out_classes, self.decode_head)
         self.losses = nn.ModuleDict(
             {name: MODELS.build(dict(cfg)) for name, cfg in (losses or {}).items() if cfg}
         )
         self.train_cfg, self.test_cfg = train_cfg or {}, test_cfg or {}
-
-    def _neck_sizes(self) -> dict:
-        return dict(
-            in_channels=self.backbone.channels,
-            embed_dim=None if self.prompter is None else self.backbone.embed_dim,
-            num_classes=len(self.class_names),
-            dense_level=self.backbone.dense_level,
-        )
 
     def encode_text(self, features: CLIPFeatures, static: Tensor | None = None) -> Tensor | None:
         """(B or 1, K, D), not normalised; None for a model without text.
@@ -118,12 +110,12 @@ class CLIPSegmentor(EncoderDecoder):
         """
         features = self.backbone(inputs)
         text = self.encode_text(features)  # (B or 1, K, D)
-        pyramid, score_maps = self.neck(features, text)
+        decoder_inputs, score_maps = self.decoder_inputs(features, text)
         if self.held_out is None:
-            losses = self._decode_head_forward_train(pyramid, data_samples)
+            losses = self._decode_head_forward_train(decoder_inputs, data_samples)
         else:
             data_samples = self.held_out.hide_samples(data_samples)
-            head_losses = self.held_out.head_loss(self.decode_head, pyramid, data_samples)
+            head_losses = self.held_out.head_loss(self.decode_head, decoder_inputs, data_samples)
             losses = add_prefix(head_losses, 'decode')
             score_maps = [self.held_out.drop(score_map) for score_map in score_maps]
             text = None if text is None else self.held_out.drop(text)
@@ -175,22 +167,17 @@ class CLIPSegmentor(EncoderDecoder):
         divisor = self.backbone.size_divisor
         features = self.backbone(F.pad(images, (0, -width % divisor, 0, -height % divisor)))
         text = self.encode_text(features, static)
-        pyramid, _ = self.neck(features, text)
-        maps = [self.decode_head.forward(pyramid)]
+        decoder_inputs, _ = self.decoder_inputs(features, text)
+        maps = [self.decode_head.forward(decoder_inputs)]
         if text is not None:
             maps.append(cosine_score_map(features.dense, text))
         return maps
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict] | None = None) -> Tensor:
         """Head logits (B, K, H, W) of whole pictures, for MMSegmentation's tools."""
-        maps = predict_maps(
-            lambda images: self._maps(images, None)[:1],
-            inputs,
-            [{}] * len(inputs),
-            window_grid(inputs.shape[2:], dict(mode='whole')),
-            self.backbone.size_divisor,
-            keep_logits=True,
-        )
+        grid, divisor = window_grid(inputs.shape[2:], {}), self.backbone.size_divisor
+        metas = [{}] * len(inputs)
+        maps = predict_maps(lambda x: self._maps(x, None)[:1], inputs, metas, grid, divisor, True)
         return torch.stack([result.logits for result in maps[0]])
 
     def prediction_bytes(self, size: Sequence[int], disk: Sequence[int]) -> int:
@@ -199,6 +186,15 @@ class CLIPSegmentor(EncoderDecoder):
         return held_bytes(size, disk, len(self.class_names), stride, self.test_cfg)
 
     def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        """The decoder's input pyramid, four maps (B, C, h_i, w_i)."""
+        """The decoder's inputs: four maps (B, C, h_i, w_i), and a score map if it takes one."""
         features = self.backbone(inputs)
-        return self.neck(features, self.encode_text(features))[0]
+        return self.decoder_inputs(features, self.encode_text(features))[0]
+
+    def decoder_inputs(
+        self, features: CLIPFeatures, text: Tensor | None
+    ) -> tuple[tuple[Tensor, ...], list[Tensor]]:
+        """What the head takes, and the neck's score maps (B, K, h_i, w_i)."""
+        pyramid, score_maps = self.neck(features, text)
+        if self._score_map is None:
+            return pyramid, score_maps
+        return (*pyramid, score_maps[self._score_map]), score_maps

@@ -1,0 +1,58 @@
+"""A decode head that starts from the pixel-text score map."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .semantic_fpn import SemanticFPNHead
+
+
+@MODELS.register_module()
+class ScoreGuidedFPNHead(SemanticFPNHead):
+    """Semantic FPN whose logits are added to those of a score map: it learns what text cannot tell.
+
+    ``logits = FPN head (pyramid) + gain * score map / temperature``. The published systems join the
+    score map to the features in front of the FPN, as K more channels of small values which the head
+    may ignore; here what the alignment knows reaches the prediction from the first step on, that of
+    a class without labels included.
+
+    Args:
+        feature_strides: stride of each pyramid level, finest first.
+        score_level: the pyramid level whose score map is added, 0 (finest) .. 3; the neck must
+            align it. None for the level with CLIP's own dense embedding.
+        temperature: of the score map's softmax, as in ``ScoreMapLoss`` (0.07, CLIP's initial one).
+        gain: initial value of a learned factor.
+        **kwargs: as for :class:`SemanticFPNHead`.
+    """
+
+    takes_score_map = True
+
+    def __init__(
+        self,
+        feature_strides: Sequence[int],
+        score_level: int | None = None,
+        temperature: float = 0.07,
+        gain: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(feature_strides=feature_strides, **kwargs)
+        if temperature <= 0:
+            raise ValueError(f'model.decode_head.temperature must be above 0, got {temperature}')
+        self.score_level = score_level
+        self.temperature = temperature
+        self.gain = nn.Parameter(torch.tensor(float(gain)))
+
+    def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
+        """Logits (B, K, h, w) at the finest level's size.
+
+        Args:
+            inputs: the pyramid's maps (B, C, h_i, w_i), then one score map (B, K, h_j, w_j).
+        """
+        *pyramid, scores = inputs
+        logits = super().forward(pyramid)
+        scores = F.interpolate(scores, size=logits.shape[2:], mode='bilinear', align_corners=False)
+        return logits + scores * (self.gain / self.temperature)
