@@ -1,13 +1,14 @@
 """CLIP's text tower, frozen, for prompts that share their beginning."""
 
 import torch
-from open_clip.transformer import QuickGELU, ResidualAttentionBlock
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..recomputing import recomputed
+from .causal_text import check_causal_text
 from .prefix_attention import end_attention, name_attention
-from .quick_gelu_mlp import frozen_quick_gelu_mlp
+from .text_block import heads, merge, mlp, qkv
+from .text_memory import MEMORY_BUDGET, check_memory_budget, held_bytes, recomputed_later
 from .vocabulary import START, PackedNames
 
 
@@ -26,29 +27,30 @@ class TextEncoder(nn.Module):
             (1.4 times the time, a thirteenth of the memory).
         num_positions: keep the first rows of the position table alone, start and end token
             included (DenseCLIP's checkpoints have 13); None for all.
+        memory_budget: MiB that one encoding may hold, estimated by :func:`held_bytes`; beyond it
+            classes go in parts, which backward computes again one by one. None: no limit.
 
     Raises:
-        ValueError: the tower is not causal or not a plain CLIP transformer.
+        ValueError: the tower is not causal or not a plain CLIP transformer, or an empty budget.
     """
 
     def __init__(
-        self, clip: nn.Module, checkpointing: bool = False, num_positions: int | None = None
+        self,
+        clip: nn.Module,
+        checkpointing: bool = False,
+        num_positions: int | None = None,
+        memory_budget: float | None = MEMORY_BUDGET,
     ) -> None:
         super().__init__()
         text = getattr(clip, 'text', clip)
-        _check_supported(text, getattr(clip, 'text_pool_type', getattr(text, 'pool_type', None)))
-        tokenizer = getattr(clip, 'foreign_tokenizer', None)
-        if tokenizer:
-            raise ValueError(
-                f'the text tower was trained with the tokenizer {tokenizer}; class names are '
-                "tokenized with CLIP's own byte pairs here, whose ids it would misread"
-            )
+        check_causal_text(clip)
         self.token_embedding = text.token_embedding
         self.positional_embedding = text.positional_embedding  # (positions, W)
         self.blocks = text.transformer.resblocks
         self.ln_final = text.ln_final
         self.text_projection = text.text_projection
         self.checkpointing = checkpointing
+        self.memory_budget = check_memory_budget(memory_budget)
         if num_positions is not None:
             self.cut_positions(num_positions)
         self.requires_grad_(False)
@@ -91,8 +93,18 @@ class TextEncoder(nn.Module):
         Returns:
             (B, K, D), not normalised.
         """
-        batch, prefix = contexts.shape[0], 1 + contexts.shape[1]
+        prefix = 1 + contexts.shape[1]
         names.check_budget(prefix, self.num_positions)
+        room = self._tokens_at_once(len(contexts), prefix + names.max_length, contexts)
+        parts = names.split(room - prefix)
+        if len(parts) == 1:
+            return self._encode(contexts, names)
+        texts = [recomputed_later(self._encode, contexts, part) for part in parts]
+        return torch.cat(texts, dim=1)[:, names.order]
+
+    def _encode(self, contexts: Tensor, names: PackedNames) -> Tensor:
+        """(B, N, W) contexts, K names -> (B, K, D), all at once."""
+        batch, prefix = contexts.shape[0], 1 + contexts.shape[1]
         start = self.token_embedding.weight[START].expand(batch, 1, -1)
         x_prefix = torch.cat([start, contexts], dim=1) + self.positional_embedding[:prefix]
         x_names = names.embed(self.token_embedding, self.positional_embedding, prefix)[None]
@@ -104,8 +116,8 @@ class TextEncoder(nn.Module):
     def encode_embeddings(self, embeddings: Tensor, ends: Tensor) -> Tensor:
         """The plain way: whole prompts through all blocks, padded to one length.
 
-        For prompts that share no prefix (contexts per class, names in the middle), and the
-        reference that the shared way is tested against.
+        The reference that the shared way is tested against; all prompts at once, whatever the
+        memory budget is.
 
         Args:
             embeddings: (P, L, W) token embeddings, positions not yet added, L <= positions.
@@ -121,6 +133,33 @@ class TextEncoder(nn.Module):
             x = recomputed(self, block, x, attn_mask=mask)
         return self._project(x[torch.arange(len(x), device=x.device), ends])
 
+    def encode_prompts(self, embeddings: Tensor, ends: Tensor) -> Tensor:
+        """The plain way within the memory budget.
+
+        For prompts that share no prefix: contexts per class, names in the middle. Arguments and
+        result as of :meth:`encode_embeddings`.
+        """
+        length = embeddings.shape[1]
+        count = max(self._tokens_at_once(1, length, embeddings) // length, 1)
+        if count >= len(embeddings):
+            return self.encode_embeddings(embeddings, ends)
+        parts = zip(embeddings.split(count), ends.split(count), strict=True)
+        return torch.cat([recomputed_later(self.encode_embeddings, *part) for part in parts])
+
+    def _tokens_at_once(self, batch: int, attended: int, like: Tensor) -> int:
+        """Tokens of each of ``batch`` images that the memory budget has room for."""
+        if self.memory_budget is None:
+            return 2**62
+        token = held_bytes(
+            self.width,
+            self.blocks[0].attn.num_heads,
+            layers=len(self.blocks),
+            attended=attended,
+            recomputes=self.checkpointing or not torch.is_grad_enabled(),
+            element=like.element_size(),
+        )
+        return int(self.memory_budget * 2**20 // (batch * token))
+
     def _project(self, x: Tensor) -> Tensor:
         x = self.ln_final(x)
         if isinstance(self.text_projection, nn.Linear):
@@ -131,14 +170,14 @@ class TextEncoder(nn.Module):
         self, block: nn.Module, x_prefix: Tensor, x_names: Tensor, names: PackedNames
     ) -> tuple[Tensor, Tensor]:
         """One causal block over the prefix (B, P, W) and the names (B or 1, T, W)."""
-        q, k, v = _heads(block, _qkv(block, x_prefix))
-        q_names, k_names, v_names = _heads(block, _qkv(block, x_names))
+        q, k, v = heads(block, qkv(block, x_prefix))
+        q_names, k_names, v_names = heads(block, qkv(block, x_names))
         prefix = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         inside = name_attention(q_names, k_names, v_names, k, v, names)
-        x_names = x_names + block.ls_1(block.attn.out_proj(_merge(inside)))
-        x_prefix = x_prefix + block.ls_1(block.attn.out_proj(_merge(prefix)))
+        x_names = x_names + block.ls_1(block.attn.out_proj(merge(inside)))
+        x_prefix = x_prefix + block.ls_1(block.attn.out_proj(merge(prefix)))
         x = torch.cat([x_prefix, x_names], dim=1)
-        x = x + block.ls_2(_mlp(block, x))
+        x = x + block.ls_2(mlp(block, x))
         return x.split([x_prefix.shape[1], x_names.shape[1]], dim=1)
 
     def _last_block(
@@ -148,50 +187,10 @@ class TextEncoder(nn.Module):
         width = self.width
         w_q, w_kv = block.attn.in_proj_weight.split([width, 2 * width])
         b_q, b_kv = block.attn.in_proj_bias.split([width, 2 * width])
-        k, v = _heads(block, F.linear(block.ln_1(x_prefix), w_kv, b_kv))
+        k, v = heads(block, F.linear(block.ln_1(x_prefix), w_kv, b_kv))
         normed = block.ln_1(x_names)
-        k_names, v_names = _heads(block, F.linear(normed, w_kv, b_kv))
-        (q,) = _heads(block, F.linear(normed[:, names.ends], w_q, b_q))  # (B, heads, K, d)
+        k_names, v_names = heads(block, F.linear(normed, w_kv, b_kv))
+        (q,) = heads(block, F.linear(normed[:, names.ends], w_q, b_q))  # (B, heads, K, d)
         attended = end_attention(q, k_names, v_names, k, v, names)
-        x = x_names[:, names.ends] + block.ls_1(block.attn.out_proj(_merge(attended)))
-        return x + block.ls_2(_mlp(block, x))
-
-
-def _check_supported(text: nn.Module, pool_type: str | None) -> None:
-    if getattr(text, 'attn_mask', None) is None:
-        raise ValueError(
-            'this CLIP has a bidirectional text tower (no causal mask): a prefix cannot be shared '
-            'between classes; choose a CLIP with causal text'
-        )
-    if getattr(text, 'cls_emb', None) is not None:
-        raise ValueError('text towers with an appended class token (CoCa) are not supported')
-    if pool_type not in ('argmax', 'eos'):
-        raise ValueError(f'text pooling {pool_type!r} is not at the end token; not supported')
-    if text.text_projection is None:
-        raise ValueError('this text tower has no projection into the joint space')
-    for block in text.transformer.resblocks:
-        if type(block) is not ResidualAttentionBlock:
-            raise ValueError(f'text blocks of type {type(block).__name__} are not supported')
-
-
-def _qkv(block: nn.Module, x: Tensor) -> Tensor:
-    return F.linear(block.ln_1(x), block.attn.in_proj_weight, block.attn.in_proj_bias)
-
-
-def _mlp(block: nn.Module, x: Tensor) -> Tensor:
-    mlp, x = block.mlp, block.ln_2(x)
-    if isinstance(mlp.gelu, QuickGELU):
-        into, out = mlp.c_fc, mlp.c_proj
-        return frozen_quick_gelu_mlp(x, into.weight, into.bias, out.weight, out.bias)
-    return mlp(x)
-
-
-def _heads(block: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
-    """(B, T, n * W) -> n tensors (B, heads, T, d), W = heads * d."""
-    shape = (-1, block.attn.num_heads, block.attn.head_dim)
-    return x.unflatten(2, shape).permute(2, 0, 3, 1, 4).unbind(0)
-
-
-def _merge(x: Tensor) -> Tensor:
-    """(B, heads, T, d) -> (B, T, W)."""
-    return x.transpose(1, 2).flatten(2)
+        x = x_names[:, names.ends] + block.ls_1(block.attn.out_proj(merge(attended)))
+        return x + block.ls_2(mlp(block, x))

@@ -134,6 +134,29 @@ class PackedNames(nn.Module):
                 f'{", ".join(long[:10])}. Shorten the names, or use fewer context tokens.'
             )
 
+    def split(self, tokens: int) -> list['PackedNames']:
+        """The packed names in parts of at most ``tokens`` tokens each, or of one name.
+
+        Parts follow the packed order, in which ``order`` finds the classes; one part is ``self``.
+        """
+        if tokens >= len(self.ids):
+            return [self]
+        parts: list[list[int]] = []
+        room = 0
+        for k in sorted(range(len(self.tokens)), key=lambda k: len(self.tokens[k])):
+            length = len(self.tokens[k]) + 1
+            if length > room:
+                parts.append([])
+                room = max(tokens, length)
+            parts[-1].append(k)
+            room -= length
+        return [
+            PackedNames([self.names[k] for k in part], [self.tokens[k] for k in part]).to(
+                self.ids.device
+            )
+            for part in parts
+        ]
+
     def embed(self, embedding: nn.Embedding, positions: Tensor, prefix: int) -> Tensor:
         """(T, W) embeddings of the name tokens standing behind ``prefix`` positions."""
         return embedding(self.ids) + positions[prefix + self.offsets]

@@ -23,6 +23,7 @@ DESIGNS = {
     'instance add': ['model.prompter.mode=add'],
     'instance concat': ['model.prompter.mode=concat'],
     'instance attend': ['model.prompter.mode=attend'],
+    'text in parts': ['model.prompter.text_encoder.memory_budget=0.05'],
     'post': ['model.prompter.type=PostModelPrompter'],
     'pre and post': ['model.prompter.type=PrePostPrompter'],
     'class vectors': ['model.prompter.type=ClassVectorPrompter'],
