@@ -23,7 +23,9 @@ def measured(runs: Sequence[Run]) -> dict[Run, float]:
 
 
 def expected(run: Run, known: dict[Run, float]) -> float:
-    """A run's time as measured; else the mean of its row's, its regime's or all finished runs.
+    """A run's time as measured; else from its row's, its regime's or all finished runs.
+
+    Runs of other lengths count by their time for a step.
 
     Args:
         run: The run.
@@ -32,15 +34,21 @@ def expected(run: Run, known: dict[Run, float]) -> float:
     Returns:
         Seconds, nan when nothing is finished.
     """
-    for chosen in (
-        [known[run]] if run in known else [],
-        [s for other, s in known.items() if (other.regime, other.row) == (run.regime, run.row)],
-        [s for other, s in known.items() if other.regime == run.regime],
-        list(known.values()),
+    if run in known:
+        return known[run]
+    for similar in (
+        [other for other in known if (other.regime, other.row) == (run.regime, run.row)],
+        [other for other in known if other.regime == run.regime],
+        list(known),
     ):
-        if chosen:
-            return sum(chosen) / len(chosen)
+        if similar:
+            times = [known[other] * _length(run) / _length(other) for other in similar]
+            return sum(times) / len(times)
     return math.nan
+
+
+def _length(run: Run) -> int:
+    return run.steps or 1
 
 
 def seconds_left(runs: Sequence[Run], jobs: int) -> float:
@@ -56,12 +64,16 @@ def seconds_left(runs: Sequence[Run], jobs: int) -> float:
 
 def cost_line(runs: Sequence[Run], jobs: int) -> str:
     """How much is left, in words."""
-    todo = len(runs) - len(measured(runs))
+    known = measured(runs)
+    todo = [run for run in runs if run not in known]
     if not todo:
         return 'all runs are finished'
     seconds = seconds_left(runs, jobs)
     left = 'an unknown time' if math.isnan(seconds) else f'about {clock(seconds)}'
-    return f'{todo} of {len(runs)} runs to make, {jobs} at a time: {left}'
+    steps = sum(run.steps for run in todo)
+    pictures = sum(run.steps * run.pictures for run in todo)
+    work = f'{steps:,} steps, {pictures:,} pictures'
+    return f'{len(todo)} of {len(runs)} runs to make ({work}), {jobs} at a time: {left}'
 
 
 def matrix_table(name: str, runs: Sequence[Run]) -> Table:
@@ -72,12 +84,12 @@ def matrix_table(name: str, runs: Sequence[Run]) -> Table:
         runs: All its runs.
     """
     table = Table(title=f'{name}: {len(runs)} runs', title_justify='left')
-    for column in ('number', 'run', 'state', 'time'):
-        table.add_column(column, justify='right' if column in ('number', 'time') else 'left')
+    for column in ('number', 'run', 'steps', 'state', 'time'):
+        table.add_column(column, justify='left' if column in ('run', 'state') else 'right')
     known = measured(runs)
     for number, run in enumerate(runs):
         state = 'finished' if run in known else 'started' if run.work_dir.is_dir() else 'to do'
         seconds = expected(run, known)
         about = '' if run in known or math.isnan(seconds) else 'about '
-        table.add_row(str(number), run.name, state, f'{about}{clock(seconds)}')
+        table.add_row(str(number), run.name, str(run.steps), state, f'{about}{clock(seconds)}')
     return table

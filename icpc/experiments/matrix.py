@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..engine.config import load_config
 from ..engine.fingerprints import config_fingerprint, data_fingerprint, weights_fingerprint
@@ -31,6 +32,8 @@ class Run:
         identity: Hash of resolved config, data and weights.
         code: Hash of icpc's code.
         work_dir: Where it writes; holds identity and code in its name.
+        steps: Optimiser steps.
+        pictures: Of a step.
     """
 
     regime: str
@@ -40,6 +43,8 @@ class Run:
     identity: str
     code: str
     work_dir: Path
+    steps: int = 0
+    pictures: int = 0
 
     @property
     def name(self) -> str:
@@ -78,26 +83,32 @@ def expand(study: Study, out: Path, code: str, any_code: bool = False) -> list[R
         for regime, setting in study.regimes.items():
             for row, own in study.rows.items():
                 overrides = merge(study.shared, setting, own, seed, unread)
-                identity = _identity(study, overrides, f'{regime} {row}'.strip(), known)
+                config = _resolved(study, overrides, f'{regime} {row}'.strip())
+                identity = _identity(config, known)
                 folder = out / 'runs' / _slug(regime) / _slug(row)
                 run = Run(
                     *(regime, row, label, overrides, identity, code),
                     folder / f'{_slug(label)}-{identity}-{code}',
+                    config.get('max_iters') or 0,
+                    config.get('global_batch') or 0,
                 )
                 runs.append(_older(run, folder) if any_code else run)
     _refuse_twins(runs)
     return runs
 
 
-def _identity(study: Study, overrides: Overrides, name: str, known: dict[str, str | None]) -> str:
+def _resolved(study: Study, overrides: Overrides, name: str) -> dict[str, Any]:
     notes = logging.getLogger('icpc')
     notes.disabled = True  # each run says them itself
     try:
-        config = load_config(study.base, overrides).to_dict()
+        return load_config(study.base, overrides).to_dict()
     except UserError as error:
         raise UserError(f'row {name!r}: {error}') from error
     finally:
         notes.disabled = False
+
+
+def _identity(config: dict[str, Any], known: dict[str, str | None]) -> str:
     parts = [config_fingerprint(config)]
     for key in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         dataset = (config.get(key) or {}).get('dataset')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -77,6 +78,16 @@ def command(run: Path, out: Path, trainer: Path) -> list[str]:
     return [sys.executable, *launcher, *arguments, '--launcher', 'pytorch']
 
 
+def environment(run: Path) -> dict[str, str]:
+    """This process's, with as many threads as the run had: sums in another order are not equal.
+
+    Args:
+        run: Its work dir.
+    """
+    threads = finished_record(run).get('machine', {}).get('threads')
+    return {**os.environ, **({} if threads is None else {'OMP_NUM_THREADS': str(threads)})}
+
+
 def repeat(run: Path, out: Path, trainer: Path) -> None:
     """Make a run again, unless `out` holds the finished repetition already.
 
@@ -85,7 +96,7 @@ def repeat(run: Path, out: Path, trainer: Path) -> None:
     """
     done = read_record(out)
     if done is None or done['state'] != 'finished':
-        code = subprocess.run(command(run, out, trainer)).returncode
+        code = subprocess.run(command(run, out, trainer), env=environment(run)).returncode
         if code:
             raise UserError(f'the repetition failed with exit code {code}')
 

@@ -98,15 +98,23 @@ def test_a_failure_is_named_and_the_others_go_on(tmp_path, tools, study_file, ca
 
 
 def test_dry_run_knows_the_cost_of_what_was_measured(tmp_path, tools, study_file, capsys):
+    steps = "regimes = {'long': {'max_iters': 600}, 'short': {'max_iters': 300}}\n"
+    study_file.write_text(study_file.read_text() + steps)
     request = Request(str(study_file), out=str(tmp_path / 'out'), jobs=1, gpus=[], only=0)
     ablate(request, tools, dry_run=True)
-    assert '8 of 8 runs to make, 1 at a time: an unknown time' in capsys.readouterr().out
+    printed = ' '.join(capsys.readouterr().out.split())
+    # 8 x 600 + 8 x 300 steps of 8 pictures.
+    work = '16 of 16 runs to make (7,200 steps, 57,600 pictures)'
+    assert f'{work}, 1 at a time: an unknown time' in printed
+    assert '│ 0 │ long / lr=0.1, weight_decay=0.02 / seed 0 │ 600 │ to do │' in printed
     assert not (tmp_path / 'out').exists()
     ablate(request, tools)
     record = next((tmp_path / 'out').rglob('run.json'))
     record.write_text(json.dumps({**json.loads(record.read_text()), 'seconds': 100.0}))
+    capsys.readouterr()
     ablate(request, tools, dry_run=True)
-    assert '7 of 8 runs to make, 1 at a time: about 11:40' in capsys.readouterr().out
+    # 7 long ones of 100 s and 8 short ones of 50 s.
+    assert '1 at a time: about 18:20' in ' '.join(capsys.readouterr().out.split())
 
 
 def test_a_metric_that_no_run_has_is_refused(tmp_path, tools, study_file):

@@ -8,6 +8,7 @@ from icpc.errors import UserError
 from icpc.experiments.reproduction import (
     command,
     compare,
+    environment,
     overall,
     same_but_seed,
     seed_band,
@@ -104,6 +105,12 @@ def test_as_many_ranks_as_the_run_had(make_run, tmp_path):
     words = command(run, tmp_path / 'out', tmp_path / 'train.py')
     assert '--nproc_per_node=2' in words
     assert words[-2:] == ['--launcher', 'pytorch']
+
+
+def test_as_many_threads_as_the_run_had(make_run, monkeypatch):
+    monkeypatch.setenv('OMP_NUM_THREADS', '7')
+    assert environment(make_run('run', 1.0, machine={'threads': 3}))['OMP_NUM_THREADS'] == '3'
+    assert environment(make_run('other', 1.0))['OMP_NUM_THREADS'] == '7'
 
 
 def test_the_whole_way_with_a_trainer_that_drifts(make_run, tmp_path, capsys):
