@@ -78,13 +78,18 @@ class ImageNetBackbone(nn.Module):
         self.channels = tuple(self.stages.feature_info.channels())
         self.norm_eval = norm_eval
         self.checkpointing = False
-        checkpoint_calls(self, [part for part in self.stages.children() if [*part.children()]])
+        checkpoint_calls(self, self.shard_units)
         self.pool = None
         if dense is not None:
             if self.channels[-1] % heads:
                 raise ValueError(f'backbone.heads={heads} does not divide {self.channels[-1]}')
             self.pool = AttentionPool2d(grid, self.channels[-1], heads, self.embed_dim)
         self.train()
+
+    @property
+    def shard_units(self) -> list[nn.Module]:
+        """The parts that run as wholes: FSDP gathers them one after the other."""
+        return [part for part in self.stages.children() if [*part.children()]]
 
     def train(self, mode: bool = True) -> 'ImageNetBackbone':
         """With ``norm_eval`` all batch norms stay in eval mode."""

@@ -92,6 +92,11 @@ class CLIPResNet(nn.Module):
         pool = self.visual.attnpool
         return pool.positional_embedding, *pool.q_proj.parameters(), *pool.k_proj.parameters()
 
+    @property
+    def shard_units(self) -> list[nn.Module]:
+        """The parts that run as wholes: FSDP gathers them one after the other."""
+        return [block for stage in self.stages for block in stage]
+
     def _parts(self) -> list[nn.Module]:
         visual = self.visual
         stem = [visual.conv1, visual.bn1, visual.conv2, visual.bn2, visual.conv3, visual.bn3]

@@ -97,6 +97,11 @@ class CLIPTimm(nn.Module):
             freeze(module)
         self.train()
 
+    @property
+    def shard_units(self) -> list[nn.Module]:
+        """As for :class:`CLIPResNet`."""
+        return _blocks(self.visual.trunk)
+
     def train(self, mode: bool = True) -> 'CLIPTimm':
         """A frozen tower stays in eval mode."""
         super().train(mode)

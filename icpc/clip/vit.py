@@ -85,6 +85,12 @@ class CLIPViT(nn.Module):
         self.frozen = self._freeze(frozen, frozen_blocks)
         self.train()
 
+    @property
+    def shard_units(self) -> list[nn.Module]:
+        """As for :class:`CLIPResNet`."""
+        blocks = self.visual.transformer.resblocks
+        return [part for block in blocks for part in (block.attn, block.mlp)]
+
     def _freeze(self, whole: bool, blocks: int) -> list[nn.Module]:
         """Freezes the tower or its first blocks; returns what must stay in eval mode."""
         visual = self.visual

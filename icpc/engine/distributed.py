@@ -61,6 +61,7 @@ def add_wrapper(cfg: Config, launcher: str) -> None:
         )
     if sharded:
         cfg.model_wrapper_cfg = dict(type='FullySharded')
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), dict(type='WholeInEvaluationHook')]
     elif launcher != 'none' and not torch.cuda.is_available():
         cfg.model_wrapper_cfg = dict(
             type='MMDistributedDataParallel',

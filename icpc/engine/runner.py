@@ -15,6 +15,7 @@ from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
 from torch import nn
+from torch.distributed.fsdp import FSDPModule
 from torch.utils.data import DataLoader
 
 from ..errors import UserError
@@ -73,6 +74,10 @@ class SafeRunner(Runner):
         loader = Runner.build_dataloader(dataloader, seed, diff_rank_seed)
         shield_workers(loader)
         return loader
+
+    def _init_model_weights(self) -> None:
+        if not isinstance(self.model, FSDPModule):  # initialised before it was split
+            super()._init_model_weights()
 
     def dump_config(self) -> None:
         """Nothing: the tools write the config with its variables, which can be overridden again."""

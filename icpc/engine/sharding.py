@@ -8,10 +8,13 @@ from typing import Any
 import torch
 from mmengine.device import get_device
 from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
 from mmengine.registry import MODEL_WRAPPERS
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
 from torch import Tensor, distributed, nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from ..errors import UserError
@@ -34,10 +37,10 @@ class FullySharded:
 
     def __new__(cls, module: nn.Module) -> nn.Module:
         """Shard in place; initial values are rank 0's."""
+        _refuse_scalars(module)
         module.init_weights()
         for tensor in chain(module.parameters(), module.buffers()):
             distributed.broadcast(tensor.detach(), 0)
-        _refuse_scalars(module)
         mesh = init_device_mesh(torch.device(get_device()).type, (distributed.get_world_size(),))
         units = [unit for part in module.modules() for unit in getattr(part, 'shard_units', ())]
         for unit in units:
@@ -49,6 +52,40 @@ class FullySharded:
         fully_shard(module, mesh=mesh, reshard_after_forward=True, ignored_params=whole_ones)
         module.register_load_state_dict_pre_hook(_shard_state)
         return module
+
+
+@HOOKS.register_module()
+class WholeInEvaluationHook(Hook):
+    """Gathers the weights once before an evaluation and gives them up after it.
+
+    Ranks have different numbers of pictures and windows to predict: gathering in each forward pass,
+    as in training, would make them wait for each other for ever.
+    """
+
+    priority = 'BELOW_NORMAL'  # an average of the weights is in place before
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Gather."""
+        _hold_whole(runner.model, True)
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Give up."""
+        _hold_whole(runner.model, False)
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Gather."""
+        _hold_whole(runner.model, True)
+
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Give up."""
+        _hold_whole(runner.model, False)
+
+
+def _hold_whole(model: nn.Module, whole: bool) -> None:
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            module.set_reshard_after_forward(not whole, recurse=False)
+            (module.unshard if whole else module.reshard)()
 
 
 def _refuse_scalars(module: nn.Module) -> None:
