@@ -9,6 +9,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ..clip.denseclip import load_denseclip
+from ..clip.vocabulary import PackedNames, tokenize
 
 _VOCABULARY = 49408  # CLIP's byte-pair tokens
 _TOKENS = 'text_encoder.token_embedding.weight'
@@ -81,6 +82,8 @@ def build_model(
         raise ValueError(f'not the weights of a DenseCLIP segmentation model: no {error}') from None
     model = MODELS.build(config)
     load_denseclip(model, state)
+    # DenseCLIP tokenizes a name as it stands; ours reads an underscore as a space.
+    model.prompter.pre.names = PackedNames(class_names, [tokenize(name) for name in class_names])
     return model.eval()
 
 

@@ -102,6 +102,14 @@ def test_other_sizes_heads_and_taps(tmp_path, name):
     assert chosen.taps in (None, (1, 2, 4, 5))
 
 
+def test_names_are_tokenized_as_they_stand():
+    """DenseCLIP leaves underscores in; ours are spaces everywhere else."""
+    file = reference.read_reference(GOLDEN / FILES[0])
+    names = ['traffic_light', *file.class_names[1:]]
+    model = reference_model.build_model(file.state, file.token_rows, names, KNOWN[FILES[0]])
+    assert len(model.prompter.pre.names.tokens[0]) == 3  # traffic, _, light
+
+
 def _write(path: Path, model: torch.nn.Module, images: torch.Tensor) -> None:
     published = {}
     for ours, value in model.state_dict().items():
