@@ -87,15 +87,18 @@ class Ablation:
         path, logs = self.out / 'slurm.sh', self.out / 'slurm'
         logs.mkdir(parents=True, exist_ok=True)
         snapshot = self._freeze()
-        flags = ['--out', str(self.out), *(['--any-code'] if self.request.any_code else [])]
+        request = self.request
+        flags = ['--out', self.out.resolve(), '--threads', request.threads]
+        flags += ['--any-code'] if request.any_code else []
+        flags += ['--drop-checkpoints'] if request.drop_checkpoints else []
         tool = ['env', f'PYTHONPATH={snapshot.folder}', sys.executable, snapshot.tool('ablate.py')]
-        command = [*map(str, tool), self.request.study, *flags]
+        command = [str(word) for word in (*tool, request.study, *flags)]
         script = array_script(
             name=self.study.name,
             count=len(self.runs),
-            jobs=self.jobs,
+            jobs=request.jobs,
             gpu=bool(self.gpus),
-            cores=self.request.threads,
+            cores=request.threads,
             logs=logs,
             command=command,
         )
@@ -179,6 +182,8 @@ def ablate(
         return []
     if slurm:
         say(f'sbatch {ablation.write_slurm()}')
+        if request.gpus is None and not ablation.gpus:
+            say('The tasks take no GPU: this machine has none; --gpus 0 gives one to each.')
         say(f'and afterwards: python tools/ablate.py {request.study} --out {ablation.out} --table')
         return []
     failed = [] if table else ablation.make()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 _SCRIPT = """#!/bin/bash
 #SBATCH --job-name={name}
-#SBATCH --array=0-{last}%{jobs}
+#SBATCH --array=0-{last}{jobs}
 #SBATCH --output={logs}/%A_%a.txt
 #SBATCH --cpus-per-task={cores}
 {gpu}#SBATCH --requeue
@@ -21,14 +21,20 @@ _WARNING = 180  # seconds that a run has to save itself before Slurm kills it
 
 
 def array_script(
-    name: str, count: int, jobs: int, gpu: bool, cores: int, logs: Path, command: Sequence[str]
+    name: str,
+    count: int,
+    jobs: int | None,
+    gpu: bool,
+    cores: int,
+    logs: Path,
+    command: Sequence[str],
 ) -> str:
     """The script for sbatch.
 
     Args:
         name: Of the job.
         count: Runs; task n makes the n-th of the matrix.
-        jobs: Tasks at a time.
+        jobs: Tasks at a time; None for as many as Slurm gives.
         gpu: Whether each takes one.
         cores: Of each task.
         logs: Folder of the tasks' outputs.
@@ -37,7 +43,7 @@ def array_script(
     return _SCRIPT.format(
         name=name,
         last=count - 1,
-        jobs=jobs,
+        jobs='' if jobs is None else f'%{jobs}',
         logs=logs,
         cores=cores,
         gpu='#SBATCH --gpus-per-task=1\n' if gpu else '',
