@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -47,8 +48,11 @@ def read_reference(path: str | Path) -> Reference:
     """
     if not Path(path).is_file():
         raise UserError(f'{path}: no such file')
-    with np.load(path, allow_pickle=False) as file:
-        arrays = dict(file)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+    except (ValueError, BadZipFile) as error:  # a pickle, or damaged
+        raise UserError(f'{path}: refused, it must hold plain arrays alone: {error}') from error
     missing = [name for name in (*_INPUTS, *_OUTPUTS) if name not in arrays]
     if missing:
         raise UserError(f'{path} is no file of reference values: {", ".join(missing)} missing')
