@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -101,7 +102,7 @@ class StopValidationHook(Hook):
 def shield_workers(loader: DataLoader) -> None:
     """Let loader processes ignore the signals, which Slurm sends to every process of a job.
 
-    They end with the process that started them.
+    They obey the process that started them alone.
 
     Args:
         loader: Before its first iteration.
@@ -110,7 +111,15 @@ def shield_workers(loader: DataLoader) -> None:
 
 
 def _start_shielded(start: Callable[[int], None] | None, worker: int) -> None:
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=_obey, args=(os.getppid(),), daemon=True).start()
     if start is not None:
         start(worker)
+
+
+def _obey(parent: int) -> None:
+    """End at the SIGTERM of `parent`, which waits for its children when it ends."""
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
+        pass
+    os._exit(0)
