@@ -77,6 +77,8 @@ class TableResult:
 def tabulate(study: Study, runs: Sequence[Run], baseline: str | None = None) -> list[TableResult]:
     """Compute every table of a study from what is finished.
 
+    A metric that only other regimes have, such as the mean over held-out classes, gets no table.
+
     Args:
         study: The study.
         runs: All its runs.
@@ -87,11 +89,15 @@ def tabulate(study: Study, runs: Sequence[Run], baseline: str | None = None) -> 
         raise UserError(f'there is no row {baseline!r}{did_you_mean(baseline, study.rows)}')
     records = {run: read_record(run.work_dir) for run in runs if run.finished}
     _refuse_unknown(study, records)
-    return [
-        _table(study, regime, metric, baseline, records)
-        for regime in study.regimes
-        for metric in study.metrics
-    ]
+    tables = []
+    for regime in study.regimes:
+        group = [_table(study, regime, metric, baseline, records) for metric in study.metrics]
+        tables += [table for table in group if _has_values(table)] or group
+    return tables
+
+
+def _has_values(table: TableResult) -> bool:
+    return any(row.summary.n for row in table.rows)
 
 
 def _table(
@@ -144,7 +150,9 @@ def value_of(
 
 
 def _refuse_unknown(study: Study, records: dict[Run, dict]) -> None:
-    """Raise for a metric that no finished run has."""
+    """Raise for a metric that no finished run has, once every regime has such runs."""
+    if {run.regime for run in records} != set(study.regimes):
+        return
     for name, metric in study.metrics.items():
         found = (value_of(run, record, metric, study.split) for run, record in records.items())
         if records and all(value is None for value in found):
