@@ -6,6 +6,8 @@ import errno
 import os
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,24 @@ class Replacing:
             f'{free / _MIB:.1f} MiB free with what was written of it). What was there is '
             'untouched; make room and go on with --resume'
         )
+
+
+@contextmanager
+def without_room(folder: Path) -> Iterator[None]:
+    """Turn the system's error of a full disk, met anywhere inside, into a `UserError`.
+
+    Args:
+        folder: Where the block writes.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _REASONS:
+            raise
+        raise UserError(
+            f'{folder}: {_REASONS[error.errno]} ({shutil.disk_usage(folder).free / _MIB:.1f} MiB '
+            'free). What was saved is untouched; make room and go on with --resume'
+        ) from error
 
 
 class _Watched:

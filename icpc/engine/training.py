@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.dist import broadcast_object_list, is_main_process, master_only
 
 from . import distributed
-from .atomic_files import remove_temporary_files
+from .atomic_files import remove_temporary_files, without_room
 from .batch import plan_batch, world_size
 from .checkpoint import POINTER, write_text_atomically
 from .config import finish_config, merge_config
@@ -61,7 +61,8 @@ def train(
     _announce(cfg)
     runner = SafeRunner.from_cfg(cfg)
     try:
-        runner.train()
+        with without_room(Path(cfg.work_dir)):
+            runner.train()
     except Requeue:
         runner.call_hook('after_run')
         requeue_record(runner)

@@ -30,7 +30,8 @@ class Workers:
 
     def command(self, run: Run) -> list[str]:
         """What makes a run; it resumes where there is a checkpoint."""
-        resume = ['--resume'] if latest_checkpoint(run.work_dir) else []
+        saved = latest_checkpoint(run.work_dir) or any(run.work_dir.glob('iter_*.pth'))
+        resume = ['--resume'] if saved else []  # also where the pointer is lost
         trainer = [sys.executable, str(self.snapshot.tool('train.py')), str(self.snapshot.config)]
         work_dir = ['--work-dir', str(run.work_dir)]
         return [*trainer, *work_dir, *resume, '--cfg-options', *run.options]
