@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         0, or 1 after a message on stderr.
     """
     try:
+        _check_places(arguments)
         source = Source(arguments.source)
         plan = make_plan(arguments, source)
         _write(arguments, source, plan)
@@ -45,6 +46,18 @@ def run(arguments: argparse.Namespace) -> int:
     for folder in sorted(counts)[:12]:
         print(f'{arguments.out}/{folder}: {counts[folder]} files')
     return 0
+
+
+def _check_places(arguments: argparse.Namespace) -> None:
+    """Raise for a target among the files that are read, or for no processes at all."""
+    source, out = arguments.source.resolve(), arguments.out.resolve()
+    if out == source or source in out.parents:
+        raise UserError(
+            f'--out {arguments.out} lies in --source {arguments.source}: the next run would take '
+            'its files for the download; give an --out elsewhere'
+        )
+    if arguments.workers is not None and arguments.workers < 1:
+        raise UserError(f'--workers must be at least 1, got {arguments.workers}')
 
 
 def make_plan(arguments: argparse.Namespace, source: Source) -> Plan:

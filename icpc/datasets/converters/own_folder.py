@@ -45,14 +45,20 @@ def plan(
         names: Class names.
         first_id: Id of the first class in the masks; 1 where 0 means unlabelled.
         every: Every so-manieth picture, in the order of names, is for validation.
+
+    Raises:
+        UserError: A folder without files, a picture without mask or there in two formats, or
+            nothing left for validation.
     """
     if every < 2:
         raise UserError(f'--validation-every must be at least 2, got {every}')
-    pictures = {}
-    for suffix in _PICTURES:
-        pictures |= _by_stem(source.under(images, suffix))
+    found = pairs(source, _pictures(source, images), _masks(source, masks), f'{images} and {masks}')
+    if len(found) < every:
+        raise UserError(
+            f'--source {source.root}: {len(found)} pictures, so that none would be for validation; '
+            f'give --validation-every {max(len(found), 2)} or less'
+        )
     jobs = []
-    found = pairs(source, pictures, _by_stem(source.under(masks, '.png')), f'{images} and {masks}')
     convert = partial(convert_mask, classes=len(names), first_id=first_id)
     for place, (name, picture, mask) in enumerate(found):
         split = 'validation' if place % every == every - 1 else 'training'
@@ -87,6 +93,36 @@ def convert_mask(content: bytes, classes: int, first_id: int) -> bytes:
             f'({first_id}..{classes - 1 + first_id}){advice}'
         )
     return encode_ids(np.where(ignored, UNLABELLED, ids).astype(np.uint16))
+
+
+def _pictures(source: Source, folder: str) -> dict[str, str]:
+    pictures: dict[str, str] = {}
+    for suffix in _PICTURES:
+        more = _by_stem(source.under(folder, suffix))
+        twice = sorted(set(pictures) & set(more))
+        if twice:
+            raise UserError(
+                f'{pictures[twice[0]]} and {more[twice[0]]} are one picture in two formats; '
+                'remove one of them'
+            )
+        pictures |= more
+    if not pictures:
+        raise _nothing_in(source, '--images', folder, f'no pictures ({", ".join(_PICTURES)})')
+    return pictures
+
+
+def _masks(source: Source, folder: str) -> dict[str, str]:
+    masks = _by_stem(source.under(folder, '.png'))
+    if not masks:
+        raise _nothing_in(source, '--masks', folder, 'no masks (.png)')
+    return masks
+
+
+def _nothing_in(source: Source, option: str, folder: str, what: str) -> UserError:
+    return UserError(
+        f'--source {source.root}: {what} in a folder {folder!r}; name the right one with {option}. '
+        f'It holds {source.overview()}'
+    )
 
 
 def _by_stem(files: dict[str, str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import downloads
 import numpy as np
@@ -17,6 +18,7 @@ from icpc.datasets.converters import (
     ade20k_full,
     cityscapes,
     coco_stuff,
+    commands,
     own_folder,
     voc,
     writing,
@@ -188,6 +190,52 @@ def test_wrong_names_file(tmp_path, text, message):
         path.write_text(text)
     with refused(message):
         own_folder.read_names(path)
+
+
+def test_folder_too_small_for_a_validation_split(tmp_path):
+    source = source_of(tmp_path, downloads.folder())
+    with refused('4 pictures, so that none would be for validation.*--validation-every 4 or less'):
+        own_folder.plan(source, 'pictures', 'labels', ['a', 'b', 'c'], 0, every=5)
+    assert own_folder.plan(source, 'pictures', 'labels', ['a', 'b', 'c'], 0, every=4).jobs
+
+
+@pytest.mark.parametrize(
+    ('folders', 'message'),
+    [
+        (('images', 'labels'), "no pictures .* in a folder 'images'; .* with --images.*pictures"),
+        (('pictures', 'masks'), "no masks .* in a folder 'masks'; .* with --masks.*labels"),
+    ],
+)
+def test_folders_of_other_names(tmp_path, folders, message):
+    with refused(message):
+        own_folder.plan(source_of(tmp_path, downloads.folder()), *folders, ['a'], 0, every=2)
+
+
+def test_one_picture_in_two_formats(tmp_path):
+    files = downloads.folder() | {'pictures/0.png': b''}
+    with refused('pictures/0.jpg and pictures/0.png are one picture in two formats'):
+        own_folder.plan(source_of(tmp_path, files), 'pictures', 'labels', ['a'], 0, every=2)
+
+
+@pytest.mark.parametrize('place', ['', 'out', 'a/../out/deep'])
+def test_target_inside_the_source(tmp_path, capsys, place):
+    source_of(tmp_path, downloads.ade20k())
+    before = sorted(tmp_path.rglob('*'))
+    arguments = SimpleNamespace(
+        dataset='ade20k', source=tmp_path / 'source', out=tmp_path / 'source' / place, workers=None
+    )
+    assert commands.run(arguments) == 1
+    assert 'lies in --source' in capsys.readouterr().err
+    assert sorted(tmp_path.rglob('*')) == before
+
+
+def test_no_workers(tmp_path, capsys):
+    source_of(tmp_path, downloads.ade20k())
+    arguments = SimpleNamespace(
+        dataset='ade20k', source=tmp_path / 'source', out=tmp_path / 'out', workers=0
+    )
+    assert commands.run(arguments) == 1
+    assert '--workers must be at least 1, got 0' in capsys.readouterr().err
 
 
 def test_ids_that_count_from_1():
