@@ -26,7 +26,7 @@ _DEFAULT_KEYS = {'head': 'pred_sem_seg', 'score_map': 'pred_score_map'}
 
 @METRICS.register_module()
 class StreamingIoU(BaseMetric):
-    """Accumulates a (K, K) confusion matrix in int64 for each kind of prediction.
+    """Accumulates a (K, K) confusion matrix in int64 for each kind of prediction, on its device.
 
     `head` gives mIoU, mAcc and aAcc; any other key gives its mIoU under its own name
     (`score_map` -> `score_mIoU`). A prediction that no sample carries is left out.
@@ -64,12 +64,15 @@ class StreamingIoU(BaseMetric):
         self._counts: dict[str, Tensor] = {}
         self._seen = dict.fromkeys([*self.keys, 'pictures'], 0)
 
-    def _count(self, key: str) -> Tensor:
-        """(parts, K, K) counts of a kind of prediction; parts: all pictures, or seen and unseen."""
+    def _count(self, key: str, device: torch.device | str = 'cpu') -> Tensor:
+        """(parts, K, K) counts of a kind of prediction; parts: all pictures, or seen and unseen.
+
+        They stay on the ``device`` of the first prediction until the evaluation ends.
+        """
         if key not in self._counts:
             classes = len(self.dataset_meta['classes'])
             parts = 1 if self.seen_conditions is None else len(_PARTS)
-            self._counts[key] = torch.zeros(parts, classes, classes, dtype=torch.int64)
+            self._counts[key] = torch.zeros(parts, classes, classes, dtype=torch.int64).to(device)
         return self._counts[key]
 
     @property
@@ -100,7 +103,8 @@ class StreamingIoU(BaseMetric):
                     sample[field]['data'].squeeze(0), label, classes, self.ignore_index
                 )
                 _refuse_outside(counts, field, sample.get('img_path', 'a picture'))
-                self._count(key)[part] += counts[:classes, :classes].cpu()
+                total = self._count(key, counts.device)
+                total[part] += counts[:classes, :classes].to(total.device)
 
     def _part(self, sample: dict) -> int:
         """Index of the picture's part: 0, and 1 where its condition was not trained on."""
@@ -137,7 +141,7 @@ class StreamingIoU(BaseMetric):
             if number not in (0, pictures) or (key == 'head' and number == 0):
                 raise UserError(f'{number} of {pictures} predictions carry {self.keys[key]}')
         present = [key for key, number in zip(self.keys, carried, strict=True) if number]
-        self._by_part = {key: self._count(key) for key in present}
+        self._by_part = {key: self._count(key).cpu() for key in present}
         self.confusion = {key: counts.sum(dim=0) for key, counts in self._by_part.items()}
         self.results_by_key = {key: scores(counts) for key, counts in self.confusion.items()}
         self._reset()

@@ -53,6 +53,15 @@ def test_counts_and_numbers_equal_mmsegs():
     assert math.isnan(measure.results_by_key['head'].iou[-1])
 
 
+def test_counts_stay_on_their_device_until_the_end(monkeypatch):
+    measure, expected = metric(), metric()
+    expected.process({}, list(samples()))
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.Tensor, 'cpu', lambda self: pytest.fail('copied picture by picture'))
+        measure.process({}, list(samples()))
+    assert measure.evaluate(5) == pytest.approx(expected.evaluate(5), nan_ok=True)
+
+
 def test_scores_worked_by_hand():
     # Truth 0: 3 right, 1 taken for 1. Truth 1: 2 right, 2 taken for 0. Class 2 occurs nowhere.
     result = scores(torch.tensor([[3, 1, 0], [2, 2, 0], [0, 0, 0]]))
