@@ -47,6 +47,7 @@ class SplitReport:
         modes: Masks of each mode.
         problems: Kind of problem -> files.
         notes: What is odd but may be meant.
+        scheme: How ids are read; None where the split was not looked at.
     """
 
     name: str
@@ -57,6 +58,7 @@ class SplitReport:
     modes: Counter[str] = field(default_factory=Counter)
     problems: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    scheme: LabelScheme | None = None
 
     def messages(self) -> Iterator[str]:
         """Each kind of problem with the number of files and the first of them."""
@@ -86,7 +88,7 @@ def inspect(
         return report
     taken = range(count) if sample is None or sample >= count else _spread(count, sample)
     pairs = [dataset.get_data_info(int(index)) for index in taken]
-    scheme = LabelScheme.of(dataset)
+    report.scheme = scheme = LabelScheme.of(dataset)
     with ThreadPoolExecutor(workers) as pool:
         for finding in pool.map(lambda info: _look(info, scheme), pairs):
             _add(report, finding)

@@ -63,7 +63,10 @@ class LabelScheme:
 
     def _cause(self, strange: list[int]) -> str:
         if self.first == 0 and strange == [self.last + 1]:
-            return 'ids count from 1; set reduce_zero_label=True on the dataset'
+            return (
+                'ids count from 1; set reduce_zero_label=True on the dataset (or the list of names '
+                'lacks a class)'
+            )
         if strange == [255]:
             return '255 is no class; set ignore_index=255 on the dataset if it means unlabelled'
         if len(self.names) == 171 and strange[-1] <= _COCO_HIGHEST:

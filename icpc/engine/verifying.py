@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..datasets.inspection import SplitReport, inspect
+from ..datasets.label_histogram import histogram_csv, histogram_rows, histogram_table
 from ..datasets.verification import verify_layout
 from ..errors import UserError
 from ..evaluation.pictures import save_overlay
@@ -23,6 +24,7 @@ _SPLITS = {
     'validation': 'val_dataloader',
     'test': 'test_dataloader',
 }
+_PRINTED_IDS = 60  # more of them are in the file alone
 
 
 def verify(
@@ -32,12 +34,12 @@ def verify(
     sample: int | None = 200,
     workers: int | None = None,
 ) -> list[SplitReport]:
-    """Look at every split, print a table, save one labelled picture of each.
+    """Look at every split, print a table, save a histogram and one labelled picture of each.
 
     Args:
         config: Path of a config.
         options: Overrides, as `--cfg-options`.
-        out: Folder of the pictures; by default `work_dirs/<config name>_data`.
+        out: Folder of pictures and histogram; by default `work_dirs/<config name>_data`.
         sample: Pictures looked at in each split; None for all.
         workers: Threads.
 
@@ -123,6 +125,13 @@ def _print(reports: list[SplitReport], folder: Path) -> None:
         table.add_row(*map(str, row), ids, str(len(report.problems)))
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
+    rows = histogram_rows(reports)
+    if rows:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / 'label_ids.csv').write_text(histogram_csv(reports))
+        if len(rows) <= _PRINTED_IDS:
+            console.print(histogram_table(reports))
+        console.print(f'pixels of each id: {folder}/label_ids.csv', markup=False)
     for report in reports:
         for note in report.notes:
             console.print(f'note: {report.name}: {note}', markup=False)

@@ -48,7 +48,43 @@ def test_sound_data_pass(ade, tmp_path, capsys):
     assert sum(reports[0].ids.values()) == 3 * 40 * 56
     assert 'note: training: 147 classes never occur: building, sky, floor' in text
     assert '0..150' in text
-    assert {p.name for p in (tmp_path / 'out').iterdir()} == {'training.png', 'validation.png'}
+    written = {p.name for p in (tmp_path / 'out').iterdir()}
+    assert written == {'training.png', 'validation.png', 'label_ids.csv'}
+
+
+def test_histogram_of_ids_against_the_class_list(ade, tmp_path, capsys):
+    verify(str(ADE), {'data_root': str(ade)}, str(tmp_path / 'out'), sample=None)
+    rows = (tmp_path / 'out/label_ids.csv').read_text().splitlines()
+    assert rows[0] == 'id,class,training,validation'
+    assert len(rows) == 1 + 1 + 150
+    cells = [row.split(',') for row in rows[1:]]
+    assert [cells[0][:2], cells[1][:2]] == [['0', '"ignored"'], ['1', '"wall"']]
+    assert sum(int(row[2]) for row in cells) == 3 * 40 * 56
+    assert {row[0] for row in cells if int(row[2])} == {'0', '1', '5', '150'}
+    assert 'label_ids.csv' in capsys.readouterr().out
+
+
+def test_histogram_on_the_console_names_ids_without_class(tmp_path, capsys):
+    root = tmp_path / 'own'
+    picture = downloads.encoded(np.zeros((10, 10, 3), np.uint8), 'JPEG')
+    for split in ('training', 'validation'):
+        ids = np.zeros((10, 10), np.uint16)
+        ids[0] = 7
+        ids[1:5] = 1
+        downloads.write(
+            root,
+            {
+                f'images/{split}/{split}.jpg': picture,
+                f'annotations/{split}/{split}.png': downloads.encoded(ids),
+            },
+        )
+    (root / 'classes.txt').write_text('cat\ndog\n')
+    config = CONFIGS / 'icpc_rn50_fpn_80k_folder-512.py'
+    text = found(root, tmp_path, capsys, config=config)
+    lines = [' '.join(line.replace('│', ' ').split()) for line in text.splitlines()]
+    bar = '█'
+    assert f'1 dog 40.00% {bar * 16} 40.00% {bar * 16}' in lines  # of 20 for the 50 % of cat
+    assert f'7 NO CLASS 10.00% {bar * 4} 10.00% {bar * 4}' in lines
 
 
 def test_truncated_picture(ade, tmp_path, capsys):
