@@ -13,7 +13,8 @@ from .plan import Plan, pairs
 from .sources import Source
 from .writing import Job
 
-_PICTURES = ('.jpg', '.jpeg', '.png', '.bmp', '.webp')
+_JPEG = ('.jpg', '.jpeg')
+_PICTURES = (*_JPEG, '.png', '.bmp', '.webp')
 
 
 def read_names(path: Path) -> list[str]:
@@ -58,16 +59,15 @@ def plan(
             f'--source {source.root}: {len(found)} pictures, so that none would be for validation; '
             f'give --validation-every {max(len(found), 2)} or less'
         )
+    # One suffix for all: a dataset's config names one. JPEGs alone are copied as they are.
+    jpeg = all(PurePosixPath(p).suffix.lower() in _JPEG for _, p, _ in found)
+    suffix, convert_picture = ('.jpg', None) if jpeg else ('.png', _to_png)
     jobs = []
     convert = partial(convert_mask, classes=len(names), first_id=first_id)
     for place, (name, picture, mask) in enumerate(found):
         split = 'validation' if place % every == every - 1 else 'training'
-        suffix = PurePosixPath(picture).suffix.lower()
         stem = name.replace('/', '_')
-        target, convert_picture = f'images/{split}/{stem}.png', _to_png
-        if suffix in ('.jpg', '.jpeg'):
-            target, convert_picture = f'images/{split}/{stem}.jpg', None
-        jobs.append(Job(target, picture, convert_picture))
+        jobs.append(Job(f'images/{split}/{stem}{suffix}', picture, convert_picture))
         jobs.append(Job(f'annotations/{split}/{stem}.png', mask, convert))
     settings = dict(dataset='folder', names=names, first_id=first_id, validation_every=every)
     return Plan(jobs, settings, {'classes.txt': ''.join(f'{name}\n' for name in names)})

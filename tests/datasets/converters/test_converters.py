@@ -1,6 +1,7 @@
 """Each edition's made-up download, prepared: files, ids, lists; zipped, repeated, interrupted."""
 
 import importlib.util
+import io
 import json
 from pathlib import Path
 
@@ -169,6 +170,20 @@ def test_folder_ids_and_split(tmp_path):
     assert mask(out / 'annotations/training/0.png').dtype == np.uint16
     assert np.unique(mask(out / 'annotations/training/0.png')).tolist() == [0, 1, 2, 65535]
     assert sorted(p.name for p in (out / 'images/validation').iterdir()) == ['1.jpg', '3.jpg']
+
+
+def test_folder_of_several_picture_formats_becomes_one(tmp_path):
+    files = downloads.folder()
+    bitmap = Image.open(io.BytesIO(files.pop('pictures/2.jpg')))
+    buffer = io.BytesIO()
+    bitmap.save(buffer, format='BMP')
+    source = downloads.write(tmp_path / 'source', files | {'pictures/2.bmp': buffer.getvalue()})
+    assert prepare('folder', source, tmp_path / 'out', *options('folder', tmp_path)) == 0
+    names = {split: [] for split in ('training', 'validation')}
+    for split, found in names.items():
+        found += sorted(p.name for p in (tmp_path / f'out/images/{split}').iterdir())
+    assert names == {'training': ['0.png', '2.png'], 'validation': ['1.png', '3.png']}
+    assert (np.array(Image.open(tmp_path / 'out/images/training/2.png')) == np.array(bitmap)).all()
 
 
 def test_full_ade_classes_masks_and_names(tmp_path):
