@@ -18,7 +18,7 @@ _clips = {
     'a': {'model.clip.model': 'work_dirs/scenes_clip_a'},
     'b': {'model.clip.model': 'work_dirs/scenes_clip_b'},
 }
-# A pair has the CLIP, the labelled subset, the order, the crops and the head's initial weights alike.
+# A pair has the CLIP, the labelled subset, the crops and the head's initial weights alike.
 seeds = {
     f'{clip}{seed}': {'seed': seed, **_clips[clip]}
     for clip, seed in (('a', 0), ('b', 1), ('a', 2), ('b', 3), ('a', 4))

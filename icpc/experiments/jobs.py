@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
+from ..engine.preemption import EXIT_CODE
 from .matrix import Run
 from .workers import Workers
 
@@ -48,6 +49,11 @@ class Ending:
         """Whether there is no result."""
         return not self.run.finished
 
+    @property
+    def requeued(self) -> bool:
+        """Whether a signal stopped the run, which has saved itself and is to go on."""
+        return self.failed and self.code == EXIT_CODE
+
 
 @dataclass
 class _Job:
@@ -65,7 +71,8 @@ def execute(
 ) -> list[Ending]:
     """Make the runs that are not finished; one that fails does not stop the others.
 
-    A run that another process is making (its work dir is locked) is waited for.
+    A run that another process is making (its work dir is locked) is waited for; one that a signal
+    stopped and that saved itself goes on from there.
 
     Args:
         runs: The runs.
@@ -85,6 +92,10 @@ def execute(
             for job in [job for job in active if job.process.poll() is not None]:
                 active.remove(job)
                 ending = _ending(job)
+                if ending.requeued:
+                    say(f'{job.run.name}: stopped by a signal and saved, goes on')
+                    waiting.append(job.run)
+                    continue
                 failed += [ending] if ending.failed else []
                 on_end(ending)
             for _ in range(len(waiting) if len(active) < workers.jobs else 0):

@@ -1,35 +1,17 @@
 """ICPC's align-guided contrastive loss (arXiv 2308.07078), our reading."""
 
-from typing import NamedTuple
-
 import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..alignment import class_area, region_means
+from ..alignment import class_area
 from ..structures import CLIPFeatures
 from .gathering import gather_rows
+from .region_pairs import RegionPairs, region_pairs, taking_part
 
 _GUIDANCE = ('none', 'weight', 'hard')
 _NEGATIVES = ('image', 'batch')
-
-
-class _Pairs(NamedTuple):
-    """The R (image, class) pairs that take part."""
-
-    image: Tensor  # (R,)
-    label: Tensor  # (R,) class id
-    text: Tensor  # (R, K, D) normalised texts of the pair's image
-    region: Tensor  # (R, D) normalised mean embedding of the class's region
-    pixels: Tensor  # (R, D, h * w) normalised embeddings of the pair's image
-    area: Tensor  # (R, h * w) labelled area of the class in each cell
-    labelled: Tensor  # (R, h * w) labelled area of any class
-
-    @property
-    def anchor(self) -> Tensor:
-        """(R, D), the text of the pair's own class."""
-        return self.text[torch.arange(len(self.label), device=self.label.device), self.label]
 
 
 def align_contrastive_loss(
@@ -74,7 +56,7 @@ def align_contrastive_loss(
     Returns:
         A scalar; zero with zero gradient where no image has two classes.
     """
-    pairs = _pairs(dense, text, labels)
+    pairs = region_pairs(dense, text, labels)
     regions, images, classes = pairs.region, pairs.image, pairs.label
     rank = 0
     if gather:
@@ -90,27 +72,8 @@ def align_contrastive_loss(
     return (to_regions + to_texts).mean() / 2
 
 
-def _pairs(dense: Tensor, text: Tensor, labels: Tensor) -> _Pairs:
-    batch, num_classes = len(dense), text.shape[1]
-    pixels = F.normalize(dense, dim=1)
-    text = F.normalize(text, dim=2).expand(batch, -1, -1)
-    area = class_area(labels, num_classes, dense.shape[2:])  # (B, K, h * w)
-    means, present = region_means(pixels, area)
-    several = present.sum(dim=1, keepdim=True) >= 2
-    image, label = (present & several).nonzero(as_tuple=True)
-    return _Pairs(
-        image,
-        label,
-        text[image],
-        F.normalize(means[image, label], dim=1),
-        pixels.flatten(2)[image],
-        area[image, label],
-        area.sum(dim=1)[image],
-    )
-
-
 def _text_to_regions(
-    pairs: _Pairs,
+    pairs: RegionPairs,
     regions: Tensor,
     own: Tensor,
     others: Tensor,
@@ -136,7 +99,9 @@ def _text_to_regions(
     return torch.cat(candidates, dim=1).logsumexp(dim=1) - positive.squeeze(1)
 
 
-def _region_to_texts(pairs: _Pairs, temperature: float, guidance: str, num_hard: int) -> Tensor:
+def _region_to_texts(
+    pairs: RegionPairs, temperature: float, guidance: str, num_hard: int
+) -> Tensor:
     """(R,) losses of each region against the texts of its image."""
     scores = torch.einsum('rkd,rd->rk', pairs.text, pairs.region) / temperature
     own = F.one_hot(pairs.label, scores.shape[1]).bool()
@@ -192,13 +157,8 @@ class AlignContrastiveLoss(nn.Module):
         if num_hard < 1:
             raise ValueError(f'AlignContrastiveLoss.num_hard must be at least 1, got {num_hard}')
         self.weight = weight
-        self.options = dict(
-            temperature=temperature,
-            guidance=guidance,
-            num_hard=num_hard,
-            negatives=negatives,
-            gather=gather,
-        )
+        self.options = dict(temperature=temperature, guidance=guidance, num_hard=num_hard)
+        self.options |= dict(negatives=negatives, gather=gather)
 
     def forward(
         self, features: CLIPFeatures, text: Tensor, score_maps: list[Tensor], labels: Tensor
@@ -209,3 +169,12 @@ class AlignContrastiveLoss(nn.Module):
                 features.dense.float(), text.float(), labels, **self.options
             )
         return self.weight * loss
+
+    def units(self, labels: Tensor, num_classes: int) -> Tensor:
+        """The number of pairs that the loss is the mean over; a scalar.
+
+        Args:
+            labels: (B, H, W) class ids; ids outside [0, K) are ignored.
+            num_classes: K.
+        """
+        return taking_part(class_area(labels, num_classes, (1, 1)).squeeze(2) > 0).sum()

@@ -1,6 +1,7 @@
 """The one way through the model: backbone, prompter, neck, head, losses."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from mmengine.structures import PixelData
@@ -19,11 +20,12 @@ from ..structures import CLIPFeatures
 from .assembly import build_prompter, head_config, neck_sizes, score_map_for, without_text
 from .held_out import build_held_out
 from .inference import Result, predict_maps, window_grid
+from .loss_units import LossUnits
 from .memory import held_bytes
 
 
 @MODELS.register_module()
-class CLIPSegmentor(EncoderDecoder):
+class CLIPSegmentor(LossUnits, EncoderDecoder):
     """A segmentation model whose backbone and text tower come from one CLIP.
 
     CLIP is loaded once; every width, channel and class count is derived from it and from
@@ -42,8 +44,8 @@ class CLIPSegmentor(EncoderDecoder):
             in which every class has another one's name. None: the right names.
         held_out_classes: names of classes that give no training signal (:class:`HeldOutClasses`);
             the score map knows them by their text all the same, the head cannot. None: all train.
-        data_preprocessor, train_cfg, test_cfg, init_cfg: as in MMSegmentation. ``test_cfg`` has
-            ``mode`` (``'whole'`` or ``'slide'``), ``crop_size``, ``stride`` and ``keep_logits``.
+        data_preprocessor, train_cfg, test_cfg, init_cfg: as in MMSegmentation. ``test_cfg``:
+            ``mode`` (``'whole'`` or ``'slide'``), ``crop_size``, ``stride``, ``keep_logits``.
 
     Raises:
         ValueError: parts that do not fit together; the message names the key.
@@ -152,14 +154,10 @@ class CLIPSegmentor(EncoderDecoder):
     def _inference(self, inputs: Tensor, metas: list[dict]) -> list[list[Result]]:
         """What the head and, with text, the score map make of each picture."""
         static = None if self.prompter is None else self.prompter.static_text()
-        return predict_maps(
-            lambda images: self._maps(images, static),
-            inputs,
-            metas,
-            window_grid(inputs.shape[2:], self.test_cfg),
-            self.backbone.size_divisor,
-            self.test_cfg.get('keep_logits', False),
-        )
+        grid = window_grid(inputs.shape[2:], self.test_cfg)
+        keep_logits, divisor = self.test_cfg.get('keep_logits', False), self.backbone.size_divisor
+        forward = partial(self._maps, static=static)
+        return predict_maps(forward, inputs, metas, grid, divisor, keep_logits)
 
     def _maps(self, images: Tensor, static: Tensor | None) -> list[Tensor]:
         """Head logits and, with text, score map of padded images, each at its own resolution."""
@@ -182,8 +180,8 @@ class CLIPSegmentor(EncoderDecoder):
 
     def prediction_bytes(self, size: Sequence[int], disk: Sequence[int]) -> int:
         """What :func:`held_bytes` says of a picture of (H, W) ``size``, (H0, W0) on ``disk``."""
-        stride = min(self.backbone.strides)
-        return held_bytes(size, disk, len(self.class_names), stride, self.test_cfg)
+        classes, stride = len(self.class_names), min(self.backbone.strides)
+        return held_bytes(size, disk, classes, stride, self.test_cfg)
 
     def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """The decoder's inputs: four maps (B, C, h_i, w_i), and a score map if it takes one."""

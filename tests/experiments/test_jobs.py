@@ -58,6 +58,16 @@ def test_a_killed_run_resumes_from_its_checkpoint(make_run, snapshot):
     assert metrics['test']['mIoU'] == pytest.approx(38.5)
 
 
+def test_a_run_that_saved_itself_at_a_signal_goes_on(make_run, snapshot):
+    run, said, ended = make_run('A', val_interval=4), [], []
+    assert execute([run], Workers(snapshot), ended.append, said.append) == []
+    assert said == ['A / seed 0: stopped by a signal and saved, goes on']
+    assert [ending.code for ending in ended] == [0]
+    assert 'resumed at 4' in (run.work_dir / 'output.txt').read_text()
+    metrics = json.loads((run.work_dir / 'run.json').read_text())['metrics']
+    assert metrics['test']['mIoU'] == pytest.approx(38.5)
+
+
 def test_a_run_whose_tool_was_killed_goes_on_and_is_waited_for(make_run, snapshot):
     run, said = make_run('A', weight_decay=0.1), []
     arguments = ([run], Workers(snapshot), quiet, quiet)

@@ -1,0 +1,56 @@
+"""The (image, class) pairs that the align-guided contrastive loss is the mean over."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..alignment import class_area, region_means
+
+
+class RegionPairs(NamedTuple):
+    """The R (image, class) pairs that take part."""
+
+    image: Tensor  # (R,)
+    label: Tensor  # (R,) class id
+    text: Tensor  # (R, K, D) normalised texts of the pair's image
+    region: Tensor  # (R, D) normalised mean embedding of the class's region
+    pixels: Tensor  # (R, D, h * w) normalised embeddings of the pair's image
+    area: Tensor  # (R, h * w) labelled area of the class in each cell
+    labelled: Tensor  # (R, h * w) labelled area of any class
+
+    @property
+    def anchor(self) -> Tensor:
+        """(R, D), the text of the pair's own class."""
+        return self.text[torch.arange(len(self.label), device=self.label.device), self.label]
+
+
+def region_pairs(dense: Tensor, text: Tensor, labels: Tensor) -> RegionPairs:
+    """The pairs of a batch.
+
+    Args:
+        dense: (B, D, h, w) embeddings.
+        text: (B or 1, K, D) embeddings.
+        labels: (B, H, W) class ids; ids outside [0, K) are ignored.
+    """
+    batch, num_classes = len(dense), text.shape[1]
+    pixels = F.normalize(dense, dim=1)
+    text = F.normalize(text, dim=2).expand(batch, -1, -1)
+    area = class_area(labels, num_classes, dense.shape[2:])  # (B, K, h * w)
+    means, present = region_means(pixels, area)
+    image, label = taking_part(present).nonzero(as_tuple=True)
+    return RegionPairs(
+        image,
+        label,
+        text[image],
+        F.normalize(means[image, label], dim=1),
+        pixels.flatten(2)[image],
+        area[image, label],
+        area.sum(dim=1)[image],
+    )
+
+
+def taking_part(present: Tensor) -> Tensor:
+    """(B, K) bool: the classes that are ``present`` (B, K) in an image that has at least two."""
+    return present & (present.sum(dim=1, keepdim=True) >= 2)
