@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,11 +33,9 @@ def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_help_loads_no_framework() -> None:
-    start = time.perf_counter()
     result = _run('--help')
     assert result.returncode == 0
     assert '--train' in result.stdout
-    assert time.perf_counter() - start < 5.0  # loading torch alone would take longer when busy
     code = 'import sys; sys.path.insert(0, "tools"); import prepare_data; '
     code += 'print("torch" in sys.modules)'
     loaded = subprocess.run(

@@ -34,7 +34,7 @@ while state['step'] < 10:
     if options.get('val_interval') == state['step']:
         sys.exit(75)
 record = {
-    'state': 'finished', 'seconds': time.time() - started, 'steps': 10,
+    'state': 'finished', 'seconds': time.time() - started, 'began': started, 'steps': 10,
     'environment': {k: os.environ.get(k) for k in ('OMP_NUM_THREADS', 'CUDA_VISIBLE_DEVICES')},
     'parameters': {'all': 20, 'trained': 10}, 'memory_mib': {'process': 1.0},
     'metrics': {'test': {'step': 10, 'mIoU': state['value'], 'score_mIoU': 2 * state['value']}},
