@@ -59,7 +59,7 @@ def test_optimiser_and_schedule(leaf):
     assert optimizer == dict(type='AdamW', lr=1e-4, weight_decay=1e-4)
     groups = config.optim_wrapper.paramwise_cfg
     assert groups == dict(custom_keys=dict(backbone=dict(lr_mult=0.1)), norm_decay_mult=0.0)
-    assert 'clip_grad' not in config.optim_wrapper
+    assert config.optim_wrapper.clip_grad is None
     warmup, poly = config.param_scheduler
     assert (warmup.type, warmup.start_factor, warmup.begin, warmup.end) == (
         'LinearLR',

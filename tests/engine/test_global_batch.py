@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import torch
-from conftest import write_data
 from toy_parts import SEPARATE
+from toy_run import write_data
 
 from icpc.datasets.scene_classes import CLASSES
 from icpc.engine.training import train

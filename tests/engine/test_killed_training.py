@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from toy_run import write_config
 
 from icpc.engine.checkpoint import load_checkpoint
 
@@ -26,8 +27,6 @@ OPTIONS = {
 
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory):
-    from conftest import write_config
-
     root = tmp_path_factory.mktemp('killed')
     command = [sys.executable, str(HERE / 'killed_training.py'), str(write_config(root, low=0))]
     paths = os.pathsep.join([str(HERE.parents[1]), str(HERE)])
