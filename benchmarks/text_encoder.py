@@ -38,6 +38,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--batch', type=int, default=2)
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--rounds', type=int, default=3)
+    parser.add_argument('--alone', action='store_true', help='our share of the peak, nothing else')
     parser.add_argument('--model', default='RN50-quickgelu', help='an open_clip architecture')
     return parser.parse_args()
 
@@ -111,16 +112,40 @@ def matrix_rate(size: int = 2048) -> float:
     return 2 * size**3 / min(seconds(lambda: a @ b) for _ in range(3))
 
 
+class Shares:
+    """FLOP/s of a step over those of a large matrix product right before it."""
+
+    def __init__(self, step: Callable[[], None]) -> None:
+        from torch.utils.flop_counter import FlopCounterMode
+
+        with FlopCounterMode(display=False) as counter:  # a warm-up, too
+            step()
+        self.step, self.flops = step, counter.get_total_flops()
+        self.found: list[float] = []
+
+    def measure(self) -> float:
+        """Seconds of one more step."""
+        rate = matrix_rate()
+        took = seconds(self.step)
+        self.found.append(self.flops / took / rate)
+        return took
+
+
 def main() -> None:
     args = parse_args()
     torch.set_num_threads(args.threads)
-    from torch.utils.flop_counter import FlopCounterMode
-
     from icpc.clip import PackedNames, TextEncoder, load_clip
 
     torch.manual_seed(0)
     encoder = TextEncoder(load_clip(args.model))
     names = PackedNames.from_names(class_names(args.classes, args.names))
+    if args.alone:
+        contexts = torch.randn(args.batch, CONTEXTS, encoder.width, requires_grad=True)
+        shares = Shares(lambda: encoder(contexts, names).sum().backward())
+        for _ in range(args.rounds):
+            shares.measure()
+        print(f'peak_share: {statistics.median(shares.found):.3f}')
+        return
     padded = PaddedWay(encoder, names, POSITIONS, train=True)
     whole = PaddedWay(encoder, names, encoder.num_positions, train=False)
     contexts = torch.randn(args.batch, CONTEXTS, encoder.width, requires_grad=True)
@@ -157,19 +182,14 @@ def main() -> None:
         f'{encoder.num_positions} positions': whole_step,
     }
     times: dict[str, list[float]] = {way: [] for way in ways}
-    with FlopCounterMode(display=False) as counter:  # a warm-up, too
-        ways['ours']()
+    shares = Shares(ways['ours'])
     for way, run in ways.items():
         if way != 'ours' and run is not whole_step:
             run()
-    shares = []
     for _ in range(args.rounds):
         for way, run in ways.items():
             times[way].append(seconds(run))
-        for _ in range(REPEATS):  # the rate beside the step that it is compared with
-            rate = matrix_rate()
-            times['ours'].append(seconds(ways['ours']))
-            shares.append(counter.get_total_flops() / times['ours'][-1] / rate)
+        times['ours'] += [shares.measure() for _ in range(REPEATS)]
     weights = {p.untyped_storage().data_ptr() for p in encoder.parameters()}
     weights |= {p.untyped_storage().data_ptr() for p in padded.parameters()}
     weights |= {b.untyped_storage().data_ptr() for b in names.buffers()}
@@ -180,7 +200,7 @@ def main() -> None:
         f'denseclip, {POSITIONS} positions': kept_bytes(lambda: padded(contexts), weights),
         'denseclip static': kept_bytes(lambda: padded(shared), weights),
     }
-    report(args, ways, times, kept, statistics.median(shares))
+    report(args, ways, times, kept, statistics.median(shares.found))
 
 
 def report(
