@@ -64,7 +64,10 @@ def evaluate(
 
 def _run(cfg: Config) -> dict[str, float]:
     runner = SafeRunner.from_cfg(cfg)
-    metrics = runner.test()
+    try:
+        metrics = runner.test()
+    finally:
+        runner.close_loaders()
     report(runner, metrics)
     return metrics
 

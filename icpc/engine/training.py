@@ -63,11 +63,13 @@ def train(
     try:
         with without_room(Path(cfg.work_dir)):
             runner.train()
+        return _finish(runner)
     except Requeue:
         runner.call_hook('after_run')
         requeue_record(runner)
         raise
-    return _finish(runner)
+    finally:
+        runner.close_loaders()
 
 
 def _finish(runner: SafeRunner) -> dict[str, float]:

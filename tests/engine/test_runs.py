@@ -1,6 +1,7 @@
 """Whole runs of the toy model: each a second or two."""
 
 import json
+import multiprocessing
 
 import pytest
 import torch
@@ -146,3 +147,11 @@ def test_a_checkpoint_of_another_model_is_refused(toy_config, tmp_path):
             {**QUICK, 'model.backbone.width': 4, 'model.decode_head.in_channels': 4},
             str(tmp_path / 't'),
         )
+
+
+def test_no_loader_process_outlives_its_run(toy_config, tmp_path):
+    options = {'max_iters': 2, 'val_interval': 2, 'num_workers': 2, 'default_hooks.panel': None}
+    train(str(toy_config), dict(options), str(tmp_path / 'run'))
+    assert multiprocessing.active_children() == []
+    evaluate(str(toy_config), str(tmp_path / 'run' / 'iter_2.pth'), options, str(tmp_path / 'test'))
+    assert multiprocessing.active_children() == []

@@ -21,7 +21,12 @@ class ToyDataset(BaseSegDataset):
     METAINFO = dict(classes=CLASSES, palette=COLOURS.tolist())
 
     def __init__(self, img_suffix='.png', reduce_zero_label=True, **kwargs):
-        super().__init__(img_suffix=img_suffix, reduce_zero_label=reduce_zero_label, **kwargs)
+        super().__init__(
+            img_suffix=img_suffix,
+            reduce_zero_label=reduce_zero_label,
+            serialize_data=False,  # which would collect garbage for half a second
+            **kwargs,
+        )
 
 
 @MODELS.register_module()
