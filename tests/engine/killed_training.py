@@ -61,13 +61,15 @@ def step_of(folder: Path) -> int:
 
 
 def kill_after(folder: Path, steps: int, seconds: float) -> int:
-    """Kill a child some steps, and then some seconds, after its start; the step on disk."""
+    """Kill a child some steps, then some seconds or a step, after its start; the step on disk."""
     first, child = step_of(folder), start(folder)
     while step_of(folder) < first + steps:
         if os.waitpid(child, os.WNOHANG)[0]:
             raise RuntimeError(f'{folder}: ended by itself at step {step_of(folder)}')
         time.sleep(0.001)
-    time.sleep(seconds)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and step_of(folder) <= first + steps:
+        time.sleep(0.001)
     os.kill(child, signal.SIGKILL)
     finish(child)
     return step_of(folder)

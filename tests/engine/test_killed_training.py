@@ -13,7 +13,7 @@ from toy_run import write_config
 from icpc.engine.checkpoint import load_checkpoint
 
 HERE = Path(__file__).parent
-STEPS = 45
+STEPS = 70
 OPTIONS = {
     'max_iters': STEPS,
     'val_interval': 11,
