@@ -7,20 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = str(ROOT / 'configs' / 'icpc' / 'icpc_tiny_fpn_1k_scenes-128.py')
 DENSECLIP = str(ROOT / 'configs' / 'denseclip' / 'denseclip_rn50_fpn_80k_ade20k-512.py')
 _OPTIONS = ['--cfg-options']
+_DATA = [*_OPTIONS, 'data_root={data}']
 # {file} is the crafted one, {dir} an empty folder; {run} holds it as the run's last checkpoint.
 CALLS = {
-    'train, load_from': ['train.py', DEMO, '--work-dir', '{dir}', *_OPTIONS, 'load_from={file}'],
-    'train, resume': ['train.py', DEMO, '--work-dir', '{run}', '--resume'],
+    'train, load_from': ['train.py', DEMO, '--work-dir', '{dir}', *_DATA, 'load_from={file}'],
+    'train, resume': ['train.py', DEMO, '--work-dir', '{run}', '--resume', *_DATA],
     'train, CLIP': [
-        *('train.py', DEMO, '--work-dir', '{dir}', *_OPTIONS),
+        *('train.py', DEMO, '--work-dir', '{dir}', *_DATA),
         *('model.clip.model=RN50-quickgelu', 'model.clip.pretrained={file}'),
     ],
-    'test': ['test.py', DEMO, '{file}', '--work-dir', '{dir}'],
+    'test': ['test.py', DEMO, '{file}', '--work-dir', '{dir}', *_DATA],
     'publish, file': ['publish.py', '{file}', '--out', '{dir}/new'],
     'publish, run': ['publish.py', '{run}', '--out', '{dir}/new'],
     'import_denseclip': ['import_denseclip.py', DENSECLIP, '{file}', '{dir}/new.pth'],
@@ -39,6 +41,15 @@ class Crafted:
         return (Path.touch, (self.trace,))
 
 
+def write_data(root: Path) -> Path:
+    """One picture of sky and its mask for each split, where the demo's config looks."""
+    for split in ('training', 'validation', 'test'):
+        for kind, mode in (('images', 'RGB'), ('annotations', 'L')):
+            (root / kind / split).mkdir(parents=True)
+            Image.new(mode, (128, 128)).save(root / kind / split / '0.png')
+    return root
+
+
 @pytest.mark.parametrize('call', CALLS)
 def test_a_crafted_file_is_refused_and_runs_nothing(call, tmp_path, monkeypatch, capsys):
     trace, run = tmp_path / 'it ran', tmp_path / 'run'
@@ -49,7 +60,8 @@ def test_a_crafted_file_is_refused_and_runs_nothing(call, tmp_path, monkeypatch,
     (run / 'config.py').write_text('')
     arrays = tmp_path / 'arrays.npz'
     np.savez(arrays, anything=np.array([Crafted(trace)], dtype=object))
-    places = dict(file=crafted, dir=tmp_path / 'out', run=run, arrays=arrays)
+    data = write_data(tmp_path / 'data')
+    places = dict(file=crafted, dir=tmp_path / 'out', run=run, arrays=arrays, data=data)
     tool, *words = (word.format(**places) for word in CALLS[call])
     monkeypatch.setattr(sys, 'argv', [tool, *words])
     with pytest.raises(SystemExit) as end:
