@@ -34,16 +34,21 @@ class MemoryEstimateHook(Hook):
 
     def _say(self, runner: Runner, batch: dict[str, Any] | None) -> None:
         model = getattr(runner.model, 'module', runner.model)  # of a wrapper
-        if self._said or batch is None or not hasattr(model, 'prediction_bytes'):
+        if self._said or batch is None or not hasattr(model, 'prediction_memory'):
             return
         self._said = True
         image, sample = _first(batch['inputs']), _first(batch['data_samples'])
         size = tuple(image.shape[-2:])
         disk = tuple(sample.metainfo.get('ori_shape', size))[:2]
-        mib = model.prediction_bytes(size, disk) / 2**20
+        held, elsewhere = (number / 2**20 for number in model.prediction_memory(size, disk))
+        rest = (
+            f', and {elsewhere:.0f} MiB of windows in host memory or, on a CPU, a temporary file '
+            f'(model.test_cfg.memory_budget)'
+        )
         say(
-            f'predictions of {len(model.class_names)} classes: about {mib:.0f} MiB for a picture '
+            f'predictions of {len(model.class_names)} classes: about {held:.0f} MiB for a picture '
             f'of {size[0]} x {size[1]} ({disk[0]} x {disk[1]} on disk), beside the network'
+            f'{rest if elsewhere else ""}'
         )
 
 

@@ -37,13 +37,14 @@ _EXTRA_KEYS = {
     'PARAM_SCHEDULERS': {'convert_to_iter_based'},
 }
 _MMENGINE_LOADER_KEYS = {'num_batch_per_epoch', 'disable_subprocess_warning'}
+_TEST_CFG = {'mode', 'crop_size', 'stride', 'keep_logits', 'memory_budget', 'size_divisor'}
 # Dicts without a `type`: the keys they may hold, or what receives them (`module:name`, any one).
 _UNTYPED: tuple[tuple[str, set[str] | str | type], ...] = (
     (r'(train|val|test)_dataloader', DataLoader),
     (r'model\.clip', 'icpc.clip:load_clip'),
     (r'model\.backbone', 'icpc.clip:CLIPResNet icpc.clip:CLIPViT icpc.clip:CLIPTimm'),
     (r'model\.prompter\.text_encoder', 'icpc.clip:TextEncoder'),
-    (r'model\.test_cfg', {'mode', 'crop_size', 'stride', 'keep_logits', 'size_divisor'}),
+    (r'model\.test_cfg', _TEST_CFG),
     (r'randomness', {'seed', 'diff_rank_seed', 'deterministic'}),
     (r'env_cfg', {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'}),
     (r'optim_wrapper\.paramwise_cfg', {'custom_keys', 'norm_decay_mult'}),

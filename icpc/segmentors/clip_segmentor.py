@@ -21,7 +21,8 @@ from .assembly import build_prompter, head_config, neck_sizes, score_map_for, wi
 from .held_out import build_held_out
 from .inference import Result, predict_maps, window_grid
 from .loss_units import LossUnits
-from .memory import held_bytes
+from .memory import PredictionMemory, prediction_memory
+from .waiting import MEMORY_BUDGET, check_memory_budget
 
 
 @MODELS.register_module()
@@ -45,7 +46,8 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         held_out_classes: names of classes that give no training signal (:class:`HeldOutClasses`);
             the score map knows them by their text all the same, the head cannot. None: all train.
         data_preprocessor, train_cfg, test_cfg, init_cfg: as in MMSegmentation. ``test_cfg``:
-            ``mode`` (``'whole'`` or ``'slide'``), ``crop_size``, ``stride``, ``keep_logits``.
+            ``mode`` (``'whole'`` or ``'slide'``), ``crop_size``, ``stride``, ``keep_logits``, and
+            ``memory_budget`` in MiB of :func:`predict_maps`.
 
     Raises:
         ValueError: parts that do not fit together; the message names the key.
@@ -88,6 +90,7 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
             {name: MODELS.build(dict(cfg)) for name, cfg in (losses or {}).items() if cfg}
         )
         self.train_cfg, self.test_cfg = train_cfg or {}, test_cfg or {}
+        check_memory_budget(self.test_cfg.get('memory_budget'))
 
     def encode_text(self, features: CLIPFeatures, static: Tensor | None = None) -> Tensor | None:
         """(B or 1, K, D), not normalised; None for a model without text.
@@ -157,7 +160,8 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         grid = window_grid(inputs.shape[2:], self.test_cfg)
         keep_logits, divisor = self.test_cfg.get('keep_logits', False), self.backbone.size_divisor
         forward = partial(self._maps, static=static)
-        return predict_maps(forward, inputs, metas, grid, divisor, keep_logits)
+        budget = self.test_cfg.get('memory_budget', MEMORY_BUDGET)
+        return predict_maps(forward, inputs, metas, grid, divisor, keep_logits, budget)
 
     def _maps(self, images: Tensor, static: Tensor | None) -> list[Tensor]:
         """Head logits and, with text, score map of padded images, each at its own resolution."""
@@ -178,10 +182,10 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         maps = predict_maps(lambda x: self._maps(x, None)[:1], inputs, metas, grid, divisor, True)
         return torch.stack([result.logits for result in maps[0]])
 
-    def prediction_bytes(self, size: Sequence[int], disk: Sequence[int]) -> int:
-        """What :func:`held_bytes` says of a picture of (H, W) ``size``, (H0, W0) on ``disk``."""
+    def prediction_memory(self, size: Sequence[int], disk: Sequence[int]) -> PredictionMemory:
+        """Of a picture of (H, W) ``size`` in the network, (H0, W0) on ``disk``; in bytes."""
         classes, stride = len(self.class_names), min(self.backbone.strides)
-        return held_bytes(size, disk, classes, stride, self.test_cfg)
+        return prediction_memory(size, disk, classes, stride, self.test_cfg)
 
     def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """The decoder's inputs: four maps (B, C, h_i, w_i), and a score map if it takes one."""

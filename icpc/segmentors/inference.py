@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..upsampling import Part, add_part, argmax_rows, bilinear_matrix, resize_rows
+from .waiting import MEMORY_BUDGET, WaitingMaps
 
 Forward = Callable[[Tensor], list[Tensor]]
 
@@ -67,11 +68,13 @@ def predict_maps(
     places: tuple[list[slice], list[slice]],
     divisor: int,
     keep_logits: bool = False,
+    memory_budget: float | None = MEMORY_BUDGET,
 ) -> list[list[Result]]:
     """Runs a network over windows and gives what each picture has at its size on disk.
 
     Windows are kept at the network's own resolution, and only while rows of the prediction wait for
-    the windows below: two rows of windows, K x (height of both) x width / stride^2 numbers.
+    the windows below: two rows of windows, K x (height of both) x width / stride^2 numbers. What is
+    beyond the budget waits in the host's memory or, on a CPU, in a temporary file.
 
     Args:
         forward: windows (B, 3, h, w) -> maps (B, K, ., .) that cover the window padded at the right
@@ -82,10 +85,16 @@ def predict_maps(
         places: row and column slices of the windows, see :func:`window_grid`.
         divisor: see ``forward``.
         keep_logits: also give the full-size maps, the mean over overlapping windows.
+        memory_budget: MiB that waiting windows of all pictures may hold; None for no limit. It does
+            not count with ``keep_logits``, where no window waits.
 
     Returns:
         for every map of ``forward`` one result for every picture.
+
+    Raises:
+        ValueError: the budget is no positive number.
     """
+    waiting = WaitingMaps(memory_budget)
     collectors: list[list[_Collector]] = []
     for i, rows in enumerate(places[0]):
         for j, columns in enumerate(places[1]):
@@ -97,10 +106,10 @@ def predict_maps(
                     for one in maps
                 ]
             for values, pictures in zip(maps, collectors, strict=True):
+                values = values if keep_logits else waiting.keep(values, i)
                 for value, picture in zip(values, pictures, strict=True):
                     picture.add(value, i, j)
-        for picture in (picture for pictures in collectors for picture in pictures):
-            picture.complete(i)
+        waiting.forget(min(picture.complete(i) for pictures in collectors for picture in pictures))
     return [[picture.result() for picture in pictures] for pictures in collectors]
 
 
@@ -136,14 +145,18 @@ class _Collector:
 
     def add(self, values: Tensor, row: int, column: int) -> None:
         """Takes one window's map (K, h, w)."""
-        part = Part(values, self.axes[0][row], self.axes[1][column])
+        axes = self.axes[0][row], self.axes[1][column]
         if self.logits is not None:
-            add_part(self.logits, part)
+            add_part(self.logits, Part(values, *axes))
         else:
-            self.parts.append((row, part))
+            self.parts.append((row, Part(values, *axes)))
 
-    def complete(self, row: int) -> None:
-        """Predicts the rows that no later row of windows touches; forgets what is not needed."""
+    def complete(self, row: int) -> int:
+        """Predicts the rows of pixels that no later row of windows touches.
+
+        Returns:
+            the first row of windows that is needed still; those above are forgotten.
+        """
         ready = (self.last == row).nonzero()  # consecutive, since windows come in order
         if len(ready):
             rows = slice(int(ready.min()), int(ready.max()) + 1)
@@ -154,6 +167,7 @@ class _Collector:
         waiting = self.first[self.last > row]
         needed = int(waiting.min()) if len(waiting) else row + 1
         self.parts = [(r, part) for r, part in self.parts if r >= needed]
+        return needed
 
     def result(self) -> Result:
         """The picture's prediction; all rows of windows must be complete."""

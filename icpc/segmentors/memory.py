@@ -1,15 +1,24 @@
 """How much memory a prediction takes, known before it is made."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from .inference import window_grid
+from .waiting import MEMORY_BUDGET
 
 _NUMBER, _INDEX = 4, 8  # bytes of float32 and int64
 
 
-def held_bytes(
+class PredictionMemory(NamedTuple):
+    """Bytes of one picture's prediction."""
+
+    held: int  # beside the network's own activations
+    elsewhere: int  # of windows beyond the budget: host memory, or a temporary file on a CPU
+
+
+def prediction_memory(
     size: Sequence[int], disk: Sequence[int], classes: int, stride: int, test_cfg: dict
-) -> int:
+) -> PredictionMemory:
     """Bytes that predicting one picture holds beside the network's own activations.
 
     Two rows of windows (one where there is one) at the head's resolution, the prediction itself of
@@ -28,5 +37,8 @@ def held_bytes(
     windows = min(len(rows), 2) * len(columns) * classes * height * width * _NUMBER
     pixels = disk[0] * disk[1]
     if test_cfg.get('keep_logits', False):
-        return 2 * pixels * (_INDEX + classes * _NUMBER) + classes * height * width * _NUMBER
-    return windows + 2 * pixels * _INDEX
+        full = 2 * pixels * (_INDEX + classes * _NUMBER)
+        return PredictionMemory(full + classes * height * width * _NUMBER, 0)
+    budget = test_cfg.get('memory_budget', MEMORY_BUDGET)
+    waiting = windows if budget is None else min(windows, int(budget * 2**20))
+    return PredictionMemory(waiting + 2 * pixels * _INDEX, windows - waiting)

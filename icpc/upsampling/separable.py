@@ -16,7 +16,7 @@ class Part(NamedTuple):
     """One low-resolution map and its share in a picture: ``rows @ map @ columns.T``.
 
     Attributes:
-        values: (K, h, w).
+        values: (K, h, w); on another device than the rest it is fetched band by band.
         rows: (H, h), usually zero but for a few inputs per output.
         columns: (W, w).
     """
@@ -81,7 +81,7 @@ def argmax_rows(parts: Sequence[Part], wanted: slice) -> Tensor:
         (wanted rows, W) int64; the first of equal classes.
     """
     classes, width = len(parts[0].values), len(parts[0].columns)
-    device = parts[0].values.device
+    device = parts[0].rows.device
     budget = _CPU_TILE if device.type == 'cpu' else _GPU_TILE
     side = max(math.isqrt(budget // classes), _SMALLEST_TILE)
     best = torch.empty(wanted.stop - wanted.start, width, dtype=torch.long, device=device)
@@ -126,7 +126,7 @@ def _band(part: Part, rows: slice) -> _Band | None:
     needed = _support(part.rows[rows].T)
     if needed is None:
         return None
-    values = part.values[:, needed].permute(1, 2, 0).to(part.rows.dtype).contiguous()
+    values = part.values[:, needed].permute(1, 2, 0).to(part.rows).contiguous()
     return _Band(values, part.rows[rows, needed].contiguous(), part.columns)
 
 

@@ -9,11 +9,12 @@ from mmseg.structures import SegDataSample
 from icpc.engine.memory_estimate import MemoryEstimateHook
 
 
-@pytest.mark.parametrize('augmented', [False, True])
-def test_said_once(capsys, augmented):
+@pytest.mark.parametrize(('augmented', 'elsewhere'), [(False, 0), (True, 0), (False, 5)])
+def test_said_once(capsys, augmented, elsewhere):
     asked = []
     model = SimpleNamespace(
-        class_names=['a'] * 7, prediction_bytes=lambda *sizes: asked.append(sizes) or 3 * 2**20
+        class_names=['a'] * 7,
+        prediction_memory=lambda *sizes: asked.append(sizes) or (3 * 2**20, elsewhere * 2**20),
     )
     batch = {
         'inputs': [torch.zeros(3, 20, 30)],
@@ -28,6 +29,7 @@ def test_said_once(capsys, augmented):
     assert asked == [((20, 30), (40, 60))]
     text = capsys.readouterr().out
     assert text.count('7 classes: about 3 MiB for a picture of 20 x 30 (40 x 60 on disk)') == 1
+    assert ('and 5 MiB of windows in host memory' in text) == bool(elsewhere)
 
 
 def test_other_models_are_left_alone(capsys):

@@ -5,8 +5,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from icpc.segmentors import inference
 from icpc.segmentors.inference import predict_maps, window_grid, windows
-from icpc.segmentors.memory import held_bytes
+from icpc.segmentors.memory import prediction_memory
+from icpc.segmentors.waiting import WaitingMaps
 
 CLASSES, DIVISOR = 6, 8
 torch.manual_seed(0)
@@ -108,8 +110,6 @@ def test_unknown_mode_raises():
 
 def test_finished_windows_are_forgotten(monkeypatch):
     """At most two rows of windows are held, and no more memory than was said before."""
-    from icpc.segmentors import inference
-
     held, numbers = [], []
     plain = inference.argmax_rows
 
@@ -128,5 +128,49 @@ def test_finished_windows_are_forgotten(monkeypatch):
     predict_maps(network, images, [{}], window_grid((196, 16), cfg), DIVISOR)
     assert len(held) > 10
     assert max(held) <= 2
-    expected = held_bytes((196, 16), (196, 16), CLASSES, 4, cfg)
-    assert expected == 4 * max(numbers) + 2 * 8 * 196 * 16
+    expected = prediction_memory((196, 16), (196, 16), CLASSES, 4, cfg)
+    assert expected == (4 * max(numbers) + 2 * 8 * 196 * 16, 0)
+
+
+@pytest.mark.parametrize(('windows_held', 'moves'), [(0.5, True), (4, True), (12, False)])
+def test_windows_beyond_the_budget_wait_in_a_file(windows_held, moves, monkeypatch):
+    images = torch.randn(2, 3, 90, 120, dtype=torch.float64)
+    cfg = dict(mode='slide', crop_size=(32, 32), stride=(20, 20))  # 4 rows of 6 windows
+    places, metas = window_grid(images.shape[2:], cfg), [{}, dict(ori_shape=(50, 61))]
+    window = 2 * CLASSES * (8 * 8 + 4 * 4) * 4  # both maps of both pictures, float32
+    in_memory, in_file = [], []
+
+    class Spy(WaitingMaps):
+        def keep(self, values: Tensor, row: int) -> Tensor:
+            kept = super().keep(values, row)
+            (in_memory if kept is values else in_file).append(kept)
+            return kept
+
+        def forget(self, row: int) -> None:
+            assert self._held.total() <= windows_held * window
+            super().forget(row)
+
+    plain = predict_maps(forward, images, metas, places, DIVISOR, memory_budget=None)
+    monkeypatch.setattr(inference, 'WaitingMaps', Spy)
+    budget = windows_held * window / 2**20
+    found = predict_maps(forward, images, metas, places, DIVISOR, memory_budget=budget)
+    for maps, expected in zip(found, plain, strict=True):
+        for one, other in zip(maps, expected, strict=True):
+            assert torch.equal(one.best, other.best)
+    assert bool(in_file) == moves
+    assert in_memory  # a map of half a window fits into the smallest
+
+
+def test_the_estimate_splits_windows_at_the_budget():
+    cfg = dict(mode='slide', crop_size=(16, 16), stride=(10, 10))
+    sizes = (196, 16), (196, 16), 5000, 4
+    whole = prediction_memory(*sizes, {**cfg, 'memory_budget': None})
+    held, elsewhere = prediction_memory(*sizes, {**cfg, 'memory_budget': 0.5})
+    assert held == 2**19 + 2 * 8 * 196 * 16
+    assert elsewhere == whole.held - held > 0 == whole.elsewhere
+
+
+@pytest.mark.parametrize('budget', [0, -1.0, '4 GiB', True])
+def test_an_empty_budget_is_refused(budget):
+    with pytest.raises(ValueError, match=r'model\.test_cfg\.memory_budget is in MiB'):
+        predict_maps(forward, torch.zeros(1, 3, 8, 8), [{}], ([], []), DIVISOR, False, budget)
