@@ -20,8 +20,10 @@ class CLIPFeatures(NamedTuple):
         dense: (B, D, h, w), an embedding in CLIP's joint space for every position, not normalised;
             None where the model has no text.
         pooled: (B, D), CLIP's embedding of the whole picture, not normalised; None without text.
+        interim: logits (B, K, ., .) between the stages of a prompt-matched backbone; else empty.
     """
 
     pyramid: tuple[Tensor, ...]
     dense: Tensor | None
     pooled: Tensor | None
+    interim: tuple[Tensor, ...] = ()

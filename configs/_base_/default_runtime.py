@@ -23,6 +23,7 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval='${log_interval}', log_metric_by_epoch=False),
     checkpoint=dict(type='NewestCheckpointsHook', interval='${val_interval}'),
     labels=dict(type='LabelCheckHook'),
+    prior=dict(type='ClassPriorHook'),
     ema=dict(type='WeightAverageHook', decay='${ema}'),
     switches=dict(
         type='ModelSwitchesHook',

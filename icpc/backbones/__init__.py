@@ -1,5 +1,7 @@
-"""Backbones beside CLIP's own image towers."""
+"""Backbones beside CLIP's own image towers, and matchers between the stages of either."""
 
 from .imagenet import ImageNetBackbone
+from .prompt_matched import PromptMatchedBackbone
+from .prompt_matcher import PromptMatcher
 
-__all__ = ['ImageNetBackbone']
+__all__ = ['ImageNetBackbone', 'PromptMatchedBackbone', 'PromptMatcher']

@@ -9,7 +9,8 @@ from timm.layers.format import Format
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..clip.freezing import keep_eval
+from ..clip.entering import Channels, ChannelsLast, Enter, entering
+from ..clip.freezing import freeze, keep_eval
 from ..clip.resnet import AttentionPool2d, embed_positions
 from ..clip.weights import differences, read_state_dict
 from ..recomputing import checkpoint_calls
@@ -34,9 +35,10 @@ class ImageNetBackbone(nn.Module):
         drop_path: stochastic depth of the network.
         dense: ``'attention'``; None leaves the pool out (models without text).
         norm_eval: batch norms keep their running statistics.
+        frozen: the network stays as it is; only the attention pool trains.
 
     Attributes:
-        channels, strides, dense_level, pooled_only: as for ``CLIPResNet``.
+        channels, strides, dense_level, pooled_only, all_frozen: as for ``CLIPResNet``.
         checkpointing: backward computes each stage again instead of keeping its activations.
 
     Raises:
@@ -46,6 +48,7 @@ class ImageNetBackbone(nn.Module):
     dense_level = 3
     size_divisor = 32
     pooled_only = ()
+    all_frozen = dict(frozen=True)
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class ImageNetBackbone(nn.Module):
         drop_path: float = 0.0,
         dense: str | None = 'attention',
         norm_eval: bool = False,
+        frozen: bool = False,
     ) -> None:
         super().__init__()
         if dense not in ('attention', None):
@@ -77,6 +81,9 @@ class ImageNetBackbone(nn.Module):
             )
         self.channels = tuple(self.stages.feature_info.channels())
         self.norm_eval = norm_eval
+        self.frozen = [self.stages] if frozen else []
+        for module in self.frozen:
+            freeze(module)
         self.checkpointing = False
         checkpoint_calls(self, self.shard_units)
         self.pool = None
@@ -91,18 +98,30 @@ class ImageNetBackbone(nn.Module):
         """The parts that run as wholes: FSDP gathers them one after the other."""
         return [part for part in self.stages.children() if [*part.children()]]
 
+    def _stage_modules(self) -> list[nn.Module]:
+        """What begins each of the four stages."""
+        names = self.stages.feature_info.module_name()
+        return [self.stages[name.replace('.', '_')] for name in names]
+
     def train(self, mode: bool = True) -> 'ImageNetBackbone':
-        """With ``norm_eval`` all batch norms stay in eval mode."""
+        """A frozen network, and with ``norm_eval`` all batch norms, stay in eval mode."""
         super().train(mode)
-        keep_eval([], self if self.norm_eval else None)
+        keep_eval(self.frozen, self if self.norm_eval else None)
         return self
 
-    def forward(self, images: Tensor) -> CLIPFeatures:
-        """Features of pictures (B, 3, H, W), padded to a multiple of 32 at the bottom and right."""
+    def forward(self, images: Tensor, enter: Enter | None = None) -> CLIPFeatures:
+        """Features of pictures (B, 3, H, W), padded to a multiple of 32 at the bottom and right.
+
+        Args:
+            images: normalised pictures.
+            enter: changes what goes into each stage.
+        """
         height, width = images.shape[-2:]
         images = F.pad(images, (0, -width % self.size_divisor, 0, -height % self.size_divisor))
-        pyramid = self.stages(images)
-        if self.stages.output_fmt == Format.NHWC:
+        last = self.stages.output_fmt == Format.NHWC
+        with entering(self._stage_modules(), enter, ChannelsLast() if last else Channels()):
+            pyramid = self.stages(images)
+        if last:
             pyramid = [stage.permute(0, 3, 1, 2) for stage in pyramid]
         if self.pool is None:
             return CLIPFeatures(tuple(pyramid), None, None)

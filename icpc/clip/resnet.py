@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from ..recomputing import recomputed
 from ..structures import CLIPFeatures
+from .entering import Enter
 from .freezing import freeze, keep_eval
 from .positions import resize_positions
 
@@ -35,12 +36,14 @@ class CLIPResNet(nn.Module):
         dense_level: index of the pyramid level with the dense embedding's grid.
         pooled_only: parameters that nothing but ``CLIPFeatures.pooled`` depends on.
         checkpointing: backward computes each block again instead of keeping its activations.
+        all_frozen: options that freeze the whole tower.
 
     Raises:
         ValueError: not a ModifiedResNet, or a value out of its range.
     """
 
     size_divisor = 1
+    all_frozen = dict(frozen_stages=6)
 
     def __init__(
         self,
@@ -109,11 +112,17 @@ class CLIPResNet(nn.Module):
         keep_eval(self.frozen, self if self.norm_eval else None)
         return self
 
-    def forward(self, images: Tensor) -> CLIPFeatures:
-        """Features of pictures (B, 3, H, W) of any size from 32 x 32, normalised as CLIP's."""
+    def forward(self, images: Tensor, enter: Enter | None = None) -> CLIPFeatures:
+        """Features of pictures (B, 3, H, W) of any size from 32 x 32, normalised as CLIP's.
+
+        Args:
+            images: normalised pictures.
+            enter: changes what goes into each stage.
+        """
         x = self.visual.stem(images)
         pyramid = []
-        for stage in self.stages:
+        for index, stage in enumerate(self.stages):
+            x = x if enter is None else enter(index, x)
             for block in stage:
                 x = recomputed(self, block, x)
             pyramid.append(x)

@@ -12,9 +12,10 @@ from torch.nn import functional as F
 
 from ..recomputing import checkpoint_calls
 from ..structures import CLIPFeatures
+from .entering import Channels, ChannelsLast, Enter, Tokens, entering
 from .freezing import freeze, keep_eval
 from .resampling import resampling_blocks
-from .vit import default_taps
+from .vit import default_taps, stage_starts
 
 _ISOTROPIC = (VisionTransformer, Eva)
 _STAGED = (ConvNeXt, SwinTransformer)
@@ -38,13 +39,15 @@ class CLIPTimm(nn.Module):
         frozen: the whole tower stays as it is.
 
     Attributes:
-        channels, strides, dense_level, pooled_only, checkpointing: as for :class:`CLIPResNet`.
+        channels, strides, dense_level, pooled_only, checkpointing, all_frozen: as for
+            :class:`CLIPResNet`.
 
     Raises:
         ValueError: a tower that cannot take pictures of any size, or taps out of range.
     """
 
     pooled_only = ()
+    all_frozen = dict(frozen=True)
 
     def __init__(
         self,
@@ -108,15 +111,20 @@ class CLIPTimm(nn.Module):
         keep_eval(self.frozen)
         return self
 
-    def forward(self, images: Tensor) -> CLIPFeatures:
-        """Features of pictures (B, 3, H, W), normalised as CLIP's."""
+    def forward(self, images: Tensor, enter: Enter | None = None) -> CLIPFeatures:
+        """Features of pictures (B, 3, H, W), normalised as CLIP's.
+
+        Args:
+            images: normalised pictures.
+            enter: changes what goes into each stage; of a tower with one grid as in `CLIPViT`.
+        """
         height, width = images.shape[-2:]
         divisor = self.size_divisor
         images = F.pad(images, (0, -width % divisor, 0, -height % divisor))
         indices = sorted(set(self.taps))
-        final, maps = self.visual.trunk.forward_intermediates(
-            images, indices=indices, output_fmt='NCHW'
-        )
+        trunk = self.visual.trunk
+        with entering(_stages(trunk, self.taps), enter, self._layout(images)):
+            final, maps = trunk.forward_intermediates(images, indices=indices, output_fmt='NCHW')
         by_index = dict(zip(indices, maps, strict=True))
         pyramid = tuple(
             block(by_index[tap]) for block, tap in zip(self.resample, self.taps, strict=True)
@@ -127,6 +135,14 @@ class CLIPTimm(nn.Module):
         dense = self._embed(self._single_positions(final))  # (B * h * w, D)
         dense = dense.unflatten(0, (len(images), *size)).permute(0, 3, 1, 2)
         return CLIPFeatures(pyramid, dense, self._embed(final))
+
+    def _layout(self, images: Tensor) -> Channels:
+        """How padded pictures (B, 3, H, W) go through the trunk."""
+        if not self.isotropic:
+            swin = isinstance(self.visual.trunk, SwinTransformer)
+            return ChannelsLast() if swin else Channels()
+        size = [side // self.size_divisor for side in images.shape[2:]]
+        return Tokens(size, self.visual.trunk.num_prefix_tokens)
 
     def _embed(self, features: Tensor) -> Tensor:
         return self.visual.head(self.visual.trunk.forward_head(features))
@@ -159,6 +175,15 @@ def _check_supported(visual: nn.Module) -> nn.Module:
             f'are {", ".join(kind.__name__ for kind in (*_ISOTROPIC, *_STAGED))}'
         )
     return trunk
+
+
+def _stages(trunk: nn.Module, taps: Sequence[int]) -> list[nn.Module]:
+    """What begins each of the four stages."""
+    if isinstance(trunk, ConvNeXt):
+        return list(trunk.stages)
+    if isinstance(trunk, SwinTransformer):
+        return list(trunk.layers)
+    return [trunk.blocks[start] for start in stage_starts(taps) if start < len(trunk.blocks)]
 
 
 def _blocks(trunk: nn.Module) -> list[nn.Module]:

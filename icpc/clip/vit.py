@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from ..recomputing import recomputed
 from ..structures import CLIPFeatures
+from .entering import Enter, Tokens
 from .freezing import freeze, keep_eval
 from .positions import resize_positions
 from .resampling import resampling_blocks
@@ -36,7 +37,8 @@ class CLIPViT(nn.Module):
             DenseCLIP's code that its published weights need; set by their loader.
 
     Attributes:
-        channels, strides, dense_level, pooled_only, checkpointing: as for :class:`CLIPResNet`.
+        channels, strides, dense_level, pooled_only, checkpointing, all_frozen: as for
+            :class:`CLIPResNet`.
 
     Raises:
         ValueError: not a plain vision transformer, or taps out of range.
@@ -44,6 +46,7 @@ class CLIPViT(nn.Module):
 
     dense_level = 2
     pooled_only = ()
+    all_frozen = dict(frozen=True)
 
     def __init__(
         self,
@@ -112,22 +115,31 @@ class CLIPViT(nn.Module):
         keep_eval(self.frozen)
         return self
 
-    def forward(self, images: Tensor) -> CLIPFeatures:
-        """Features of pictures (B, 3, H, W), normalised with CLIP's mean and deviation."""
+    def forward(self, images: Tensor, enter: Enter | None = None) -> CLIPFeatures:
+        """Features of pictures (B, 3, H, W), normalised with CLIP's mean and deviation.
+
+        Args:
+            images: normalised pictures.
+            enter: changes what goes into each stage: the blocks up to the first tap, those from
+                there to the second, and so on.
+        """
         height, width = images.shape[-2:]
         images = F.pad(images, (0, -width % self.patch, 0, -height % self.patch))
         x, size = self._embed(images)
+        layout, starts = Tokens(size, prefix=1), stage_starts(self.taps)
         taps = []
         for index, (block, drop) in enumerate(
             zip(self.visual.transformer.resblocks, self.drop_paths, strict=True)
         ):
+            if enter is not None and index in starts:
+                x = layout.put(x, enter(starts.index(index), layout.take(x)))
             x = recomputed(self, _block, block, drop, x)
-            taps += [_to_map(x, size)] * self.taps.count(index)
+            taps += [layout.take(x)] * self.taps.count(index)
         pyramid = tuple(module(tap) for module, tap in zip(self.resample, taps, strict=True))
         if self.dense is None:
             return CLIPFeatures(pyramid, None, None)
         tokens = self.visual.ln_post(x) @ self.visual.proj  # (B, 1 + h * w, D)
-        return CLIPFeatures(pyramid, _to_map(tokens, size), tokens[:, 0])
+        return CLIPFeatures(pyramid, layout.take(tokens), tokens[:, 0])
 
     def _embed(self, images: Tensor) -> tuple[Tensor, tuple[int, int]]:
         visual = self.visual
@@ -151,6 +163,11 @@ def default_taps(depth: int) -> tuple[int, int, int, int]:
     return tuple(max(round(depth * share) - 1, 0) for share in (1 / 3, 1 / 2, 2 / 3, 1))
 
 
+def stage_starts(taps: Sequence[int]) -> tuple[int, int, int, int]:
+    """The first block of each stage, where stages end at the taps."""
+    return 0, *(tap + 1 for tap in taps[:3])
+
+
 def _check_supported(visual: nn.Module) -> None:
     if not isinstance(visual, VisionTransformer):
         raise ValueError(
@@ -170,8 +187,3 @@ def _check_supported(visual: nn.Module) -> None:
             'CLIPViT supports plain vision transformers pooled at the class token; this one has '
             + ', '.join(found)
         )
-
-
-def _to_map(tokens: Tensor, size: tuple[int, int]) -> Tensor:
-    """(B, 1 + h * w, C) -> (B, C, h, w), the class token left out."""
-    return tokens[:, 1:].transpose(1, 2).reshape(len(tokens), -1, *size)

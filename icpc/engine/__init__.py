@@ -3,6 +3,7 @@
 from .. import datasets, evaluation  # noqa: F401  (registers what the configs name)
 from . import (
     checkpoint_hook,
+    class_prior,
     label_check,
     loop,
     memory_estimate,
@@ -19,6 +20,7 @@ from .config import load_config
 
 __all__ = [
     'checkpoint_hook',
+    'class_prior',
     'label_check',
     'load_config',
     'loop',

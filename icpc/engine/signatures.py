@@ -42,7 +42,10 @@ _TEST_CFG = {'mode', 'crop_size', 'stride', 'keep_logits', 'memory_budget', 'siz
 _UNTYPED: tuple[tuple[str, set[str] | str | type], ...] = (
     (r'(train|val|test)_dataloader', DataLoader),
     (r'model\.clip', 'icpc.clip:load_clip'),
-    (r'model\.backbone', 'icpc.clip:CLIPResNet icpc.clip:CLIPViT icpc.clip:CLIPTimm'),
+    (
+        r'model\.backbone(\.tower)?',
+        'icpc.clip:CLIPResNet icpc.clip:CLIPViT icpc.clip:CLIPTimm',
+    ),
     (r'model\.prompter\.text_encoder', 'icpc.clip:TextEncoder'),
     (r'model\.test_cfg', _TEST_CFG),
     (r'randomness', {'seed', 'diff_rank_seed', 'deterministic'}),

@@ -7,7 +7,7 @@ from mmengine.logging import print_log
 from mmseg.registry import MODELS
 from torch import nn
 
-from ..clip import TextEncoder
+from ..clip import TextEncoder, backbone_type
 
 
 def build_prompter(
@@ -45,16 +45,38 @@ def build_prompter(
     return prompter
 
 
+def build_backbone(config: dict, towers: nn.Module, class_names: Sequence[str]) -> nn.Module:
+    """Builds a backbone on CLIP's image tower; one that knows classes is told how many there are.
+
+    Args:
+        config: the backbone's, without ``type`` for the one that the image tower asks for.
+        towers: open_clip's model.
+        class_names: K names.
+    """
+    config = dict(type=backbone_type(towers.visual)) | dict(config)
+    given = dict(visual=towers.visual)
+    cls = MODELS.get(config['type'])
+    if cls is not None and 'num_classes' in inspect.signature(cls.__init__).parameters:
+        given['num_classes'] = len(class_names)
+    return MODELS.build(config, default_args=given)
+
+
 def without_text(backbone: dict, losses: dict | None) -> tuple[dict, dict]:
     """Backbone and losses of a model without text; says which losses it leaves out."""
-    left_out = [name for name, cfg in (losses or {}).items() if cfg]
+    losses = {name: cfg for name, cfg in (losses or {}).items() if cfg}
+    kept = {
+        name: cfg
+        for name, cfg in losses.items()
+        if not getattr(MODELS.get(cfg['type']), 'needs_text', True)
+    }
+    left_out = [name for name in losses if name not in kept]
     if left_out:
         print_log(
             'model.prompter is None: no text, so score maps and alignment losses '
             f'({", ".join(left_out)}) are left out',
             logger='current',
         )
-    return dict(backbone, dense=None), {}
+    return dict(backbone, dense=None), kept
 
 
 def neck_sizes(model: nn.Module) -> dict:

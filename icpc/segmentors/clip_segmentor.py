@@ -14,10 +14,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..alignment import cosine_score_map
-from ..clip import backbone_type, load_clip
+from ..clip import load_clip
 from ..clip.vocabulary import shuffled
 from ..structures import CLIPFeatures
-from .assembly import build_prompter, head_config, neck_sizes, score_map_for, without_text
+from .assembly import (
+    build_backbone,
+    build_prompter,
+    head_config,
+    neck_sizes,
+    score_map_for,
+    without_text,
+)
 from .held_out import build_held_out
 from .inference import Result, predict_maps, window_grid
 from .loss_units import LossUnits
@@ -74,8 +81,7 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         towers = load_clip(**clip)
         if prompter is None:
             backbone, losses = without_text(backbone, losses)
-        backbone = dict(type=backbone_type(towers.visual)) | dict(backbone)
-        self.backbone = MODELS.build(backbone, default_args=dict(visual=towers.visual))
+        self.backbone = build_backbone(backbone, towers, self.class_names)
         self.prompter = None
         if prompter is not None:
             names = class_names if shuffle_names is None else shuffled(class_names, shuffle_names)
@@ -123,6 +129,8 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
             head_losses = self.held_out.head_loss(self.decode_head, decoder_inputs, data_samples)
             losses = add_prefix(head_losses, 'decode')
             score_maps = [self.held_out.drop(score_map) for score_map in score_maps]
+            interim = tuple(self.held_out.drop(semantic) for semantic in features.interim)
+            features = features._replace(interim=interim)
             text = None if text is None else self.held_out.drop(text)
         labels = torch.stack([sample.gt_sem_seg.data.squeeze(0) for sample in data_samples])
         for name, loss in self.losses.items():

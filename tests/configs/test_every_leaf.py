@@ -12,7 +12,7 @@ from mmseg.structures import SegDataSample
 from icpc.engine.config import load_config
 
 FOLDER = Path(__file__).parents[2] / 'configs'
-METHODS = ('icpc', 'denseclip', 'coop', 'baseline')
+METHODS = ('icpc', 'denseclip', 'pmss', 'coop', 'baseline')
 LEAVES = sorted(path for method in METHODS for path in (FOLDER / method).glob('*_80k_*.py'))
 BACKBONES = {'rn50': 512, 'rn101': 512, 'vit-b16': 640}
 DATASETS = {'ade20k': 150, 'coco-stuff10k': 171, 'ade20k-full': 847}
@@ -27,7 +27,7 @@ def test_the_grid_is_complete():
         for dataset in DATASETS
     }
     assert expected <= {path.name for path in LEAVES}
-    assert len(expected) == 36
+    assert len(expected) == 45
 
 
 @pytest.mark.parametrize('path', LEAVES, ids=lambda path: path.stem)
