@@ -25,7 +25,7 @@ def class_counts(dataset: Dataset, sample: int | None = 2000) -> np.ndarray:
     steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
     load = next((step for step in steps if isinstance(step, LoadAnnotations)), None)
     if load is None:
-        raise UserError(f'{type(dataset).__name__}: its pipeline has no LoadAnnotations to count by')
+        raise UserError(f'{type(dataset).__name__}: a pipeline without LoadAnnotations')
     classes = len(dataset.metainfo['classes'])
     indices = np.arange(len(dataset))
     if sample is not None and len(indices) > sample:
