@@ -57,6 +57,17 @@ rows = {
     'pre + post': {'model.prompter.type': 'PrePostPrompter', **_no_align},
     'ICPC add + align loss': {},
     'template, guided head': {**_template, **_no_align, **_guided},
+    'shuffled names, guided head': {
+        **_template,
+        'model.shuffle_names': 0,
+        **_no_align,
+        **_guided,
+    },
+    'class vectors, guided head': {
+        'model.prompter.type': 'ClassVectorPrompter',
+        **_no_align,
+        **_guided,
+    },
     'ICPC add + align loss, guided head': _guided,
 }
 baseline = 'template'
@@ -67,6 +78,9 @@ comparisons = {
     'instance: ICPC add - CoOp': ('ICPC add', 'CoOp'),
     'align loss on ICPC': ('ICPC add + align loss', 'ICPC add'),
     'guided head on template': ('template, guided head', 'template'),
+    'guided head on class vectors': ('class vectors, guided head', 'class vectors, no text'),
+    'text in the guided head': ('template, guided head', 'class vectors, guided head'),
+    'names in the guided head': ('template, guided head', 'shuffled names, guided head'),
     'guided head on ICPC + align': (
         'ICPC add + align loss, guided head',
         'ICPC add + align loss',
