@@ -36,7 +36,10 @@ def main() -> int:
     """Run the tool."""
     args = parse_args()
     from icpc.engine.cli import run_tool
+    from icpc.engine.console import say
+    from icpc.engine.preemption import EXIT_CODE
     from icpc.experiments.ablation import Request, ablate
+    from icpc.experiments.jobs import Stopped
 
     request = Request(
         study=args.study,
@@ -50,10 +53,14 @@ def main() -> int:
         drop_checkpoints=args.drop_checkpoints,
     )
     failed: list[str] = []
-    code = run_tool(
-        lambda: failed.extend(ablate(request, TOOLS, args.dry_run, args.table, args.slurm)),
-        args.debug,
-    )
+    try:
+        code = run_tool(
+            lambda: failed.extend(ablate(request, TOOLS, args.dry_run, args.table, args.slurm)),
+            args.debug,
+        )
+    except Stopped as stop:
+        say(f'{stop}: stopped; the same command goes on from here')
+        return EXIT_CODE
     return code or int(bool(failed))
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -16,42 +13,17 @@ from ..engine.fingerprints import code_fingerprint
 from ..engine.run_record import read_record
 from ..errors import UserError
 from .costs import cost_line, matrix_table, seconds_left
-from .jobs import OUTPUT, Ending, Stopped, execute
+from .jobs import OUTPUT, Ending, execute
 from .matrix import expand
+from .request import Request
 from .results import value_of
-from .slurm import array_script
+from .slurm import array_script, task_command
 from .snapshot import Snapshot, take_snapshot
 from .study import load_study
+from .study_copy import copy_study
 from .study_files import write_index, write_tables
 from .tables import clock
 from .workers import Workers
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the command line asks for.
-
-    Attributes:
-        study: Path of the study file.
-        out: Folder; by default `work_dirs/studies/<study name>`.
-        jobs: Processes at a time; by default one, or one on each GPU.
-        gpus: Device numbers; by default all there are.
-        threads: Of each process on the CPU.
-        only: Number of the one run to make, None for all.
-        any_code: Take finished runs that other code made.
-        baseline: Instead of the study's.
-        drop_checkpoints: Delete a run's checkpoints when it is finished.
-    """
-
-    study: str
-    out: str | None = None
-    jobs: int | None = None
-    gpus: Sequence[str] | None = None
-    threads: int = 1
-    only: int | None = None
-    any_code: bool = False
-    baseline: str | None = None
-    drop_checkpoints: bool = False
 
 
 class Ablation:
@@ -66,6 +38,7 @@ class Ablation:
     """
 
     def __init__(self, request: Request, tools: Path) -> None:
+        request.check()
         self.request = request
         self.study = load_study(request.study)
         self.out = Path(request.out or Path('work_dirs/studies') / self.study.name)
@@ -75,41 +48,34 @@ class Ablation:
         self.gpus = request.gpus
         if self.gpus is None:
             self.gpus = [str(index) for index in range(torch.cuda.device_count())]
-        self.jobs = request.jobs or max(1, len(self.gpus))
+        self.jobs = max(1, len(self.gpus)) if request.jobs is None else request.jobs
 
     def show(self) -> None:
         """Print the matrix and what is left to pay."""
         say(matrix_table(self.study.name, self.runs))
         say(cost_line(self.runs, self.jobs))
 
-    def write_slurm(self) -> Path:
-        """Write a script for sbatch whose tasks make one run each."""
+    def write_slurm(self) -> tuple[Path, Path]:
+        """Write a script for sbatch whose tasks make one run each, from copies of all they read.
+
+        Returns:
+            The script, and the copy of the study file.
+        """
         path, logs = self.out / 'slurm.sh', self.out / 'slurm'
         logs.mkdir(parents=True, exist_ok=True)
         snapshot = self._freeze()
-        request = self.request
-        flags = ['--out', self.out.resolve(), '--threads', request.threads]
-        flags += ['--any-code'] if request.any_code else []
-        flags += ['--drop-checkpoints'] if request.drop_checkpoints else []
-        tool = ['env', f'PYTHONPATH={snapshot.folder}', sys.executable, snapshot.tool('ablate.py')]
-        command = [str(word) for word in (*tool, request.study, *flags)]
-        script = array_script(
-            name=self.study.name,
-            count=len(self.runs),
-            jobs=request.jobs,
-            gpu=bool(self.gpus),
-            cores=request.threads,
-            logs=logs,
-            command=command,
-        )
+        study = copy_study(self.study, snapshot)
+        command = task_command(self.request, study, self.out, snapshot)
+        name, count = self.study.name, len(self.runs)
+        script = array_script(name, count, self.request, bool(self.gpus), logs, command)
         write_text_atomically(script, path)
-        return path
+        return path, study
 
     def make(self) -> list[Ending]:
         """Make what is missing; returns what failed.
 
         Raises:
-            UserError: When it was told to stop.
+            Stopped: When it was told to stop; the same command goes on.
         """
         runs, only = self.runs, self.request.only
         if only is not None:
@@ -120,10 +86,7 @@ class Ablation:
         say(cost_line(self.runs, self.jobs))
         threads = None if self.gpus else self.request.threads
         workers = Workers(self._freeze(), self.jobs, self.gpus, threads)
-        try:
-            return execute(runs, workers, self._tell, say)
-        except Stopped as stop:
-            raise UserError(f'{stop}: stopped; the same command goes on from here') from None
+        return execute(runs, workers, self._tell, say)
 
     def _freeze(self) -> Snapshot:
         snapshot = take_snapshot(self.study.base, self.tools, self.out)
@@ -175,16 +138,21 @@ def ablate(
 
     Returns:
         Names of the runs that failed.
+
+    Raises:
+        UserError: For a request or a study that cannot be run.
+        Stopped: After SIGINT or SIGTERM; the same command goes on.
     """
     ablation = Ablation(request, tools)
     if dry_run:
         ablation.show()
         return []
     if slurm:
-        say(f'sbatch {ablation.write_slurm()}')
+        script, study = ablation.write_slurm()
+        say(f'sbatch {script}')
         if request.gpus is None and not ablation.gpus:
             say('The tasks take no GPU: this machine has none; --gpus 0 gives one to each.')
-        say(f'and afterwards: python tools/ablate.py {request.study} --out {ablation.out} --table')
+        say(f'and afterwards: python tools/ablate.py {study} --out {ablation.out} --table')
         return []
     failed = [] if table else ablation.make()
     if request.only is None:

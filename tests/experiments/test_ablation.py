@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,12 @@ import pytest
 
 from icpc.errors import UserError
 from icpc.experiments import ablation
-from icpc.experiments.ablation import Request, ablate
+from icpc.experiments.ablation import Ablation, Request, ablate
+from icpc.experiments.jobs import Stopped
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CONFIG = REPOSITORY / 'configs/icpc/icpc_tiny_fpn_1k_scenes-128.py'
+TOOLS = REPOSITORY / 'tools'
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +112,29 @@ def test_a_metric_that_no_run_has_is_refused(tmp_path, tools, study_file):
         ablate(request, tools)
 
 
-def test_a_task_of_the_slurm_array_makes_its_run(tmp_path, tools, study_file, capsys, monkeypatch):
+@pytest.fixture
+def slurm(tmp_path, monkeypatch) -> Path:
+    """Commands in Slurm's place: srun shows its words and ends with $CODE, scontrol its words."""
+    for name, end in (('srun', 'exit "$CODE"'), ('scontrol', 'exit 0')):
+        path = tmp_path / name
+        path.write_text(f'#!/bin/bash\nprintf "%s\\n" {name} "$@"\n{end}\n')
+        path.chmod(0o755)
+    monkeypatch.setenv('PATH', str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv('SLURM_ARRAY_JOB_ID', '17')
+    monkeypatch.setenv('SLURM_ARRAY_TASK_ID', '2')
+    return tmp_path
+
+
+def run_task(out: Path, code: int) -> subprocess.CompletedProcess:
+    """One task of the array, whose run ends with a code."""
+    environment = {**os.environ, 'CODE': str(code)}
+    command = ['bash', out / 'slurm.sh']
+    return subprocess.run(command, capture_output=True, text=True, cwd='/', env=environment)
+
+
+def test_a_task_of_the_slurm_array_makes_its_run(
+    tmp_path, tools, study_file, capsys, monkeypatch, slurm
+):
     (tools / 'ablate.py').write_text('')
     monkeypatch.setattr('torch.cuda.device_count', lambda: 0)  # as on a login node
     out = tmp_path / 'out'
@@ -119,17 +147,53 @@ def test_a_task_of_the_slurm_array_makes_its_run(tmp_path, tools, study_file, ca
     assert '#SBATCH --array=0-7%3\n' in script
     assert '#SBATCH --cpus-per-task=2\n' in script
     assert 'gpus-per-task' not in script
-    srun = tmp_path / 'srun'  # instead of running the words, shows them
-    srun.write_text('#!/bin/bash\nprintf "%s\\n" "$@"\n')
-    srun.chmod(0o755)
-    monkeypatch.setenv('PATH', str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setenv('SLURM_ARRAY_TASK_ID', '2')
-    task = subprocess.run(['bash', out / 'slurm.sh'], capture_output=True, text=True, cwd='/')
     (snapshot,) = (out / 'code').iterdir()
-    assert task.stdout.splitlines() == [
-        *('env', f'PYTHONPATH={snapshot}', sys.executable, f'{snapshot}/tools/ablate.py'),
-        *(str(study_file), '--out', str(out), '--threads', '2', '--any-code', '--only', '2'),
-    ], task.stderr
+    (copy,) = snapshot.glob('studies/*/small.py')
+    words = [
+        *('srun', 'env', f'PYTHONPATH={snapshot}', sys.executable, f'{snapshot}/tools/ablate.py'),
+        *(str(copy), '--out', str(out), '--threads', '2', '--any-code', '--only', '2'),
+    ]
+    for code in (0, 1):
+        task = run_task(out, code)
+        assert (task.stdout.splitlines(), task.returncode) == (words, code), task.stderr
+    stopped = run_task(out, 75)
+    assert stopped.stdout.splitlines() == [*words, 'scontrol', 'requeue', '17_2']
+
+
+def test_the_tasks_do_not_see_what_is_edited_after_sbatch(tmp_path, tools, study_file):
+    base = tmp_path / 'base.py'
+    base.write_text(f'_base_ = {str(CONFIG)!r}\n')
+    more = "regimes = {'few': {'train_images': 20}}\nmetrics = {'sky': dict(classes=['sky'])}\n"
+    study_file.write_text(study_file.read_text().replace(str(CONFIG), str(base)) + more)
+    ablation = Ablation(Request(str(study_file), out=str(tmp_path / 'out'), gpus=[]), tools)
+    _, copy = ablation.write_slurm()
+    base.write_text(f'_base_ = {str(CONFIG)!r}\nlr = 3e-4\n')
+    study_file.write_text(study_file.read_text().replace('seeds = [0, 1]', 'seeds = [7]'))
+    edited, task = (
+        Ablation(Request(str(path), out=str(tmp_path / 'out'), gpus=[]), tools)
+        for path in (study_file, copy)
+    )
+    assert [vars(run) for run in task.runs] == [vars(run) for run in ablation.runs]
+    assert edited.runs[0].identity != ablation.runs[0].identity
+    assert vars(task.study) == {**vars(ablation.study), 'base': task.study.base}
+    assert task.study.base.parent == copy.parents[2]
+
+
+def test_a_tool_that_was_told_to_stop_ends_as_one_that_goes_on(monkeypatch, capsys):
+    def stop(*_):
+        raise Stopped('SIGTERM')
+
+    monkeypatch.setattr(ablation, 'ablate', stop)
+    monkeypatch.setattr(sys, 'argv', ['ablate.py', 'study.py', '--only', '0'])
+    assert runpy.run_path(str(TOOLS / 'ablate.py'))['main']() == 75
+    assert 'SIGTERM: stopped; the same command goes on' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('numbers', [{'jobs': 0}, {'jobs': -1}, {'threads': 0}])
+def test_numbers_that_make_no_run_are_refused(study_file, tools, numbers):
+    ((name, value),) = numbers.items()
+    with pytest.raises(UserError, match=f'--{name} {value}: expected 1 or more'):
+        ablate(Request(str(study_file), **numbers), tools, dry_run=True)
 
 
 def test_slurm_tasks_with_gpus_and_without_a_limit(tmp_path, tools, study_file):
