@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import runpy
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FunctionType, ModuleType
 from typing import Any
 
 from ..errors import UserError, did_you_mean
+from .study_variables import read_variables
 
 Overrides = dict[str, Any]
-_NAMES = {
-    *('base', 'seeds', 'metrics', 'split', 'shared', 'regimes', 'rows', 'grid', 'baseline'),
-    'comparisons',
-}
 
 
 @dataclass(frozen=True)
@@ -66,23 +61,14 @@ def load_study(path: str | Path) -> Study:
     Helper variables start with an underscore. `base` is relative to the file.
 
     Raises:
-        UserError: For a missing, unknown or contradictory name.
+        UserError: For an error in the file, and a missing, unknown, wrong or contradictory value.
     """
     path = Path(path)
-    if not path.is_file():
-        raise UserError(f'{path}: no such study file')
-    given = {
-        key: value
-        for key, value in runpy.run_path(str(path)).items()
-        if not key.startswith('_') and not isinstance(value, (ModuleType, FunctionType))
-    }
-    for key in given.keys() - _NAMES:
-        hint = did_you_mean(key, _NAMES) or f'; name it _{key} if only the file itself uses it'
-        raise UserError(f'{path}: a study has no {key}{hint}')
-    for key in ('base', 'metrics'):
-        if not given.get(key):
-            raise UserError(f'{path}: set {key}')
-    rows = {**given.get('rows', {}), **_grid_rows(given.get('grid', {}))}
+    given = read_variables(path)
+    rows, more = given.get('rows', {}), _grid_rows(given.get('grid', {}))
+    for name in rows.keys() & more.keys():
+        raise UserError(f'{path}: rows and grid both have a row {name!r}; rename the one of rows')
+    rows = {**rows, **more}
     if not rows:
         raise UserError(f'{path}: set rows (name -> overrides) or grid (key -> values)')
     study = Study(
@@ -156,13 +142,7 @@ def merge(*layers: Overrides) -> Overrides:
 def _check(study: Study, path: Path) -> None:
     if not study.base.is_file():
         raise UserError(f'{path}: base={study.base} is no file')
-    if study.split not in ('val', 'test'):
-        raise UserError(f"{path}: split must be 'val' or 'test', got {study.split!r}")
     compared = [name for pair in study.comparisons.values() for name in pair]
     for name in [*([study.baseline] if study.baseline is not None else []), *compared]:
         if name not in study.rows:
             raise UserError(f'{path}: there is no row {name!r}{did_you_mean(name, study.rows)}')
-    if study.seeds and not all(
-        isinstance(o, dict) for o in [*study.seeds.values(), *study.rows.values()]
-    ):
-        raise UserError(f'{path}: each row and each seed must be a dict of overrides')
