@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from .user_code import user_files
+
 PACKAGE = Path(__file__).resolve().parents[1]
 # They make data or weights, which have fingerprints of their own, or compare finished runs.
 _OTHER_ROOMS = ('experiments', 'pretraining')
@@ -20,7 +22,7 @@ _WATCHERS = {
     f'engine/{name}.py'
     for name in (
         *('cli', 'console', 'fingerprints', 'progress', 'provenance', 'run_record'),
-        *('tracking',),
+        *('tracking', 'user_code'),
     )
 }
 # The work dir says where, not what; the batch of one pass follows from the number of ranks.
@@ -81,10 +83,34 @@ def code_fingerprint(package: Path = PACKAGE) -> str:
     return _short(digest)
 
 
+def with_user_code(code: str, modules: Iterable[str]) -> str:
+    """Join the user's own code to icpc's: `icpc's hash+its hash`, icpc's alone without any.
+
+    Args:
+        code: Hash of icpc's code.
+        modules: Top-level names of the user's modules.
+    """
+    digest = hashlib.sha256()
+    files = user_files(modules)
+    for name, path in sorted(files.items()):
+        digest.update(f'{name}\n{_user_meaning(path)}\n'.encode())
+    return f'{code}+{_short(digest)}' if files else code
+
+
+def _user_meaning(path: Path) -> str:
+    status = path.stat()
+    if path.suffix == '.py':
+        try:
+            return _meaning(path, status.st_mtime_ns, status.st_size)
+        except SyntaxError:  # a template, say, that nothing imports
+            pass
+    return _content(path)
+
+
 @cache
 def _meaning(path: Path, changed: int, size: int) -> str:
     """Hash of what one module does; parsing them all takes half a second."""
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_bytes())
     _drop_docstrings(tree)
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 

@@ -9,7 +9,7 @@ import torch
 
 from ..engine.checkpoint import write_text_atomically
 from ..engine.console import say
-from ..engine.fingerprints import code_fingerprint
+from ..engine.fingerprints import code_fingerprint, with_user_code
 from ..engine.run_record import read_record
 from ..errors import UserError
 from .costs import cost_line, matrix_table, seconds_left
@@ -44,6 +44,8 @@ class Ablation:
         self.out = Path(request.out or Path('work_dirs/studies') / self.study.name)
         self.code = code_fingerprint()
         self.runs = expand(self.study, self.out, self.code, request.any_code)
+        self.modules = sorted({name for run in self.runs for name in run.modules})
+        self.all_code = with_user_code(self.code, self.modules)
         self.tools = tools
         self.gpus = request.gpus
         if self.gpus is None:
@@ -89,8 +91,9 @@ class Ablation:
         return execute(runs, workers, self._tell, say)
 
     def _freeze(self) -> Snapshot:
-        snapshot = take_snapshot(self.study.base, self.tools, self.out)
-        if code_fingerprint(snapshot.folder / 'icpc') != self.code:
+        snapshot = take_snapshot(self.study.base, self.tools, self.out, self.modules)
+        code = with_user_code(code_fingerprint(snapshot.folder / 'icpc'), self.modules)
+        if code != self.all_code:
             raise UserError('the code changed while it was read; start again')
         return snapshot
 

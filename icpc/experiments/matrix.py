@@ -11,8 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.config import load_config
-from ..engine.fingerprints import config_fingerprint, data_fingerprint, weights_fingerprint
+from ..engine.fingerprints import (
+    config_fingerprint,
+    data_fingerprint,
+    weights_fingerprint,
+    with_user_code,
+)
 from ..engine.run_record import read_record
+from ..engine.user_code import user_modules
 from ..errors import UserError
 from .study import Overrides, Study, merge
 
@@ -30,10 +36,11 @@ class Run:
         seed: Label of the seed.
         overrides: Of the config.
         identity: Hash of resolved config, data and weights.
-        code: Hash of icpc's code.
+        code: Hash of icpc's code, and of the user's modules where there are any.
         work_dir: Where it writes; holds identity and code in its name.
         steps: Optimiser steps.
         pictures: Of a step.
+        modules: The user's, that its config imports.
     """
 
     regime: str
@@ -45,6 +52,7 @@ class Run:
     work_dir: Path
     steps: int = 0
     pictures: int = 0
+    modules: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -77,20 +85,23 @@ def expand(study: Study, out: Path, code: str, any_code: bool = False) -> list[R
     Raises:
         UserError: For a row whose config cannot be resolved; or two rows that are the same run.
     """
-    runs, known = [], {}
+    runs, known, codes = [], {}, {}
     unread = _NO_TEST if study.split == 'val' else {}
     for label, seed in study.seeds.items():
         for regime, setting in study.regimes.items():
             for row, own in study.rows.items():
                 overrides = merge(study.shared, setting, own, seed, unread)
                 config = _resolved(study, overrides, f'{regime} {row}'.strip())
-                identity = _identity(config, known)
+                identity, modules = _identity(config, known), user_modules(config)
+                if modules not in codes:
+                    codes[modules] = with_user_code(code, modules)
                 folder = out / 'runs' / _slug(regime) / _slug(row)
                 run = Run(
-                    *(regime, row, label, overrides, identity, code),
-                    folder / f'{_slug(label)}-{identity}-{code}',
+                    *(regime, row, label, overrides, identity, codes[modules]),
+                    folder / f'{_slug(label)}-{identity}-{codes[modules]}',
                     config.get('max_iters') or 0,
                     config.get('global_batch') or 0,
+                    modules,
                 )
                 runs.append(_older(run, folder) if any_code else run)
     _refuse_twins(runs)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from ..engine.checkpoint import write_text_atomically
 from ..engine.config import merge_config
 from ..engine.fingerprints import PACKAGE
 from ..engine.provenance import GIT_FILE, git_state
+from ..engine.user_code import is_installed, user_files
+from ..errors import UserError
 
 _DIGITS = 10
 
@@ -34,32 +37,53 @@ class Snapshot:
         return self.folder / 'tools' / name
 
 
-def take_snapshot(base: Path, tools: Path, out: Path) -> Snapshot:
-    """Copy package, tools and config into `out/code/<hash>`, unless they are there already.
+def take_snapshot(base: Path, tools: Path, out: Path, modules: Iterable[str] = ()) -> Snapshot:
+    """Copy package, tools, the user's modules and config into `out/code/<hash>`.
+
+    Nothing is copied that is there already. The folder is the first that the runs import from.
 
     Args:
         base: The config.
         tools: Folder of the tools' scripts.
         out: The study's folder.
+        modules: Top-level names of the user's modules.
+
+    Raises:
+        UserError: For a user's module that has the name of something of icpc's.
     """
-    config = merge_config(base).pretty_text
-    files = [(path, 'icpc', path.relative_to(PACKAGE)) for path in _files(PACKAGE)]
-    files += [(path, 'tools', path.relative_to(tools)) for path in sorted(tools.glob('*.py'))]
-    digest = hashlib.sha256(config.encode())
-    for path, room, name in files:
-        digest.update(f'{room}/{name.as_posix()}\n'.encode())
-        digest.update(path.read_bytes())
+    contents = _contents(tools, modules)
+    if base.name in contents:
+        raise UserError(f'custom_imports: {base.name} is the name of the config too; rename one')
+    contents[base.name] = merge_config(base).pretty_text.encode()
+    digest = hashlib.sha256()
+    for name, content in contents.items():
+        digest.update(f'{name} {len(content)}\n'.encode())
+        digest.update(content)
     folder = (out / 'code' / digest.hexdigest()[:_DIGITS]).resolve()
     if not folder.is_dir():
         half_done = folder.with_name(f'.{folder.name}.{os.getpid()}')
-        for path, room, name in files:
-            target = half_done / room / name
+        for name, content in contents.items():
+            target = half_done / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
-        (half_done / base.name).write_text(config)
+            target.write_bytes(content)
         write_text_atomically(json.dumps(git_state(PACKAGE)), half_done / GIT_FILE)
         _move(half_done, folder)
     return Snapshot(folder, folder / base.name)
+
+
+def _contents(tools: Path, modules: Iterable[str]) -> dict[str, bytes]:
+    """Path in the snapshot -> what the file holds; read once, so that hash and copy agree."""
+    files = {f'icpc/{path.relative_to(PACKAGE).as_posix()}': path for path in _files(PACKAGE)}
+    files |= {f'tools/{path.name}': path for path in sorted(tools.glob('*.py'))}
+    for name, path in user_files(modules).items():
+        if is_installed(path):
+            continue
+        if files.setdefault(name, path) is not path and path.resolve() != files[name].resolve():
+            raise UserError(
+                f'custom_imports: {path} would take the place of {files[name]} in the copy of the '
+                'code; rename the module'
+            )
+    return {name: path.read_bytes() for name, path in files.items()}
 
 
 def _files(package: Path) -> list[Path]:

@@ -80,9 +80,19 @@ def _note(study: Study, runs: Sequence[Run]) -> str:
     if len(finished) < len(runs):
         notes.append(f'{len(runs) - len(finished)} of {len(runs)} runs are missing.')
     codes = sorted({run.code for run in finished})
-    if len(codes) > 1:
+    if _versions_differ(finished):
         notes.append(f'{len(codes)} versions of the code made the runs: {", ".join(codes)}.')
     return ' '.join(notes)
+
+
+def _versions_differ(finished: Sequence[Run]) -> bool:
+    """Whether icpc's code or that of the same modules of the user was not always the same."""
+    versions: dict[tuple[str, ...], set[str]] = {}
+    for run in finished:
+        own, _, user = run.code.partition('+')
+        versions.setdefault((), set()).add(own)
+        versions.setdefault(('user', *run.modules), set()).add(user)
+    return any(len(found) > 1 for found in versions.values())
 
 
 def _runs_csv(study: Study, runs: Sequence[Run]) -> str:

@@ -1,0 +1,64 @@
+import importlib
+import sys
+
+import pytest
+
+from icpc.engine.fingerprints import with_user_code
+from icpc.engine.user_code import is_installed, user_files, user_modules
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    return tmp_path
+
+
+def write(path, text=''):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_modules_besides_icpc_by_their_top_level_names():
+    imports = ['icpc', 'my_heads', 'icpc.necks', 'lab.prompts.mine', 'lab.losses']
+    assert user_modules({'custom_imports': {'imports': imports}}) == ('lab', 'my_heads')
+    assert user_modules({'custom_imports': {'imports': 'my_heads'}}) == ('my_heads',)
+    assert user_modules({'custom_imports': None}) == user_modules({}) == ()
+
+
+def test_nothing_is_imported_to_find_the_files(place):
+    write(place / 'alone_here.py', 'raise SystemExit')
+    write(place / 'whole_here/__init__.py', 'raise SystemExit')
+    write(place / 'whole_here/deep/part.py')
+    write(place / 'whole_here/names.txt', 'sky')
+    write(place / 'whole_here/__pycache__/part.pyc')
+    write(place / 'whole_here/weights.bin', 'x' * (2**20 + 1))
+    write(place / 'bare_here/part.py')
+    write(place / 'bare_here/data.txt')
+    names = ('alone_here', 'whole_here', 'bare_here', 'not_there_at_all', 'sys')
+    assert sorted(user_files(names)) == [
+        *('alone_here.py', 'bare_here/part.py', 'whole_here/__init__.py'),
+        *('whole_here/deep/part.py', 'whole_here/names.txt'),
+    ]
+    assert not {'alone_here', 'whole_here', 'bare_here'} & sys.modules.keys()
+
+
+def test_the_hash_is_of_what_the_code_does(place):
+    def hashed(text, name='hashed_here/part.py'):
+        write(place / name, text)
+        return with_user_code('own', ['hashed_here'])
+
+    write(place / 'hashed_here/__init__.py')
+    first = hashed('x = 1\n')
+    assert first.startswith('own+')
+    assert hashed('"""Words."""\nx = 1  # why\n') == first
+    assert hashed('x = 2\n') != first
+    hashed('x = 1\n')
+    assert hashed('sky', 'hashed_here/names.txt') != first
+    assert hashed('{{ no python }}', 'hashed_here/template.py') != first
+    assert with_user_code('own', []) == with_user_code('own', ['not_there_at_all']) == 'own'
+
+
+def test_a_library_is_installed_and_a_test_is_not():
+    assert all(map(is_installed, user_files(['rich']).values()))
+    assert not any(map(is_installed, user_files(['toy_parts']).values()))
