@@ -25,11 +25,13 @@ _WATCHERS = {
         *('tracking', 'user_code'),
     )
 }
-# The work dir says where, not what; the batch of one pass follows from the number of ranks.
+# The work dir says where, not what; the batch of one pass follows from the number of ranks; what
+# load_from holds counts among the weights.
 _WITHOUT_EFFECT = ('work_dir', 'load_from', 'resume', 'model_wrapper_cfg', 'tracker')
 _WATCHING_HOOKS = ('logger', 'progress', 'panel', 'metrics')
 _SAMPLED_FILES = 64  # read whole; all others count by name and size
 _DIGITS = 10
+_PART = 2**24  # bytes of a large file that are read at a time
 
 
 def _short(digest: Any) -> str:
@@ -158,12 +160,21 @@ def data_fingerprint(dataset: dict[str, Any]) -> str | None:
     return files_fingerprint(root, files)
 
 
-def weights_fingerprint(model: dict[str, Any]) -> str | None:
-    """Hash the local files that CLIP is built from; None when there are none.
+def weights_fingerprint(model: dict[str, Any], load_from: str | None = None) -> str | None:
+    """Hash the local files that a run starts from; None when there are none.
 
     Args:
-        model: The model's config.
+        model: The model's config; CLIP is built from its files.
+        load_from: The user's checkpoint, not one that a resumed run goes on from.
+
+    Returns:
+        `CLIP's hash`, or `CLIP's hash+the checkpoint's`.
     """
+    clip = _clip_fingerprint(model)
+    return f'{clip or ""}+{_content(Path(load_from))}' if load_from else clip
+
+
+def _clip_fingerprint(model: dict[str, Any]) -> str | None:
     clip = model.get('clip') or {}
     digests = []
     for value in (clip.get('model'), clip.get('pretrained')):
@@ -183,5 +194,7 @@ def weights_fingerprint(model: dict[str, Any]) -> str | None:
 def _content(*files: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(files):
-        digest.update(path.read_bytes())
+        with path.open('rb') as file:
+            while part := file.read(_PART):
+                digest.update(part)
     return _short(digest)

@@ -15,7 +15,8 @@ from .matrix import Run
 from .study import Study, read_metrics
 from .study_files import INDEX
 
-# What differs between the seeds of one row, and says where, not what.
+# What differs between the seeds of one row, and says where, not what: the weights that load_from
+# held are in the fingerprint of the weights.
 SEED_KEYS = ('seed', 'randomness.seed', 'work_dir', 'load_from', 'resume')
 _METRICS = ('mIoU', 'score_mIoU')  # of runs that belong to no study
 
@@ -100,17 +101,25 @@ def _with_baseline(study: Study, baseline: str | None) -> Study:
 
 
 def _from_work_dirs(folders: Sequence[Path], baseline: str | None) -> Collection:
-    """Runs whose configs differ in the seed alone make a row, named by its first run's folder."""
-    rows: dict[str, dict[str, Any]] = {}
+    """Runs from equal weights whose configs differ in the seed alone make a row.
+
+    It has the name of its first run's folder.
+    """
+    rows: dict[str, tuple[dict[str, Any], str | None]] = {}
     runs = []
     for folder in folders:
         record = read_record(folder)
         if record is None or not (folder / RESOLVED).is_file():
             raise UserError(f'{folder}: neither a run (run.json) nor a study ({INDEX})')
         config = flatten(json.loads((folder / RESOLVED).read_text()))
-        same = [row for row, other in rows.items() if not difference(other, config, SEED_KEYS)]
+        weights = record.get('fingerprints', {}).get('weights')
+        same = [
+            row
+            for row, (other, start) in rows.items()
+            if start == weights and not difference(other, config, SEED_KEYS)
+        ]
         row = same[0] if same else folder.name
-        rows.setdefault(row, config)
+        rows.setdefault(row, (config, weights))
         taken = [run.seed for run in runs if run.row == row]
         seed = str(record['seed'])
         runs.append(_run('', row, f'{seed} again' if seed in taken else seed, folder))

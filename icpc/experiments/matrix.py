@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,9 @@ def _identity(config: dict[str, Any], known: dict[str, str | None]) -> str:
     for key in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         dataset = (config.get(key) or {}).get('dataset')
         parts.append(_once(known, dataset, data_fingerprint) if dataset else None)
-    parts.append(_once(known, config.get('model') or {}, weights_fingerprint))
+    start = config.get('load_from')
+    places = {**(config.get('model') or {}), 'load_from': start}
+    parts.append(_once(known, places, partial(weights_fingerprint, load_from=start)))
     return config_fingerprint({'parts': parts})
 
 
@@ -132,7 +135,7 @@ def _once(known: dict[str, str | None], config: dict, fingerprint: Callable) -> 
     """Fingerprint what many runs share only once."""
     places = {
         key: config[key]
-        for key in ('data_root', 'data_prefix', 'ann_file', 'clip')
+        for key in ('data_root', 'data_prefix', 'ann_file', 'clip', 'load_from')
         if key in config
     }
     key = json.dumps(places, sort_keys=True, default=str)

@@ -98,3 +98,15 @@ def test_weights_hash_is_that_of_the_files(tmp_path):
     assert weights_fingerprint(dict(clip=dict(model=str(tmp_path)))) != as_folder
     assert weights_fingerprint(dict(clip=dict(model='RN50', pretrained='openai'))) is None
     assert weights_fingerprint(dict(clip=dict(model={'embed_dim': 3}))) is None
+
+
+def test_the_checkpoint_that_a_run_starts_from_counts_by_its_content(tmp_path):
+    clip = dict(clip=dict(model='RN50', pretrained=str(tmp_path / 'w.safetensors')))
+    (tmp_path / 'w.safetensors').write_bytes(b'1')
+    starts = {name: tmp_path / name for name in ('a.pth', 'b.pth', 'copy_of_a.pth')}
+    for name, path in starts.items():
+        path.write_bytes(b'b' if name == 'b.pth' else b'a')
+    found = {name: weights_fingerprint(clip, str(path)) for name, path in starts.items()}
+    assert found['a.pth'] == found['copy_of_a.pth'] != found['b.pth']
+    assert found['a.pth'].startswith(f'{weights_fingerprint(clip)}+')
+    assert weights_fingerprint({}, str(starts['a.pth'])) == f'+{found["a.pth"].split("+")[1]}'

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from icpc.errors import UserError
 from icpc.experiments.matrix import expand
@@ -74,6 +75,18 @@ def test_identity_changes_with_data_and_weights(tmp_path):
         found.append(identities(tmp_path, shared=shared)[0])
     assert len(set(found)) == 3
     assert found[2] == found[3]
+
+
+def test_the_checkpoint_that_rows_start_from_makes_them_different_runs(tmp_path):
+    start = tmp_path / 'iter_4.pth'
+    torch.save({'state_dict': {'w': torch.ones(1)}}, start)
+    rows = {'ICPC': {}, 'warm': {'load_from': str(start)}}
+    scratch, warm = identities(tmp_path, rows=rows, seeds={'0': {'seed': 0}})
+    torch.save({'state_dict': {'w': torch.zeros(1)}}, start)
+    again = identities(tmp_path, rows=rows, seeds={'0': {'seed': 0}})
+    assert again[0] == scratch
+    assert again[1] != warm
+    assert identities(tmp_path)[0] == scratch
 
 
 def test_choosing_on_validation_leaves_the_test_split_out(tmp_path):
