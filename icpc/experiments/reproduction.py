@@ -1,12 +1,9 @@
-"""`tools/reproduce.py`: make a run again and say whether it is the same."""
+"""Whether a repetition is the same as its run, and which runs make the band of seeds."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +14,11 @@ from scipy import stats
 
 from ..engine.run_record import RESOLVED, read_record
 from ..errors import UserError
+from .repetition import MARK, finished_record
 
 EQUAL, WITHIN, DIFFERENT = 'equal', 'within the seed band', 'different'
 _LEVEL = 0.95
-_FEWEST = 3  # runs that a band needs
+FEWEST = 3  # runs that a band needs
 
 
 @dataclass(frozen=True)
@@ -48,75 +46,45 @@ class Comparison:
         return WITHIN if inside else DIFFERENT
 
 
-def finished_record(work_dir: Path) -> dict[str, Any]:
-    """The record of a finished run.
+def same_but_seed(run: Path) -> list[Path]:
+    """Finished runs beside a run that differ from it in the seed alone, one for each seed.
 
-    Raises:
-        UserError: When there is none, or it is not finished.
-    """
-    record = read_record(work_dir)
-    if record is None:
-        raise UserError(f'{work_dir}: no run.json in it; give the work dir of a run')
-    if record['state'] != 'finished':
-        raise UserError(f'{work_dir}: the run is not finished; go on with tools/train.py --resume')
-    return record
-
-
-def command(run: Path, out: Path, trainer: Path) -> list[str]:
-    """What makes a run again, on as many ranks.
-
-    Args:
-        run: Its work dir, which holds its config with every override merged in.
-        out: Where the repetition writes.
-        trainer: Script of tools/train.py.
-    """
-    ranks = (finished_record(run)['batch'] or {}).get('ranks', 1)
-    arguments = [str(trainer), str(run / 'config.py'), '--work-dir', str(out)]
-    if ranks == 1:
-        return [sys.executable, *arguments]
-    launcher = ['-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={ranks}']
-    return [sys.executable, *launcher, *arguments, '--launcher', 'pytorch']
-
-
-def environment(run: Path) -> dict[str, str]:
-    """This process's, with as many threads as the run had: sums in another order are not equal.
+    The run itself stands for its seed. Repetitions are left out, and so is what other code, data or
+    weights made.
 
     Args:
         run: Its work dir.
     """
-    threads = finished_record(run).get('machine', {}).get('threads')
-    return {**os.environ, **({} if threads is None else {'OMP_NUM_THREADS': str(threads)})}
+    own = _Recipe.of(run)
+    found = {own.seed: run}
+    for path in sorted(path.parent for path in run.parent.glob(f'*/{RESOLVED}')):
+        if path.resolve() == run.resolve() or (path / MARK).is_file():
+            continue
+        other = _Recipe.of(path)
+        if other.finished and (other.settings, other.made_of) == (own.settings, own.made_of):
+            found.setdefault(other.seed, path)
+    return sorted(found.values())
 
 
-def repeat(run: Path, out: Path, trainer: Path) -> None:
-    """Make a run again, unless `out` holds the finished repetition already.
+@dataclass(frozen=True)
+class _Recipe:
+    """What runs of one band have in common, and the seed."""
 
-    Raises:
-        UserError: When training fails.
-    """
-    done = read_record(out)
-    if done is None or done['state'] != 'finished':
-        code = subprocess.run(command(run, out, trainer), env=environment(run)).returncode
-        if code:
-            raise UserError(f'the repetition failed with exit code {code}')
+    settings: dict[str, Any]
+    made_of: list[Any]
+    seed: Any
+    finished: bool
 
-
-def same_but_seed(run: Path) -> list[Path]:
-    """Finished runs beside a run whose config differs in the seed alone, itself among them."""
-    own = _without_seed(run)
-    beside = sorted(path.parent for path in run.parent.glob(f'*/{RESOLVED}'))
-    return [
-        path
-        for path in beside
-        if _without_seed(path) == own and (read_record(path) or {}).get('state') == 'finished'
-    ]
-
-
-def _without_seed(run: Path) -> dict[str, Any]:
-    tree = json.loads((run / RESOLVED).read_text())
-    for key in ('seed', 'randomness', 'work_dir', 'load_from', 'resume'):
-        tree.pop(key, None)
-    return tree
+    @classmethod
+    def of(cls, run: Path) -> _Recipe:
+        settings, record = json.loads((run / RESOLVED).read_text()), read_record(run) or {}
+        prints = record.get('fingerprints') or {}
+        seed, randomness = settings.pop('seed', None), settings.pop('randomness', None) or {}
+        for key in ('work_dir', 'load_from', 'resume'):  # the weights have a fingerprint
+            settings.pop(key, None)
+        made_of = [prints.get(key) for key in ('code', 'data', 'weights')]
+        seed = randomness.get('seed', seed)
+        return cls(settings, made_of, seed, record.get('state') == 'finished')
 
 
 def numbers(record: dict[str, Any]) -> dict[str, float]:
@@ -136,7 +104,7 @@ def seed_band(values: Sequence[float]) -> tuple[float, float] | None:
         values: Of runs that differ in the seed alone.
     """
     n = len(values)
-    if n < _FEWEST:
+    if n < FEWEST:
         return None
     half = stats.t.ppf((1 + _LEVEL) / 2, n - 1) * np.std(values, ddof=1) * math.sqrt(1 + 1 / n)
     return float(np.mean(values) - half), float(np.mean(values) + half)

@@ -1,4 +1,4 @@
-"""The verdict of a reproduction in words."""
+"""`tools/reproduce.py`: make a run again and say whether it is the same."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 from rich.table import Table
 
 from ..engine.console import say
+from .repetition import finished_record, repeat
 from .reproduction import (
     DIFFERENT,
     EQUAL,
+    FEWEST,
     Comparison,
     compare,
-    finished_record,
     overall,
-    repeat,
     same_but_seed,
 )
 from .run_difference import causes, first_difference, weights_equal
@@ -32,12 +32,14 @@ def reproduce(run: Path, out: Path | None, trainer: Path) -> bool:
         Whether it is equal or within the seed band.
     """
     original = finished_record(run)
-    out = out or run.with_name(f'{run.name}-again')
+    out = out or run.resolve().with_name(f'{run.resolve().name}-again')  # `.` has no name
     repeat(run, out, trainer)
-    others = [path for path in same_but_seed(run) if path.resolve() != out.resolve()]
-    comparisons = compare(run, out, others)
+    seeds = same_but_seed(run)
+    comparisons = compare(run, out, seeds)
     verdict = overall(comparisons)
-    say(_table(comparisons, len(others)))
+    say(_table(comparisons, len(seeds)))
+    few = f', too few for a band: it needs {FEWEST}' if len(seeds) < FEWEST else ''
+    say(f'{len(seeds)} known seed(s): {", ".join(path.name for path in seeds)}{few}')
     weights = weights_equal(run, out)
     if weights is not None:
         say(f'weights: {"equal, bit by bit" if weights else "not equal"}')

@@ -5,14 +5,8 @@ import pytest
 import torch
 
 from icpc.errors import UserError
-from icpc.experiments.reproduction import (
-    command,
-    compare,
-    environment,
-    overall,
-    same_but_seed,
-    seed_band,
-)
+from icpc.experiments.repetition import MARK, command, environment
+from icpc.experiments.reproduction import compare, overall, same_but_seed, seed_band
 from icpc.experiments.reproduction_report import reproduce
 from icpc.experiments.run_difference import causes, first_difference, weights_equal
 
@@ -83,6 +77,23 @@ def test_runs_of_the_band_differ_in_the_seed_alone(make_run):
     assert same_but_seed(runs[1]) == runs
 
 
+def test_a_seed_counts_once_and_only_with_the_same_code_data_and_weights(make_run):
+    def made_of(**changes):
+        return {'code': 'c', 'data': {'train': 'd'}, 'weights': 'w', **changes}
+
+    x, x2, y = (
+        make_run(name, 40.0, seed, fingerprints=made_of())
+        for name, seed in (('x', 0), ('x2', 0), ('y', 1))
+    )
+    again = make_run('x-again', 40.0, 7, fingerprints=made_of())
+    (again / MARK).write_text('{}')
+    others = ({'code': 'e'}, {'data': {'train': 'e'}}, {'weights': 'e'})
+    for seed, change in enumerate(others, 2):
+        make_run(str(seed), 40.0, seed, fingerprints=made_of(**change))
+    assert same_but_seed(x) == [x, y]
+    assert same_but_seed(x2) == [x2, y]
+
+
 def test_weights_and_the_first_step_that_differs(make_run):
     run, same = make_run('run', 1.0), make_run('same', 1.0)
     other = make_run('other', 1.0, weight=1.0000001, loss=0.6)
@@ -119,7 +130,7 @@ def test_the_whole_way_with_a_trainer_that_drifts(make_run, tmp_path, capsys):
     trainer.write_text(
         'import shutil, sys, pathlib\n'
         'source = pathlib.Path(sys.argv[1]).parent\n'
-        'shutil.copytree(source, sys.argv[3])\n'
+        'shutil.copytree(source, sys.argv[3], dirs_exist_ok=True)\n'
         "file = pathlib.Path(sys.argv[3]) / 'run.json'\n"
         'file.write_text(file.read_text().replace(\'"mIoU": 1.0\', \'"mIoU": 1.5\'))\n'
     )
