@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -14,9 +15,10 @@ from ..engine.run_record import read_record
 from ..errors import UserError
 from .costs import cost_line, matrix_table, seconds_left
 from .jobs import OUTPUT, Ending, execute
-from .matrix import expand
+from .matrix import Run, expand
 from .request import Request
 from .results import value_of
+from .run_inputs import missing_inputs
 from .slurm import array_script, task_command
 from .snapshot import Snapshot, take_snapshot
 from .study import load_study
@@ -56,13 +58,28 @@ class Ablation:
         """Print the matrix and what is left to pay."""
         say(matrix_table(self.study.name, self.runs))
         say(cost_line(self.runs, self.jobs))
+        for fault in self._missing(self.runs):
+            say(f'MISSING, without it the runs are refused: {fault}')
+
+    def _missing(self, runs: Sequence[Run]) -> list[str]:
+        """What the unfinished ones of some runs would not find on disk."""
+        return missing_inputs(run.inputs for run in runs if not run.finished)
+
+    def _refuse_missing(self, runs: Sequence[Run]) -> None:
+        faults = self._missing(runs)
+        if faults:
+            raise UserError(f'no run was started: {"; ".join(faults)}')
 
     def write_slurm(self) -> tuple[Path, Path]:
         """Write a script for sbatch whose tasks make one run each, from copies of all they read.
 
         Returns:
             The script, and the copy of the study file.
+
+        Raises:
+            UserError: When data or a CLIP that the runs need is missing.
         """
+        self._refuse_missing(self.runs)
         path, logs = self.out / 'slurm.sh', self.out / 'slurm'
         logs.mkdir(parents=True, exist_ok=True)
         snapshot = self._freeze()
@@ -77,6 +94,7 @@ class Ablation:
         """Make what is missing; returns what failed.
 
         Raises:
+            UserError: When data or a CLIP that the runs need is missing.
             Stopped: When it was told to stop; the same command goes on.
         """
         runs, only = self.runs, self.request.only
@@ -84,6 +102,7 @@ class Ablation:
             if not 0 <= only < len(runs):
                 raise UserError(f'--only {only}: the runs are 0 to {len(runs) - 1}')
             runs = runs[only : only + 1]
+        self._refuse_missing(runs)
         write_index(self.study, self.runs, self.out)
         say(cost_line(self.runs, self.jobs))
         threads = None if self.gpus else self.request.threads
@@ -103,12 +122,7 @@ class Ablation:
             say(f'FAILED {run.name}, exit code {ending.code}, {run.work_dir / OUTPUT} ends with:')
             say(ending.tail)
             return
-        record = read_record(run.work_dir)
-        values = {
-            name: value_of(run, record, metric, self.study.split)
-            for name, metric in self.study.metrics.items()
-        }
-        numbers = '  '.join(f'{name} {v:.2f}' for name, v in values.items() if v is not None)
+        numbers = self._numbers(run)
         done = sum(other.finished for other in self.runs)
         say(
             f'[{done}/{len(self.runs)}] {time.strftime("%H:%M")}  {run.name}: {numbers}  '
@@ -117,6 +131,18 @@ class Ablation:
         if self.request.drop_checkpoints:
             for path in run.work_dir.glob('iter_*.pth'):
                 path.unlink()
+
+    def _numbers(self, run: Run) -> str:
+        """The metrics of a finished run in words; one that cannot be told stops nothing."""
+        record, words = read_record(run.work_dir), []
+        for name, metric in self.study.metrics.items():
+            try:
+                value = value_of(run, record, metric, self.study.split)
+            except UserError as error:
+                words.append(f'{name}: {error}')
+                continue
+            words += [] if value is None else [f'{name} {value:.2f}']
+        return '  '.join(words)
 
     def tabulate(self) -> None:
         """Print the tables of what is finished and write them beside the runs."""
@@ -157,10 +183,9 @@ def ablate(
             say('The tasks take no GPU: this machine has none; --gpus 0 gives one to each.')
         say(f'and afterwards: python tools/ablate.py {study} --out {ablation.out} --table')
         return []
-    failed = [] if table else ablation.make()
-    if request.only is None:
-        ablation.tabulate()
-    names = [ending.run.name for ending in failed]
+    names = [] if table else [ending.run.name for ending in ablation.make()]
     if names:
         say(f'{len(names)} run(s) FAILED: {"; ".join(names)}. The same command tries them again.')
+    if request.only is None:
+        ablation.tabulate()
     return names

@@ -6,7 +6,7 @@ import json
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from ..engine.fingerprints import (
 from ..engine.run_record import read_record
 from ..engine.user_code import user_modules
 from ..errors import UserError
+from .metric_names import check_metrics
+from .run_inputs import Inputs, inputs_of
 from .study import Overrides, Study, merge
 
 # On the validation split nothing of the test split is read.
@@ -42,6 +44,7 @@ class Run:
         steps: Optimiser steps.
         pictures: Of a step.
         modules: The user's, that its config imports.
+        inputs: What it reads and measures.
     """
 
     regime: str
@@ -54,6 +57,7 @@ class Run:
     steps: int = 0
     pictures: int = 0
     modules: tuple[str, ...] = ()
+    inputs: Inputs = field(default_factory=Inputs)
 
     @property
     def name(self) -> str:
@@ -75,7 +79,8 @@ class Run:
 def expand(study: Study, out: Path, code: str, any_code: bool = False) -> list[Run]:
     """All runs of a study, seed by seed, so that every row has a first seed early.
 
-    Every config is resolved here: a misspelt override stops the study before its first run.
+    Every config is resolved here: a misspelt override or metric stops the study before its first
+    run.
 
     Args:
         study: The study.
@@ -84,7 +89,8 @@ def expand(study: Study, out: Path, code: str, any_code: bool = False) -> list[R
         any_code: Take a finished run of the same config whatever code made it.
 
     Raises:
-        UserError: For a row whose config cannot be resolved; or two rows that are the same run.
+        UserError: For a row whose config cannot be resolved; two rows that are the same run; or a
+            metric that no run can give.
     """
     runs, known, codes = [], {}, {}
     unread = _NO_TEST if study.split == 'val' else {}
@@ -103,9 +109,11 @@ def expand(study: Study, out: Path, code: str, any_code: bool = False) -> list[R
                     config.get('max_iters') or 0,
                     config.get('global_batch') or 0,
                     modules,
+                    inputs_of(config, study.split),
                 )
                 runs.append(_older(run, folder) if any_code else run)
     _refuse_twins(runs)
+    check_metrics(study, [run.inputs for run in runs])
     return runs
 
 

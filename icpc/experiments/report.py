@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -12,6 +13,7 @@ from ..engine.fingerprints import PACKAGE
 from .collection import collect
 from .report_sections import config_parts, note, regime_parts, run_sheet
 from .results import tabulate
+from .usable_metrics import usable_metrics
 
 _TEMPLATES = PACKAGE / 'assets' / 'report'
 
@@ -33,6 +35,8 @@ def write_report(
         UserError: For folders without finished runs.
     """
     found = collect(folders, baseline)
+    study, faults = usable_metrics(found.study, found.runs)
+    found = replace(found, study=study)
     tables = tabulate(found.study, found.runs)
     regimes = (regime_parts(found, regime, tables) for regime in found.study.regimes)
     environment = Environment(
@@ -40,7 +44,7 @@ def write_report(
     )
     page = environment.get_template('page.html.j2').render(
         title=found.study.name,
-        note=note(found),
+        note=' '.join([note(found), *faults]),
         baseline=found.study.baseline,
         regimes=[regime for regime in regimes if regime is not None],
         configs=config_parts(found),

@@ -88,7 +88,6 @@ def tabulate(study: Study, runs: Sequence[Run], baseline: str | None = None) -> 
     if baseline is not None and baseline not in study.rows:
         raise UserError(f'there is no row {baseline!r}{did_you_mean(baseline, study.rows)}')
     records = {run: read_record(run.work_dir) for run in runs if run.finished}
-    _refuse_unknown(study, records)
     tables = []
     for regime in study.regimes:
         group = [_table(study, regime, metric, baseline, records) for metric in study.metrics]
@@ -149,32 +148,17 @@ def value_of(
     return record['metrics'].get(split, {}).get(metric)
 
 
-def _refuse_unknown(study: Study, records: dict[Run, dict]) -> None:
-    """Raise for a metric that no finished run has, once every regime has such runs."""
-    if {run.regime for run in records} != set(study.regimes):
-        return
-    for name, metric in study.metrics.items():
-        found = (value_of(run, record, metric, study.split) for run, record in records.items())
-        if records and all(value is None for value in found):
-            keys = {
-                key for record in records.values() for key in record['metrics'].get(study.split, {})
-            }
-            there = ', '.join(sorted(keys - {'step'})) or 'none'
-            raise UserError(
-                f'no run has the metric {name!r} on the {study.split} split'
-                f'{did_you_mean(name, keys)} (there are: {there})'
-            )
-
-
 def subset_iou(path: Path, subset: ClassSubset) -> float | None:
     """Mean IoU, in percent, over some classes; predictions of all classes count.
 
-    None where there is no such kind of prediction.
+    None where there is no such kind of prediction, or no counts at all.
 
     Args:
         path: Confusion counts that a run wrote.
         subset: The classes.
     """
+    if not path.is_file():
+        return None
     with np.load(path) as file:
         names = file['class_names'].tolist()
         if subset.of not in file:

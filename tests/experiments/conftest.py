@@ -1,5 +1,6 @@
 """Studies whose trainings are stood in for by a script that takes a fraction of a second."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,13 @@ def tools(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def study_file(tmp_path: Path) -> Path:
-    """Two by two rows on two seeds."""
+    """Two by two rows on two seeds, with a picture in each split of their data."""
+    data = tmp_path / 'data'
+    for room, split in itertools.product(
+        ('images', 'annotations'), ('training', 'validation', 'test')
+    ):
+        (data / room / split).mkdir(parents=True)
+        (data / room / split / '0.png').write_bytes(b'x')
     path = tmp_path / 'small.py'
     path.write_text(
         f'base = {str(CONFIG)!r}\n'
@@ -62,5 +69,6 @@ def study_file(tmp_path: Path) -> Path:
         'seeds = [0, 1]\n'
         "metrics = ['mIoU', 'score_mIoU']\n"
         "baseline = 'lr=0.1, weight_decay=0.02'\n"
+        f"shared = {{'data_root': {str(data)!r}}}\n"
     )
     return path
