@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import re
+import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -19,20 +21,40 @@ from ..errors import UserError
 from .atomic_files import Replacing
 
 POINTER = 'last_checkpoint'
+# What torch, safetensors and zipfile raise for a file with wrong bytes.
+_DAMAGE = (
+    *(RuntimeError, EOFError, OSError, UnicodeDecodeError),
+    *(SafetensorError, zipfile.BadZipFile, zlib.error),
+)
+
+
+class Damaged(UserError):
+    """A checkpoint that is not what was once written.
+
+    Args:
+        path: Of the file.
+        reason: Such as `is damaged (...)`.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f'{path}: {reason}; take a whole copy of it or an earlier checkpoint')
+        self.reason = reason
 
 
 def load_checkpoint(path: str | Path, map_location: str | torch.device = 'cpu') -> dict[str, Any]:
     """Read a checkpoint with `weights_only=True`: a crafted file is refused, nothing in it runs.
 
-    A `.safetensors` file gives its tensors as `state_dict`.
+    A `.safetensors` file gives its tensors as `state_dict`; it has no checksums.
 
     Raises:
-        UserError: When the file is missing, damaged, or holds anything but tensors and plain types.
+        Damaged: When the file cannot be read, or a checksum is wrong.
+        UserError: When it is missing, or holds anything but tensors and plain types.
     """
     path = Path(path)
     if not path.is_file():
         raise UserError(f'{path}: no such checkpoint')
     try:
+        _check_sums(path)
         if path.suffix == '.safetensors':
             device = 'cpu' if str(map_location) == 'meta' else str(map_location)
             return {'state_dict': load_file(path, device=device)}
@@ -42,8 +64,17 @@ def load_checkpoint(path: str | Path, map_location: str | torch.device = 'cpu') 
             f'{path}: refused, it does not load with weights_only=True, so loading it could run '
             'code. Convert it where you trust it: keep the state dict only and save that again.'
         ) from error
-    except (RuntimeError, EOFError, OSError, SafetensorError) as error:
-        raise UserError(f'{path}: damaged or not a checkpoint ({error})') from error
+    except _DAMAGE as error:
+        raise Damaged(path, f'is damaged or no checkpoint ({error})') from error
+
+
+def _check_sums(path: Path) -> None:
+    """torch.load does not compare the checksums of its archive."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as file:
+            part = file.testzip()
+        if part is not None:
+            raise Damaged(path, f'is damaged (the checksum of {part} is wrong)')
 
 
 def check_loads_safely(path: str | Path) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from pathlib import Path
 
 from ..errors import UserError
-from .checkpoint import POINTER, latest_checkpoint, load_checkpoint
+from .checkpoint import POINTER, Damaged, latest_checkpoint, load_checkpoint
 from .console import say
 
 _NAME = re.compile(r'iter_(\d+)\.pth')
@@ -71,14 +70,9 @@ def _fault(path: Path, run: str | None) -> str | None:
     if not path.is_file():
         return 'is not there'
     try:
-        with zipfile.ZipFile(path) as file:
-            part = file.testzip()  # torch.load does not compare checksums
-    except (OSError, zipfile.BadZipFile, EOFError) as error:
-        return f'is damaged ({error})'
-    if part is not None:
-        return f'is damaged (checksum of {part})'
-    try:
         checkpoint = load_checkpoint(path, map_location='meta')
+    except Damaged as error:
+        return error.reason
     except UserError as error:
         return f'cannot be loaded ({error})'
     lost = sorted(_PARTS - checkpoint.keys())

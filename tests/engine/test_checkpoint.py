@@ -1,3 +1,4 @@
+import contextlib
 import os
 import pickle
 
@@ -39,6 +40,24 @@ def test_a_damaged_file_is_one_clear_message(tmp_path):
         (tmp_path / 'cut.pth').write_bytes(whole.read_bytes()[:size])
         with pytest.raises(UserError, match=r'cut\.pth'):
             checkpoint.load_checkpoint(tmp_path / 'cut.pth')
+
+
+def test_one_wrong_byte_is_noticed_wherever_it_is(tmp_path):
+    path = tmp_path / 'iter_4.pth'
+    checkpoint.save_atomically({'state_dict': {'x': torch.ones(1000)}, 'meta': {}}, path)
+    whole = path.read_bytes()
+    for place in (whole.index(b'state_dict'), len(whole) // 2):  # in the pickle, in the numbers
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        for read in (checkpoint.load_checkpoint, checkpoint.check_loads_safely):
+            with pytest.raises(checkpoint.Damaged, match=r'iter_4\.pth: is damaged .*checksum'):
+                read(path)
+    for place in range(0, len(whole), 31):  # also in names, lengths and flags of the archive
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 8]) + whole[place + 1 :])
+        with contextlib.suppress(UserError):  # bytes between the parts do not count
+            state = checkpoint.load_checkpoint(path)['state_dict']
+            assert torch.equal(state['x'], torch.ones(1000))
+    torch.save({'x': 1}, path, _use_new_zipfile_serialization=False)  # has no checksums
+    assert checkpoint.load_checkpoint(path) == {'x': 1}
 
 
 def test_weights_must_fit_exactly():

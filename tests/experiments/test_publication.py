@@ -107,6 +107,16 @@ def test_nothing_is_replaced_and_what_is_missing_is_named(work_dir, tmp_path):
         publish(work_dir, tmp_path / 'other')
 
 
+def test_a_wrong_byte_is_not_published(work_dir, tmp_path):
+    path = work_dir / 'iter_20.pth'
+    data = path.read_bytes()
+    place = data.index(torch.arange(6.0).numpy().tobytes())
+    path.write_bytes(data[:place] + b'!' + data[place + 1 :])
+    with pytest.raises(UserError, match=r'iter_20\.pth: is damaged .*an earlier checkpoint'):
+        publish(work_dir, tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
+
+
 def test_a_damaged_safetensors_file_is_named(tmp_path):
     path = tmp_path / 'model.safetensors'
     path.write_bytes(b'\x08\x00\x00\x00\x00\x00\x00\x00{broken}')
