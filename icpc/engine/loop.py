@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from .finite import raise_if_not_finite
 from .keyed_random import MODEL, seed_all
 from .positions import PositionSampler
-from .preemption import Requeue, StopSignals, StopValidationHook
+from .preemption import Requeue
 from .units import GlobalMean, mean_of_step
 
 
@@ -27,11 +27,11 @@ class GlobalBatchLoop(IterBasedTrainLoop):
 
     A step depends on the checkpoint before it and on its number alone: its images and their
     augmentation follow from their position (`PositionSampler`), the model's random numbers from
-    (seed, step, pass, rank). On SIGTERM or SIGUSR1 the loop raises `Requeue` after the step, or
-    after a batch of the validation.
+    (seed, step, pass, rank). On SIGTERM or SIGUSR1, as `runner.signals` notes them, the loop raises
+    `Requeue` after the step.
 
     Args:
-        runner: The runner; its optimiser wrapper must have been built with
+        runner: A `SafeRunner`; its optimiser wrapper must have been built with
             `accumulative_counts=accumulation`.
         dataloader: Gives the images of one pass.
         max_iters: Optimiser steps.
@@ -55,7 +55,6 @@ class GlobalBatchLoop(IterBasedTrainLoop):
         super().__init__(runner, dataloader, max_iters, val_begin, val_interval)
         self.accumulation = accumulation
         self.validated = 0
-        self.signals = StopSignals()
 
     def run(self) -> torch.nn.Module:
         """Train until `max_iters` optimiser steps are done.
@@ -67,9 +66,8 @@ class GlobalBatchLoop(IterBasedTrainLoop):
         bare = model.module if is_model_wrapper(model) else model
         self._mean = GlobalMean(bare, getattr(self.dataloader.dataset, 'ignore_index', 255))
         try:
-            with self.signals:
-                self._start()
-                self._train()
+            self._start()
+            self._train()
         finally:
             self._mean.close()
         self.runner.call_hook('after_train_epoch')
@@ -80,7 +78,6 @@ class GlobalBatchLoop(IterBasedTrainLoop):
         runner = self.runner
         passes = (self._iter * self.accumulation, self._max_iters * self.accumulation)
         runner.optim_wrapper.initialize_count_status(runner.model, *passes)
-        runner.register_hook(StopValidationHook(self.signals))
         runner.call_hook('before_train')
         runner.call_hook('before_train_epoch')
         seed = torch.tensor(runner.seed or 0)
@@ -132,7 +129,7 @@ class GlobalBatchLoop(IterBasedTrainLoop):
             step = self.runner.model.train_step(batches[index], self.runner.optim_wrapper)
             passes.append(step)
         self._mean.weights = None
-        outputs, self._told = mean_of_step(passes, self.signals.came)
+        outputs, self._told = mean_of_step(passes, self.runner.signals.came)
         raise_if_not_finite(outputs, passes, batches, iteration=self._iter + 1)
         self.runner.call_hook(
             'after_train_iter', batch_idx=self._iter, data_batch=batches, outputs=outputs

@@ -142,3 +142,21 @@ def _parse(line: str) -> dict[str, Any] | None:
 def _steps_done(runner: Runner) -> int:
     untrained = isinstance(runner._train_loop, dict) or runner._train_loop is None
     return 0 if untrained else runner.iter
+
+
+def last_metrics(work_dir: str | Path) -> dict[str, dict[str, float]]:
+    """The last line of each evaluated split in `metrics.jsonl`.
+
+    Args:
+        work_dir: Of the run.
+
+    Returns:
+        `{'val': {'step': 800, 'mIoU': 40.1, ...}, 'test': {...}}`.
+    """
+    path = Path(work_dir) / NAME
+    last: dict[str, dict[str, float]] = {}
+    for text in path.read_text().splitlines() if path.is_file() else ():
+        line = json.loads(text)
+        if line['split'] != 'train':
+            last[line.pop('split')] = line
+    return last

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGUSR1 end a training at a step's end, with a checkpoint, to be continued."""
+"""SIGTERM and SIGUSR1 end a training where it can be continued, with a checkpoint."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ class Requeue(Exception):
 
 class StopSignals:
     """Notes that a signal came; the former handlers are back after the block.
+
+    Until then nothing else ends the process: who opens the block asks for `came` where it can stop.
 
     Attributes:
         name: Of the signal that came, None before.
@@ -57,11 +59,20 @@ class StopSignals:
         return self.name is not None
 
 
-class StopValidationHook(Hook):
-    """Gives a validation up when a rank was told to stop; all ranks leave after the same batch.
+def any_rank(signals: StopSignals) -> bool:
+    """Whether one of the ranks, which all ask at the same place, was told to stop."""
+    if get_world_size() == 1:
+        return signals.came
+    flag = torch.tensor(int(signals.came))
+    all_reduce(flag, 'max')
+    return bool(flag)
 
-    It needs a checkpoint of the step, since during a validation other weights may be in place (an
-    average); without one the validation is finished first.
+
+class StopEvaluationHook(Hook):
+    """Gives an evaluation up when a rank was told to stop; all ranks leave after the same batch.
+
+    It needs a checkpoint of the step, since during an evaluation other weights may be in place (an
+    average); without one the evaluation is finished first.
 
     Args:
         signals: Of this rank.
@@ -75,8 +86,15 @@ class StopValidationHook(Hook):
 
     def before_val_epoch(self, runner: Runner) -> None:
         """Ranks may have different numbers of batches: they agree on those that all have."""
+        self._agree(runner, len(runner.val_dataloader))
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """The same for the test."""
+        self._agree(runner, len(runner.test_dataloader))
+
+    def _agree(self, runner: Runner, count: int) -> None:
         saved = any(getattr(hook, 'saved', None) == runner.iter for hook in runner.hooks)
-        batches = torch.tensor(len(runner.val_dataloader) if saved else 0)
+        batches = torch.tensor(count if saved else 0)
         all_reduce(batches, 'min')
         self._common = int(batches)
 
@@ -88,15 +106,20 @@ class StopValidationHook(Hook):
         outputs: list | None = None,
     ) -> None:
         """Raise `Requeue` when it is time to leave."""
-        if batch_idx < self._common and self._any_rank():
+        if batch_idx < self._common and any_rank(self.signals):
             raise Requeue
 
-    def _any_rank(self) -> bool:
-        if get_world_size() == 1:
-            return self.signals.came
-        flag = torch.tensor(int(self.signals.came))
-        all_reduce(flag, 'max')
-        return bool(flag)
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: list | None = None,
+    ) -> None:
+        """Raise `Requeue` when it is time to leave; what training gave is saved."""
+        if batch_idx < self._common and any_rank(self.signals):
+            runner.call_hook('before_requeue')
+            raise Requeue
 
 
 def shield_workers(loader: DataLoader) -> None:

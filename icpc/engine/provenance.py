@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,25 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def command_line(launcher: str | None) -> str:
+    """What started this process, with what started it on several ranks.
+
+    Args:
+        launcher: `none`, `pytorch` (torchrun) or `slurm`.
+    """
+    ranks = int(os.environ.get('WORLD_SIZE', 1))
+    here = int(os.environ.get('LOCAL_WORLD_SIZE', ranks))
+    starter = [Path(sys.executable).name]
+    if launcher == 'slurm':
+        starter = ['srun', f'--ntasks={ranks}', *starter]
+    elif launcher == 'pytorch':
+        starter = ['torchrun', '--nproc_per_node', str(here)]
+    if launcher == 'pytorch' and ranks > here:  # each node runs the same line
+        meeting = ['--rdzv_backend', 'c10d', '--rdzv_endpoint', 'FIRST_NODE:29500']
+        starter += ['--nnodes', str(ranks // here), *meeting]
+    return shlex.join([*starter, *sys.argv])
 
 
 def machine() -> dict[str, Any]:

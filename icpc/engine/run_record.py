@@ -1,107 +1,59 @@
-"""`run.json`: what a run was made of, what it gave, and the command that makes it again."""
+"""`run.json`: what a run was made of, and what it gave."""
 
 from __future__ import annotations
 
+import io
 import json
-import resource
-import shlex
-import sys
-import time
-import uuid
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from mmengine.config import Config
 from mmengine.dist import master_only
 from mmengine.runner import Runner
 
+from ..errors import UserError
 from ..evaluation.streaming_iou import StreamingIoU
-from .batch import plan_batch, world_size
-from .checkpoint import latest_checkpoint, write_text_atomically
-from .fingerprints import (
-    PACKAGE,
-    code_fingerprint,
-    config_fingerprint,
-    data_fingerprint,
-    plain_tree,
-    weights_fingerprint,
-)
-from .metrics_file import NAME as METRICS
-from .provenance import git_state, machine, versions
+from .atomic_files import Replacing
+from .checkpoint import write_text_atomically
+from .metrics_file import last_metrics
+from .segments import ended, peak_memory
 
-REQUEUE = 'requeue'  # `state` of a run that was told to stop; others: running, finished
+# `state` of a run; requeue: it was told to stop.
+RUNNING, REQUEUE, FINISHED = 'running', 'requeue', 'finished'
 RECORD, RESOLVED, CONFUSION = 'run.json', 'resolved_config.json', 'confusion.npz'
-_MIB = 2**20
+_DAMAGED = 'is cut or damaged'
+_REMEDY = 'put back a whole copy, or move the file away: checkpoints are resumed without it too'
 
 
 def read_record(work_dir: str | Path) -> dict[str, Any] | None:
-    """The record of a run, None where there is none."""
+    """The record of a run, None where there is none.
+
+    Raises:
+        UserError: When it is cut or damaged.
+    """
     path = Path(work_dir) / RECORD
-    return json.loads(path.read_text()) if path.is_file() else None
+    return read_json(path) if path.is_file() else None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """An object that a run wrote beside its checkpoints.
+
+    Raises:
+        UserError: When the file is cut or damaged.
+    """
+    try:
+        value = json.loads(path.read_text())
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise UserError(f'{path}: {_DAMAGED} ({error}); {_REMEDY}') from error
+    if not isinstance(value, dict):
+        raise UserError(f'{path}: {_DAMAGED} (no JSON object); {_REMEDY}')
+    return value
 
 
 def run_identity(work_dir: str | Path) -> str | None:
     """What the checkpoints of a run have in common, None where nothing is recorded."""
     return (read_record(work_dir) or {}).get('run')
-
-
-@master_only
-def start_record(cfg: Config, overrides: dict[str, Any]) -> None:
-    """Write what is known before the first step.
-
-    Args:
-        cfg: The finished config, as it will run.
-        overrides: `{dotted path: value}`.
-    """
-    folder = Path(cfg.work_dir)
-    tree = cfg.to_dict()
-    loaders = {name: tree.get(f'{name}_dataloader') for name in ('train', 'val', 'test')}
-    former = run_identity(folder) if cfg.resume else None
-    record = {
-        'state': 'running',
-        'run': former or uuid.uuid4().hex,
-        'command': shlex.join([Path(sys.executable).name, *sys.argv]),
-        'reproduce': f'python tools/reproduce.py {shlex.quote(str(folder))}',
-        'config': str(cfg.filename),
-        'overrides': plain_tree(overrides),
-        'seed': tree.get('seed'),
-        'fingerprints': {
-            'config': config_fingerprint(tree),
-            'code': code_fingerprint(),
-            'weights': weights_fingerprint(tree.get('model') or {}),
-            'data': {
-                name: data_fingerprint(loader['dataset'])
-                for name, loader in loaders.items()
-                if loader
-            },
-        },
-        'git': git_state(PACKAGE),
-        'versions': versions(),
-        'machine': machine(),
-        'batch': _batch(tree),
-        'segments': [*_former_segments(cfg), {'started': time.time(), 'seconds': None}],
-    }
-    write_text_atomically(json.dumps(plain_tree(tree), indent=1), folder / RESOLVED)
-    _write(folder, record)
-
-
-def _batch(tree: dict[str, Any]) -> dict[str, int] | None:
-    if tree.get('global_batch') is None:
-        return None
-    return vars(plan_batch(tree['global_batch'], tree.get('gpu_batch'), world_size()))
-
-
-def _former_segments(cfg: Config) -> list[dict[str, Any]]:
-    """The segments of a run that is resumed; a killed one lasted until its last checkpoint."""
-    former, checkpoint = read_record(cfg.work_dir), latest_checkpoint(cfg.work_dir)
-    if not cfg.resume or former is None or checkpoint is None:
-        return []
-    for segment in former['segments']:
-        if segment['seconds'] is None:
-            segment['seconds'] = max(0.0, checkpoint.stat().st_mtime - segment['started'])
-    return former['segments']
 
 
 @master_only
@@ -113,9 +65,8 @@ def requeue_record(runner: Runner) -> None:
     """
     folder = Path(runner.work_dir)
     record = read_record(folder)
-    segment = record['segments'][-1]
-    segment['seconds'] = time.time() - segment['started']
-    _write(folder, record | {'state': REQUEUE, 'steps': runner.iter})
+    changes = {'state': REQUEUE, 'steps': runner.iter, 'segments': ended(record['segments'])}
+    write_record(folder, record | changes)
 
 
 @master_only
@@ -127,21 +78,22 @@ def finish_record(runner: Runner) -> None:
     """
     folder = Path(runner.work_dir)
     record = read_record(folder)
-    segment = record['segments'][-1]
-    segment['seconds'] = time.time() - segment['started']
+    segments = ended(record['segments'])
     _write_confusion(runner, folder)
     record |= {
-        'state': 'finished',
+        'state': FINISHED,
         'steps': runner.iter,
-        'seconds': sum(segment['seconds'] for segment in record['segments']),
+        'seconds': sum(segment['seconds'] for segment in segments),
         'parameters': _parameters(runner.bare_model),
-        'memory_mib': _memory(),
+        'memory_mib': peak_memory(segments),
         'metrics': last_metrics(folder),
+        'segments': segments,
     }
-    _write(folder, record)
+    write_record(folder, record)
 
 
-def _write(folder: Path, record: dict[str, Any]) -> None:
+def write_record(folder: Path, record: dict[str, Any]) -> None:
+    """Put a record into a work dir."""
     write_text_atomically(json.dumps(record, indent=1), folder / RECORD)
 
 
@@ -155,8 +107,10 @@ def _write_confusion(runner: Runner, folder: Path) -> None:
         for metric in getattr(evaluator, 'metrics', ()):
             if isinstance(metric, StreamingIoU):
                 counts = {key: value.numpy() for key, value in metric.confusion.items()}
-                names = np.array(metric.class_names)
-                np.savez_compressed(folder / CONFUSION, class_names=names, split=split, **counts)
+                data, names = io.BytesIO(), np.array(metric.class_names)
+                np.savez_compressed(data, class_names=names, split=split, **counts)
+                with Replacing(folder / CONFUSION, data.tell()) as file:
+                    file.write(data.getvalue())
                 return
 
 
@@ -164,31 +118,3 @@ def _parameters(model: torch.nn.Module) -> dict[str, int]:
     every = list(model.parameters())
     trained = sum(p.numel() for p in every if p.requires_grad)
     return {'all': sum(p.numel() for p in every), 'trained': trained}
-
-
-def _memory() -> dict[str, float]:
-    """Peaks of this process: resident memory, and memory allocated on its GPU."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    scale = 1 if sys.platform == 'darwin' else 1024  # bytes there, KiB on Linux
-    memory = {'process': peak * scale / _MIB}
-    if torch.cuda.is_available():
-        memory['gpu'] = torch.cuda.max_memory_allocated() / _MIB
-    return memory
-
-
-def last_metrics(work_dir: str | Path) -> dict[str, dict[str, float]]:
-    """The last line of each evaluated split in `metrics.jsonl`.
-
-    Args:
-        work_dir: Of the run.
-
-    Returns:
-        `{'val': {'step': 800, 'mIoU': 40.1, ...}, 'test': {...}}`.
-    """
-    path = Path(work_dir) / METRICS
-    last: dict[str, dict[str, float]] = {}
-    for text in path.read_text().splitlines() if path.is_file() else ():
-        line = json.loads(text)
-        if line['split'] != 'train':
-            last[line.pop('split')] = line
-    return last

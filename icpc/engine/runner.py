@@ -33,7 +33,7 @@ from .checkpoint import (
 )
 from .console import say
 from .positions import KeyedDataset, samples_positions
-from .preemption import shield_workers
+from .preemption import StopSignals, shield_workers
 from .run_record import run_identity
 from .sharding import whole
 
@@ -42,7 +42,13 @@ _RUNS = itertools.count()
 
 @RUNNERS.register_module()
 class SafeRunner(Runner):
-    """Loads strictly and with `weights_only`, saves atomically, logs to the file alone."""
+    """Loads strictly and with `weights_only`, saves atomically, logs to the file alone.
+
+    Attributes:
+        signals: That tell the training loop to stop; it listens to none unless they are set.
+    """
+
+    signals = StopSignals()
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> SafeRunner:

@@ -6,18 +6,28 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.dist import broadcast_object_list, is_main_process, master_only
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
 
 from . import distributed
 from .atomic_files import remove_temporary_files, without_room
 from .batch import plan_batch, world_size
-from .checkpoint import POINTER, write_text_atomically
 from .config import finish_config, merge_config
 from .console import say
+from .continuation import check_continues
 from .overrides import parse_overrides
-from .preemption import Requeue
+from .preemption import Requeue, StopEvaluationHook, StopSignals, any_rank
 from .resuming import newest_whole
-from .run_record import finish_record, requeue_record, run_identity, start_record
+from .run_record import (
+    FINISHED,
+    RESOLVED,
+    finish_record,
+    read_json,
+    read_record,
+    requeue_record,
+)
+from .run_start import continued, describe, start_record
 from .runner import SafeRunner
 from .running import check_data, report, silence_console
 
@@ -48,22 +58,53 @@ def train(
     Raises:
         Requeue: After SIGTERM or SIGUSR1; the run has saved itself.
     """
-    silence_console()
-    distributed.start(launcher)
-    overrides = _with_flags(options, amp, seed)
+    with StopSignals() as signals:
+        silence_console()
+        distributed.start(launcher)
+        runner = _prepare(config, _with_flags(options, amp, seed), work_dir, resume, launcher)
+        runner.signals = signals
+        runner.register_hook(StopEvaluationHook(signals))
+        return _run(runner)
+
+
+def _prepare(
+    config: str, overrides: dict[str, Any], work_dir: str | None, resume: bool, launcher: str
+) -> SafeRunner:
+    """Check all that can be checked and build the runner; the former run's files stay as they are.
+
+    Args: as `train`, with all overrides in one.
+    """
     merged = merge_config(config, overrides)
     cfg = finish_config(merged, work_dir)
     check_data(cfg, ('train_dataloader', 'val_dataloader', 'test_dataloader'))
     distributed.add_wrapper(cfg, launcher)
-    _find_start(cfg, resume)
-    _write(merged, Path(cfg.work_dir))
-    start_record(cfg, overrides)
+    record = _find_start(cfg, resume, overrides)
     _announce(cfg)
     runner = SafeRunner.from_cfg(cfg)
+    runner.register_hook(_BeginHook(cfg, merged, record))
+    return runner
+
+
+class _BeginHook(Hook):
+    """Writes the record when all is built, loaded and checked: what is refused changes nothing."""
+
+    priority = 55  # after what may refuse to train, before BELOW_NORMAL: metrics.jsonl and trackers
+
+    def __init__(self, cfg: Config, merged: Config, record: dict[str, Any]) -> None:
+        self._parts = cfg, merged, record
+
+    def before_train(self, runner: Runner) -> None:
+        """From here on the work dir is this run's; a signal that came meanwhile ends it."""
+        start_record(*self._parts)
+        if any_rank(runner.signals):
+            raise Requeue
+
+
+def _run(runner: SafeRunner) -> dict[str, float]:
     try:
-        with without_room(Path(cfg.work_dir)):
+        with without_room(Path(runner.work_dir)):
             runner.train()
-        return _finish(runner)
+            return _finish(runner)
     except Requeue:
         runner.call_hook('after_run')
         requeue_record(runner)
@@ -80,13 +121,6 @@ def _finish(runner: SafeRunner) -> dict[str, float]:
     return metrics
 
 
-@master_only
-def _write(merged: Config, work_dir: Path) -> None:
-    """Write the config with its variables, so that it can be overridden again."""
-    work_dir.mkdir(parents=True, exist_ok=True)
-    write_text_atomically(merged.pretty_text, work_dir / 'config.py')
-
-
 def _with_flags(
     options: list[str] | dict[str, Any] | None, amp: str | None, seed: int | None
 ) -> dict[str, Any]:
@@ -98,15 +132,14 @@ def _with_flags(
     return overrides
 
 
-def _find_start(cfg: Config, resume: bool) -> None:
-    """Set what the run continues from; the first rank looks for it."""
-    folder, found = Path(cfg.work_dir), [None]
+def _find_start(cfg: Config, resume: bool, overrides: dict[str, Any]) -> dict[str, Any]:
+    """Set what the run continues from, which the first rank looks for; returns its record."""
+    folder, found, record = Path(cfg.work_dir), [None], {}
     if is_main_process():
+        record = describe(cfg, overrides)
         remove_temporary_files(folder)
         if resume:
-            found = [newest_whole(folder, run_identity(folder))]
-        else:
-            (folder / POINTER).unlink(missing_ok=True)  # it names a checkpoint of a former run
+            found, record = _continue(cfg, record)
     broadcast_object_list(found)
     cfg.resume = found[0] is not None
     if cfg.resume:
@@ -114,6 +147,23 @@ def _find_start(cfg: Config, resume: bool) -> None:
         say(f'resuming from {found[0]}')
     elif resume:
         say(f'{folder} holds no checkpoint of this run: starting from the beginning')
+    return record
+
+
+def _continue(cfg: Config, record: dict[str, Any]) -> tuple[list[Path | None], dict[str, Any]]:
+    """The checkpoint to go on from, and the former record with this start in it."""
+    folder = Path(cfg.work_dir)
+    former = read_record(folder)
+    path = newest_whole(folder, (former or {}).get('run'))
+    if path is None or former is None:
+        return [path], record
+    if (folder / RESOLVED).is_file():
+        check_continues(folder, former, read_json(folder / RESOLVED), record, cfg.to_dict())
+    length = record['segments'][-1]['max_iters']
+    done = former['state'] == FINISHED and path.stem == f'iter_{length}'
+    if done:
+        say(f'{folder} is finished: nothing is left to train, it is tested again')
+    return [path], continued(former, record, path, done)
 
 
 def _announce(cfg: Config) -> None:

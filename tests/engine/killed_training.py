@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from icpc.engine import run_record
+from icpc.engine import run_start
 from icpc.engine.console import console
 from icpc.engine.training import train
 from icpc.errors import UserError
@@ -105,7 +105,7 @@ def fill_the_disk(folder: Path) -> dict:
 if __name__ == '__main__':
     torch.set_num_threads(1)
     for name in ('code_fingerprint', 'git_state', 'versions', 'machine'):
-        setattr(run_record, name, lambda *_: None)  # half of the time of a start
+        setattr(run_start, name, lambda *_: None)  # half of the time of a start
     whole = finish(start(ROOT / 'whole'))
     result = dict(
         whole=whole, killed=kill_often(ROOT / 'killed'), full=fill_the_disk(ROOT / 'full')

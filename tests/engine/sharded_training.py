@@ -51,11 +51,10 @@ def main(config: str, folder: Path) -> None:
     def run(options: dict, name: str, resume: bool = False) -> None:
         train(config, dict(options), str(folder / name), resume=resume, launcher='pytorch')
 
-    run({**OPTIONS, **NO_EVALUATION}, 'ddp')
-    run(sharded, 'fsdp2')
-    for name in ('ddp', 'fsdp2'):
+    for name, options, evaluation in (('ddp', OPTIONS, NO_EVALUATION), ('fsdp2', sharded, {})):
+        run({**options, **evaluation}, name)
         continue_from(folder / name, folder / f'{name}_resumed')
-        run({**sharded, **NO_EVALUATION}, f'{name}_resumed', resume=True)
+        run({**sharded, **evaluation}, f'{name}_resumed', resume=True)
     distributed.stop()
 
 

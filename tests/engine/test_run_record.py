@@ -1,13 +1,18 @@
+import errno
 import json
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from icpc.engine import atomic_files
 from icpc.engine.evaluating import evaluate
+from icpc.engine.metrics_file import MetricsFileHook
 from icpc.engine.provenance import git_state
 from icpc.engine.run_record import CONFUSION, RESOLVED, read_record
 from icpc.engine.training import train
+from icpc.errors import UserError
 from icpc.experiments.publication import publish
 
 
@@ -47,11 +52,12 @@ def test_confusion_counts_give_the_metric(toy_config, tmp_path):
 
 def test_a_run_that_is_cut_off_is_not_finished_and_its_time_counts(toy_config, tmp_path):
     folder = tmp_path / 'run'
+    # The sixth pass of a process fails; after the resumption there are four.
     options = {'val_interval': 2, 'model.backbone.poison_after': 6}
     with pytest.raises(Exception, match='not finite'):
         train(str(toy_config), options, str(folder))
     assert read_record(folder)['state'] == 'running'
-    train(str(toy_config), {'val_interval': 2}, str(folder), resume=True)
+    train(str(toy_config), options, str(folder), resume=True)
     record = read_record(folder)
     assert record['state'] == 'finished'
     first, second = record['segments']
@@ -88,3 +94,35 @@ def test_published_weights_give_the_same_result(toy_config, tmp_path):
         str(out / 'config.py'), str(out / 'model.safetensors'), work_dir=str(tmp_path / 'test')
     )
     assert again == metrics
+
+
+@pytest.mark.parametrize('name', ['confusion.npz', 'run.json'])
+def test_without_room_at_the_end_the_former_file_stays_and_the_error_is_clear(
+    toy_config, tmp_path, monkeypatch, name
+):
+    folder, options = tmp_path / 'run', {'max_iters': 2, 'default_hooks.panel': None}
+    train(str(toy_config), options, str(folder))
+    kept = atomic_files.os.replace
+
+    def full(source, target):
+        finished = name != 'run.json' or json.loads(Path(source).read_text())['state'] == 'finished'
+        if Path(target).name == name and finished:
+            raise OSError(errno.ENOSPC, 'No space left on device')
+        kept(source, target)
+
+    monkeypatch.setattr(atomic_files.os, 'replace', full)
+    with pytest.raises(UserError, match=f'cannot write {name}, the disk is full'):
+        train(str(toy_config), options, str(folder), resume=True)
+    with np.load(folder / CONFUSION) as file:
+        assert file['head'].shape == (3, 3)
+    assert read_record(folder)['state'] == 'running'
+    assert list(folder.glob('.*.tmp')) == []
+
+
+def test_without_room_for_the_test_s_line_the_error_is_clear(toy_config, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(MetricsFileHook, 'after_test_epoch', full)
+    with pytest.raises(UserError, match='the disk is full'):
+        train(str(toy_config), {'max_iters': 2}, str(tmp_path / 'run'))
