@@ -11,6 +11,7 @@ import torch
 
 from ..engine.run_record import CONFUSION
 from ..evaluation.table import scores
+from .confusion_file import read_confusion
 from .figures import as_uri, new_figure, style
 from .matrix import Run
 from .statistics import Difference, paired_difference
@@ -57,10 +58,7 @@ def kinds(runs: Sequence[Run]) -> list[str]:
 
 def _read(work_dir: Path) -> dict[str, np.ndarray]:
     path = work_dir / CONFUSION
-    if not path.is_file():
-        return {}
-    with np.load(path) as file:
-        return dict(file)
+    return read_confusion(path) if path.is_file() else {}
 
 
 def class_names(runs: Sequence[Run]) -> list[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..engine.run_record import RESOLVED, read_record
+from ..engine.run_record import RESOLVED, read_json, read_record
 from ..errors import UserError, did_you_mean
 from .config_difference import difference, flatten
 from .matrix import Run
@@ -68,7 +67,7 @@ def _run(regime: str, row: str, seed: str, work_dir: Path) -> Run:
 
 
 def _from_index(folder: Path, baseline: str | None) -> Collection:
-    index = json.loads((folder / INDEX).read_text())
+    index = read_json(folder / INDEX)
     runs = [
         _run(entry['regime'], entry['row'], entry['seed'], folder / entry['work_dir'])
         for entry in index['runs']
@@ -111,7 +110,7 @@ def _from_work_dirs(folders: Sequence[Path], baseline: str | None) -> Collection
         record = read_record(folder)
         if record is None or not (folder / RESOLVED).is_file():
             raise UserError(f'{folder}: neither a run (run.json) nor a study ({INDEX})')
-        config = flatten(json.loads((folder / RESOLVED).read_text()))
+        config = flatten(read_json(folder / RESOLVED))
         weights = record.get('fingerprints', {}).get('weights')
         same = [
             row

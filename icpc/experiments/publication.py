@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from ..engine.checkpoint import latest_checkpoint, load_checkpoint, write_text_atomically
 from ..engine.fingerprints import PACKAGE
 from ..engine.provenance import versions
-from ..engine.run_record import RESOLVED, read_record
+from ..engine.run_record import RESOLVED, read_json, read_record
 from ..errors import UserError
 from .tables import clock, number
 
@@ -88,7 +88,7 @@ def _prefixed(found: dict[str, str]) -> dict[str, str]:
 def _card(checkpoint: dict[str, Any], path: Path, name: str, license_name: str) -> str:
     record = read_record(path.parent) or {}
     resolved = path.parent / RESOLVED
-    config = json.loads(resolved.read_text()) if resolved.is_file() else {}
+    config = read_json(resolved) if resolved.is_file() else {}
     meta = checkpoint['meta']
     # The record's results are those of the last checkpoint, no other one's.
     own = record.get('state') == 'finished' and record.get('steps') == meta.get('iter')

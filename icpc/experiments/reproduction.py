@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from ..engine.run_record import RESOLVED, read_record
+from ..engine.run_record import RESOLVED, read_json, read_record
 from ..errors import UserError
 from .repetition import MARK, finished_record
 
@@ -77,7 +76,7 @@ class _Recipe:
 
     @classmethod
     def of(cls, run: Path) -> _Recipe:
-        settings, record = json.loads((run / RESOLVED).read_text()), read_record(run) or {}
+        settings, record = read_json(run / RESOLVED), read_record(run) or {}
         prints = record.get('fingerprints') or {}
         seed, randomness = settings.pop('seed', None), settings.pop('randomness', None) or {}
         for key in ('work_dir', 'load_from', 'resume'):  # the weights have a fingerprint

@@ -33,8 +33,8 @@ def reproduce(run: Path, out: Path | None, trainer: Path) -> bool:
     """
     original = finished_record(run)
     out = out or run.resolve().with_name(f'{run.resolve().name}-again')  # `.` has no name
-    repeat(run, out, trainer)
     seeds = same_but_seed(run)
+    repeat(run, out, trainer)
     comparisons = compare(run, out, seeds)
     verdict = overall(comparisons)
     say(_table(comparisons, len(seeds)))

@@ -14,6 +14,7 @@ from ..class_indices import class_indices
 from ..engine.run_record import CONFUSION, read_record
 from ..errors import UserError, did_you_mean
 from ..evaluation.table import scores
+from .confusion_file import read_confusion
 from .matrix import Run
 from .statistics import Difference, Summary, holm, paired_difference, summarise
 from .study import ClassSubset, Study
@@ -159,11 +160,10 @@ def subset_iou(path: Path, subset: ClassSubset) -> float | None:
     """
     if not path.is_file():
         return None
-    with np.load(path) as file:
-        names = file['class_names'].tolist()
-        if subset.of not in file:
-            return None
-        iou = scores(torch.from_numpy(file[subset.of])).iou
+    counts = read_confusion(path)
+    if subset.of not in counts:
+        return None
+    names, iou = counts['class_names'].tolist(), scores(torch.from_numpy(counts[subset.of])).iou
     return iou[class_indices(subset.classes, names, str(path))].nanmean().item()
 
 

@@ -10,6 +10,7 @@ import torch
 
 from ..engine.checkpoint import latest_checkpoint, load_checkpoint
 from ..engine.metrics_file import NAME as METRICS
+from ..errors import UserError
 
 # Of the record: how a run was made.
 _PARTS = ('fingerprints', 'git', 'versions', 'machine', 'batch', 'seed')
@@ -27,14 +28,32 @@ def weights_equal(run: Path, again: Path) -> bool | None:
 
 def first_difference(run: Path, again: Path) -> str | None:
     """The first line of the two `metrics.jsonl` that is not the same, in words."""
-    logs = [(path / METRICS).read_text().splitlines() for path in (run, again)]
-    for texts in zip(*logs, strict=False):
-        first, second = map(json.loads, texts)
+    logs = [_lines(path / METRICS) for path in (run, again)]
+    for first, second in zip(*logs, strict=False):
         for key in first:
             if first[key] != second.get(key):
                 place = f'step {first["step"]}, {first["split"]} {key}'
                 return f'{place}: {first[key]} and then {second.get(key)}'
     return None if len(logs[0]) == len(logs[1]) else 'one log is longer than the other'
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """What a log holds.
+
+    Raises:
+        UserError: When it is not there or cut.
+    """
+    if not path.is_file():
+        raise UserError(f'{path}: not there; nothing can be compared without it')
+    lines = []
+    for number, text in enumerate(path.read_text(errors='replace').splitlines(), 1):
+        try:
+            lines.append(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise UserError(
+                f'{path}: line {number} is cut or damaged ({error}); put back a whole copy'
+            ) from error
+    return lines
 
 
 def causes(original: dict[str, Any], again: dict[str, Any]) -> list[str]:
