@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from .pictures import colourise
+from .pictures import BORDER, colourise
 
 _CELL = 1.75  # inches
 _LEGEND_ROW = 0.2  # inches
@@ -57,7 +57,12 @@ def save_panel(path: Path, rows: list[PanelRow], names: list[str], palette: np.n
         _draw_row(figure, axes, row, palette)
     for axis, title in zip(grid[0], ('image', 'truth', 'prediction'), strict=False):
         axis.set_title(title, fontsize=9, fontweight='bold')
-    patches = [Patch(facecolor=np.asarray(palette[i]) / 255, label=names[i]) for i in present]
+    patches = [
+        Patch(
+            facecolor=np.asarray(palette[i]) / 255, edgecolor=BORDER, linewidth=0.9, label=names[i]
+        )
+        for i in present
+    ]
     figure.legend(
         handles=patches,
         loc='outside lower center',

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 _UNLABELLED = (20, 20, 20)
 _SHORT_SIDE = 384  # pixels; smaller pictures are enlarged so that the legend beside them is legible
+BORDER = '#808080'  # of a legend's patch, so that a white one shows
 _ROW = 22  # pixels of a legend's line
 
 
@@ -83,7 +84,8 @@ def _legend(labels: np.ndarray, names: list[str], palette: np.ndarray, height: i
     draw = ImageDraw.Draw(legend)
     for row, index in enumerate(shown):
         top = row * _ROW + 4
-        draw.rectangle((10, top, 26, top + 14), fill=tuple(int(c) for c in palette[index]))
+        colour = tuple(int(c) for c in palette[index])
+        draw.rectangle((10, top, 26, top + 14), fill=colour, outline=BORDER)
         draw.text((34, top - 1), names[index], fill='black', font=font)
     return legend
 

@@ -10,10 +10,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ..engine.checkpoint import write_text_atomically
 from ..engine.fingerprints import PACKAGE
+from ..errors import UserError
 from .collection import collect
 from .report_sections import config_parts, note, regime_parts, run_sheet
 from .results import tabulate
-from .usable_metrics import usable_metrics
+from .study_files import INDEX
+from .usable_metrics import lacking, usable_metrics
 
 _TEMPLATES = PACKAGE / 'assets' / 'report'
 
@@ -32,8 +34,11 @@ def write_report(
         The file.
 
     Raises:
-        UserError: For folders without finished runs.
+        UserError: For folders without finished runs, or a study beside others.
     """
+    studies = [folder for folder in folders if (folder / INDEX).is_file()]
+    if studies and len(folders) > 1:
+        raise UserError(f'{studies[0]} is a study: give one study alone, or runs')
     found = collect(folders, baseline)
     study, faults = usable_metrics(found.study, found.runs)
     found = replace(found, study=study)
@@ -44,7 +49,7 @@ def write_report(
     )
     page = environment.get_template('page.html.j2').render(
         title=found.study.name,
-        note=' '.join([note(found), *faults]),
+        note=' '.join([note(found), *lacking(tables), *faults]),
         baseline=found.study.baseline,
         regimes=[regime for regime in regimes if regime is not None],
         configs=config_parts(found),

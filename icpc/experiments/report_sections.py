@@ -35,7 +35,10 @@ def note(found: Collection) -> str:
     words = [f'{done} of {len(found.runs)} runs are finished.', f'Results: {study.split} split.']
     if study.baseline is not None:
         words.append(f'Baseline: {study.baseline}; differences are paired by seed.')
-        words.append('Bold rows: the 95 % interval of the difference leaves out zero.')
+        words.append(
+            'Bold rows: the 95 % interval of the difference, uncorrected for the number of rows, '
+            'leaves out zero; p Holm is corrected.'
+        )
     codes = {run.code for run in found.finished}
     if len(codes) > 1:
         words.append(f'Made by {len(codes)} versions of the code.')

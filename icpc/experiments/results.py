@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,11 @@ class RowResult:
     difference: Difference | None
     adjusted_p: float
     cost: Cost
+
+    @property
+    def lacks(self) -> bool:
+        """Whether the row has finished runs and none of them has the metric."""
+        return self.summary.n == 0 and not math.isnan(self.cost.seconds)
 
 
 @dataclass(frozen=True)

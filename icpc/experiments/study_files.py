@@ -16,7 +16,7 @@ from .matrix import Run
 from .results import tabulate, value_of
 from .study import Study
 from .tables import as_csv, as_latex, as_markdown, as_rich, sheets
-from .usable_metrics import usable_metrics
+from .usable_metrics import lacking, usable_metrics
 
 INDEX = 'study.json'
 
@@ -63,7 +63,7 @@ def write_tables(study: Study, runs: Sequence[Run], out: Path, baseline: str | N
     study, faults = usable_metrics(study, runs)
     tables = tabulate(study, runs, baseline)
     pages = sheets(tables)
-    note = ' '.join([_note(study, runs), *faults])
+    note = ' '.join([_note(study, runs), *lacking(tables), *faults])
     markdown = '\n'.join([f'# {study.name}', '', *map(as_markdown, pages), note, ''])
     out.mkdir(parents=True, exist_ok=True)
     write_text_atomically(markdown, out / 'table.md')

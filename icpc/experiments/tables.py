@@ -59,7 +59,8 @@ def _means(table: TableResult) -> Sheet:
 
 def _cells(row: RowResult, compared: bool) -> list[str]:
     s = row.summary
-    cells = [row.row, f'{s.n}/{row.wanted}', number(s.mean), number(s.sd), interval(s)]
+    runs = 'none' if row.lacks else f'{s.n}/{row.wanted}'
+    cells = [row.row, runs, number(s.mean), number(s.sd), interval(s)]
     if compared and row.difference is not None:
         return [*cells, *_difference(row.difference), probability(row.adjusted_p)]
     return [*cells, *([''] * 4 if compared else [])]

@@ -9,7 +9,7 @@ from typing import Any
 from ..engine.run_record import CONFUSION, read_record
 from ..errors import UserError, did_you_mean
 from .matrix import Run
-from .results import value_of
+from .results import TableResult, value_of
 from .study import ClassSubset, Study
 
 
@@ -48,3 +48,21 @@ def _unknown(
         f'No table of {name!r}: no run has {metric!r} on the {split} split'
         f'{did_you_mean(metric, keys)} (there are: {there}).'
     )
+
+
+def lacking(tables: Sequence[TableResult]) -> list[str]:
+    """Sentences that name the rows whose finished runs have no value of a metric.
+
+    Args:
+        tables: All tables of a study.
+    """
+    found: dict[str, list[str]] = {}
+    for table in tables:
+        for row in (row for row in table.rows if row.lacks):
+            names = found.setdefault(table.metric, [])
+            names += [row.row] if row.row not in names else []
+    return [
+        f'{metric}: none for {", ".join(map(repr, names))}, whose runs do not measure it (as a '
+        'model without text has no score map).'
+        for metric, names in found.items()
+    ]

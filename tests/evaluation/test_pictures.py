@@ -54,3 +54,13 @@ def test_the_panel_is_drawn_with_and_without_score_maps(tmp_path):
     pixels = np.asarray(Image.open(tmp_path / 'p.png').convert('RGB')).reshape(-1, 3)
     for colour in PALETTE:
         assert (pixels == colour).all(1).sum() > 1000
+
+
+def test_a_white_class_has_a_border_in_both_legends(tmp_path):
+    labels, image = np.zeros((32, 32), dtype=int), np.zeros((32, 32, 3), dtype=np.uint8)
+    white, grey = np.array([[255, 255, 255]]), np.array([128, 128, 128])
+    save_panel(tmp_path / 'panel.png', [PanelRow(image, labels, labels)], ['x'], white)
+    save_overlay(tmp_path / 'overlay.png', image, labels, ['x'], white)
+    for name in ('panel', 'overlay'):
+        pixels = np.asarray(Image.open(tmp_path / f'{name}.png').convert('RGB'))
+        assert (pixels == grey).all(-1).sum() > 30, name

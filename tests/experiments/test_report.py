@@ -168,6 +168,19 @@ def test_what_is_no_run_is_refused(study, folder, baseline, message):
         write_report([study / folder], baseline=baseline)
 
 
+def test_a_study_beside_runs_is_refused(study):
+    with pytest.raises(UserError, match='is a study: give one study alone, or runs'):
+        write_report([study, study / 'runs' / 'st0'])
+
+
+def test_rows_without_a_score_map_and_bold_rows_are_explained(study):
+    path = write_report([study])
+    assert ['no text', 'none', '-', '-', '-'] in [row[:5] for row in Page(path).rows]
+    text = path.read_text()
+    assert 'score map: none for &#39;no text&#39;, whose runs do not measure it' in text
+    assert 'uncorrected for the number of rows' in text
+
+
 def test_a_study_that_has_not_begun_is_refused(study):
     shutil.rmtree(study / 'runs')
     with pytest.raises(UserError, match='none of the 10 runs is finished'):

@@ -7,6 +7,7 @@ import pytest
 from icpc.experiments.results import Cost, RowResult, TableResult
 from icpc.experiments.statistics import paired_difference, summarise
 from icpc.experiments.tables import as_csv, as_latex, as_markdown, clock, latex, sheets
+from icpc.experiments.usable_metrics import lacking
 
 _COST = Cost(1_234_567, 3723.4, 1024.4)
 
@@ -29,6 +30,18 @@ def test_cells():
     assert means.body[1][5:] == [*difference, '0.200']
     assert comparisons.body == [['b over a', '3', *difference]]
     assert costs.body[0] == ['a_1', '1.23 M', '1:02:03', '1024 MiB']
+
+
+def test_a_row_whose_runs_lack_the_metric_says_so_and_one_without_runs_does_not():
+    nothing, no_cost = summarise([]), Cost(math.nan, math.nan, math.nan)
+    rows = [
+        RowResult('no text', 5, nothing, None, math.nan, _COST),
+        RowResult('to do', 5, nothing, None, math.nan, no_cost),
+    ]
+    tables = [TableResult(regime, 'score map', None, rows, {}) for regime in ('r', 's')]
+    assert [row[:2] for row in sheets(tables)[0].body] == [['no text', 'none'], ['to do', '0/5']]
+    (sentence,) = lacking(tables)
+    assert sentence.startswith("score map: none for 'no text', whose runs do not measure it")
 
 
 def test_every_sheet_is_rectangular_and_costs_come_once_a_regime():
