@@ -81,7 +81,8 @@ class _Recipe:
         seed, randomness = settings.pop('seed', None), settings.pop('randomness', None) or {}
         for key in ('work_dir', 'load_from', 'resume'):  # the weights have a fingerprint
             settings.pop(key, None)
-        made_of = [prints.get(key) for key in ('code', 'data', 'weights')]
+        codes = {prints.get('code'), *(s.get('code') for s in record.get('segments') or [])}
+        made_of = [codes - {None}, *(prints.get(key) for key in ('data', 'weights'))]
         seed = randomness.get('seed', seed)
         return cls(settings, made_of, seed, record.get('state') == 'finished')
 

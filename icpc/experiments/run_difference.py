@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from ..errors import UserError
 # Of the record: how a run was made.
 _PARTS = ('fingerprints', 'git', 'versions', 'machine', 'batch', 'seed')
 _SAID_ALREADY = ('git.changed',)  # by the fingerprint of the code, where it matters
+# Of a segment, the stretch from one start of a run to the next.
+_SEGMENT_PARTS = ('code', 'commit', 'versions', 'ranks', 'batch', 'accumulation', 'max_iters')
 
 
 def weights_equal(run: Path, again: Path) -> bool | None:
@@ -59,6 +62,8 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 def causes(original: dict[str, Any], again: dict[str, Any]) -> list[str]:
     """What the two records say about how the runs were made, where they differ.
 
+    What changed when one of them was resumed is said too.
+
     Args:
         original: Record of the run.
         again: Of its repetition.
@@ -69,6 +74,25 @@ def causes(original: dict[str, Any], again: dict[str, Any]) -> list[str]:
         for key in sorted(first.keys() | second.keys()):
             if key not in _SAID_ALREADY and first.get(key) != second.get(key):
                 found.append(f'{key}: {first.get(key)} -> {second.get(key)}')
+    return [*found, *_resumed('run', original), *_resumed('repetition', again)]
+
+
+def _resumed(name: str, record: dict[str, Any]) -> list[str]:
+    """What changed between the segments of one run."""
+    segments = record.get('segments') or []
+    parts = [{key: s[key] for key in _SEGMENT_PARTS if key in s} for s in segments]
+    found = []
+    for number, pair in enumerate(pairwise(parts), 2):
+        first, second = (
+            {k: v for part, value in one.items() for k, v in _flat(value, part).items()}
+            for one in pair
+        )
+        found += [
+            f'{name}, resumed for segment {number} of {len(parts)}: {key}: '
+            f'{first[key]} -> {second[key]}'
+            for key in first
+            if key in second and first[key] != second[key]
+        ]
     return found
 
 

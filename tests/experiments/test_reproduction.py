@@ -90,6 +90,8 @@ def test_a_seed_counts_once_and_only_with_the_same_code_data_and_weights(make_ru
     others = ({'code': 'e'}, {'data': {'train': 'e'}}, {'weights': 'e'})
     for seed, change in enumerate(others, 2):
         make_run(str(seed), 40.0, seed, fingerprints=made_of(**change))
+    segments = [{'code': 'e'}, {'code': 'c'}]  # begun by other code
+    make_run('resumed', 40.0, 6, fingerprints=made_of(), segments=segments)
     assert same_but_seed(x) == [x, y]
     assert same_but_seed(x2) == [x2, y]
 
@@ -109,6 +111,17 @@ def test_causes_name_what_differs_and_nothing_else():
     first = {'versions': {'torch': '2', 'numpy': '1'}, 'seed': 0, 'seconds': 3}
     second = {'versions': {'torch': '3', 'numpy': '1'}, 'seed': 0, 'seconds': 4}
     assert causes(first, second) == ['versions.torch: 2 -> 3']
+
+
+def test_causes_name_what_changed_when_a_run_was_resumed():
+    first = {'code': 'a', 'ranks': 1, 'versions': {'torch': '2'}, 'seconds': 3}
+    again = {'segments': [first, first, {**first, 'code': 'b', 'versions': {'torch': '3'}}]}
+    assert causes({'segments': [{'seconds': 1}, first]}, again) == [
+        'repetition, resumed for segment 3 of 3: code: a -> b',
+        'repetition, resumed for segment 3 of 3: versions.torch: 2 -> 3',
+    ]
+    other = {'segments': [first, {**first, 'ranks': 2}]}
+    assert causes(other, {}) == ['run, resumed for segment 2 of 2: ranks: 1 -> 2']
 
 
 def test_as_many_ranks_as_the_run_had(make_run, tmp_path):
