@@ -7,7 +7,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..engine.checkpoint import latest_checkpoint
+from ..engine.console import say
+from ..engine.resuming import newest_whole
+from ..engine.run_record import run_identity
+from ..errors import UserError
 from .matrix import Run
 from .snapshot import Snapshot
 
@@ -29,9 +32,8 @@ class Workers:
     threads: int | None = 1
 
     def command(self, run: Run) -> list[str]:
-        """What makes a run; it resumes where there is a checkpoint."""
-        saved = latest_checkpoint(run.work_dir) or any(run.work_dir.glob('iter_*.pth'))
-        resume = ['--resume'] if saved else []  # also where the pointer is lost
+        """What makes a run; it resumes where there is a checkpoint that can be read."""
+        resume = ['--resume'] if _resumable(run) else []
         trainer = [sys.executable, str(self.snapshot.tool('train.py')), str(self.snapshot.config)]
         work_dir = ['--work-dir', str(run.work_dir)]
         return [*trainer, *work_dir, *resume, '--cfg-options', *run.options]
@@ -44,6 +46,15 @@ class Workers:
         if self.gpus:
             own['CUDA_VISIBLE_DEVICES'] = self.gpus[slot % len(self.gpus)]
         return {**os.environ, **own}
+
+
+def _resumable(run: Run) -> bool:
+    """Whether a checkpoint is left; a study's run of which none can be read starts anew."""
+    try:
+        return newest_whole(run.work_dir, run_identity(run.work_dir)) is not None
+    except UserError:
+        say(f'{run.name}: none of its checkpoints can be read, it starts from the beginning')
+        return False
 
 
 def _first(path: str, others: str | None) -> str:

@@ -68,6 +68,23 @@ def test_a_run_that_saved_itself_at_a_signal_goes_on(make_run, snapshot):
     assert metrics['test']['mIoU'] == pytest.approx(38.5)
 
 
+@pytest.mark.parametrize(('damaged', 'words'), [((4,), 'resumed at 3'), ((1, 2, 3, 4), '')])
+def test_only_a_run_without_any_whole_checkpoint_starts_anew(
+    make_run, snapshot, capsys, damaged, words
+):
+    run = make_run('A', max_iters=5)
+    assert execute([run], Workers(snapshot), quiet, quiet)
+    for step in damaged:
+        (run.work_dir / f'iter_{step}.pth').write_bytes(b'cut')
+    again = make_run('A')
+    assert execute([again], Workers(snapshot), quiet, quiet) == []
+    output = (run.work_dir / 'output.txt').read_text()
+    assert ('resumed at' in output) == bool(words)
+    assert words in output
+    said = 'none of its checkpoints can be read, it starts from the beginning'
+    assert (said in ' '.join(capsys.readouterr().out.split())) == (not words)
+
+
 def test_a_run_whose_tool_was_killed_goes_on_and_is_waited_for(make_run, snapshot):
     run, said = make_run('A', weight_decay=0.1), []
     arguments = ([run], Workers(snapshot), quiet, quiet)
