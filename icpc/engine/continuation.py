@@ -97,7 +97,8 @@ def _places(former: dict[str, Any], record: dict[str, Any]) -> list[re.Pattern]:
     """Paths that may differ, since the same is found there."""
     old, new = former['fingerprints'], record['fingerprints']
     same_data = old['data'] == new['data'] and None not in new['data'].values()
-    same_clip = old['weights'] == new['weights'] and new['weights'] is not None
+    weights = _weights(former, record)
+    same_clip = weights[0] == weights[1] is not None
     return [*([_DATA] if same_data else []), *([_CLIP] if same_clip else [])]
 
 
@@ -106,8 +107,17 @@ def _data(former: dict[str, Any], record: dict[str, Any]) -> Iterator[_Change]:
     for split, known in old['data'].items():
         if split in new['data'] and new['data'][split] != known:
             yield f'fingerprint of the {split} data', known, new['data'][split]
-    if old['weights'] != new['weights']:
-        yield "fingerprint of CLIP's weights", old['weights'], new['weights']
+    weights = _weights(former, record)
+    if weights[0] != weights[1]:
+        yield 'fingerprint of the weights at the beginning', *weights
+
+
+def _weights(former: dict[str, Any], record: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Fingerprints of `CLIP+load_from`; a resumed run may leave load_from out, nothing reads it."""
+    old, new = (entry['fingerprints']['weights'] for entry in (former, record))
+    if old is not None and '+' not in (new or ''):
+        old = old.partition('+')[0] or None
+    return old, new
 
 
 def _software(former: dict[str, Any], record: dict[str, Any]) -> Iterator[_Change]:

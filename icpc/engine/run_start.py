@@ -76,9 +76,11 @@ def continued(
         checkpoint: It goes on from.
         done: Nothing is left to train: what the run was made of stays, too.
     """
+    began = former['fingerprints']['weights']
+    made_of = record | {'fingerprints': record['fingerprints'] | {'weights': began}}
     return {
         **former,
-        **({} if done else record),
+        **({} if done else made_of),
         'state': RUNNING,
         'run': former.get('run'),
         'segments': [*closed(former['segments'], checkpoint), *record['segments']],

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -91,7 +92,7 @@ def test_what_does_not_change_the_training_may_differ(original, finished, tmp_pa
 
 def test_a_finished_run_stays_as_it_was(original, finished, capsys, monkeypatch):
     former, metrics = read_record(finished), (finished / 'metrics.jsonl').read_bytes()
-    monkeypatch.setattr(run_start, 'code_fingerprint', lambda: 'other')
+    monkeypatch.setattr(run_start, 'with_user_code', lambda *_: 'other')
     resume(original, finished)
     printed = capsys.readouterr().out
     assert f'{finished} is finished: nothing is left to train' in printed
@@ -148,6 +149,32 @@ def test_a_run_of_fsdp2_goes_on_with_ddp_and_on_a_cpu():
     now['custom_hooks'] = [{'type': 'Other'}]
     with pytest.raises(UserError, match='custom_hooks'):
         continuation.check_continues('run', prints, before, prints, now)
+
+
+@pytest.mark.parametrize(
+    ('began', 'now', 'same'),
+    [
+        ('clip+start', 'clip+start', True),
+        ('clip+start', 'clip', True),  # nothing reads load_from again
+        ('+start', None, True),
+        ('clip', 'other', False),
+        ('clip', 'clip+start', False),
+        ('clip+start', 'clip+other', False),
+    ],
+)
+def test_the_weights_at_the_beginning_are_the_run_s(began, now, same):
+    tree = {'train_cfg': {'max_iters': 4}}
+    former, record = (
+        {'run': 'a', 'segments': [], 'fingerprints': {'code': 'a', 'data': {}, 'weights': weights}}
+        for weights in (began, now)
+    )
+    if same:
+        continuation.check_continues('run', former, tree, record, tree)
+        kept = run_start.continued(former, record, Path(__file__), done=False)
+        assert kept['fingerprints']['weights'] == began
+    else:
+        with pytest.raises(UserError, match='weights at the beginning'):
+            continuation.check_continues('run', former, tree, record, tree)
 
 
 def test_without_a_global_batch_the_batch_of_a_rank_counts():
