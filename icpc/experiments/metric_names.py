@@ -7,7 +7,7 @@ from typing import Any
 
 from ..class_indices import class_indices
 from ..errors import UserError, did_you_mean
-from ..evaluation.streaming_iou import StreamingIoU
+from ..evaluation.streaming_iou import _DEFAULT_KEYS, StreamingIoU
 from .run_inputs import Inputs
 from .study import ClassSubset, Study
 
@@ -27,7 +27,7 @@ def check_metrics(study: Study, inputs: Sequence[Inputs]) -> None:
         parts = one.evaluator if isinstance(one.evaluator, list) else [one.evaluator]
         for part in parts:
             if isinstance(part, dict) and part.get('type') in ('StreamingIoU', StreamingIoU):
-                own = _kinds(part)
+                own = set(part.get('keys') or _DEFAULT_KEYS)
                 kinds |= own
                 keys |= {key for kind in own for key in result_keys(kind, part)}
             else:
@@ -40,10 +40,6 @@ def check_metrics(study: Study, inputs: Sequence[Inputs]) -> None:
                 f'metrics[{name!r}]: no run gives {metric!r}{did_you_mean(metric, keys)} '
                 f'(they give: {", ".join(sorted(keys))})'
             )
-
-
-def _kinds(evaluator: dict[str, Any]) -> set[str]:
-    return set(StreamingIoU(keys=evaluator.get('keys')).keys)
 
 
 def result_keys(kind: str, evaluator: dict[str, Any]) -> list[str]:
