@@ -22,6 +22,7 @@ from ..engine.run_record import read_record
 from ..engine.user_code import user_modules
 from ..errors import UserError
 from .metric_names import check_metrics
+from .repetition import MARK
 from .run_inputs import Inputs, inputs_of
 from .study import Overrides, Study, merge
 
@@ -157,7 +158,7 @@ def _older(run: Run, folder: Path) -> Run:
     others = sorted(
         folder.glob(f'{_slug(run.seed)}-{run.identity}-*'), key=lambda p: p.stat().st_mtime
     )
-    for path in reversed(others):
+    for path in reversed([path for path in others if not (path / MARK).is_file()]):
         other = Run(**{**vars(run), 'work_dir': path, 'code': path.name.rpartition('-')[2]})
         if other.finished and not run.finished:
             return other

@@ -2,8 +2,11 @@ import importlib
 import sys
 
 import pytest
+import torch
 
-from icpc.engine.fingerprints import with_user_code
+from icpc.engine.config import load_config
+from icpc.engine.fingerprints import code_fingerprint, weights_fingerprint, with_user_code
+from icpc.engine.run_start import describe
 from icpc.engine.user_code import is_installed, user_files, user_modules
 
 
@@ -57,6 +60,18 @@ def test_the_hash_is_of_what_the_code_does(place):
     assert hashed('sky', 'hashed_here/names.txt') != first
     assert hashed('{{ no python }}', 'hashed_here/template.py') != first
     assert with_user_code('own', []) == with_user_code('own', ['not_there_at_all']) == 'own'
+
+
+def test_the_record_holds_the_user_s_code_and_the_checkpoint_it_starts_from(toy_config, tmp_path):
+    def prints(**options):
+        return describe(load_config(toy_config, options, tmp_path), {})['fingerprints']
+
+    start = tmp_path / 'iter_4.pth'
+    torch.save({'state_dict': {}}, start)
+    scratch, warm = prints(), prints(load_from=str(start))
+    assert scratch['code'] == warm['code'] == with_user_code(code_fingerprint(), ['toy_parts'])
+    assert '+' in scratch['code']
+    assert (scratch['weights'], warm['weights']) == (None, weights_fingerprint({}, str(start)))
 
 
 def test_a_library_is_installed_and_a_test_is_not():

@@ -101,6 +101,10 @@ def test_other_code_makes_other_runs_unless_any_will_do(tmp_path):
         run.work_dir.mkdir(parents=True)
     (old[0].work_dir / 'run.json').write_text(json.dumps({'state': 'finished'}))
     (old[1].work_dir / 'run.json').write_text(json.dumps({'state': 'running'}))
+    again = old[0].work_dir.with_name(f'{old[0].work_dir.name}-again')  # of tools/reproduce.py
+    again.mkdir()
+    (again / 'repeats.json').write_text('{}')
+    (again / 'run.json').write_text(json.dumps({'state': 'finished'}))
     assert [run.finished for run in expand(study(), tmp_path, 'new')] == [False] * 4
     taken = expand(study(), tmp_path, 'new', any_code=True)
     assert [run.finished for run in taken] == [True, False, False, False]
