@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -70,11 +71,11 @@ class Ablation:
         if faults:
             raise UserError(f'no run was started: {"; ".join(faults)}')
 
-    def write_slurm(self) -> tuple[Path, Path]:
+    def write_slurm(self) -> tuple[Path, list[str]]:
         """Write a script for sbatch whose tasks make one run each, from copies of all they read.
 
         Returns:
-            The script, and the copy of the study file.
+            The script, and the command of its tasks, which makes the tables with --table.
 
         Raises:
             UserError: When data or a CLIP that the runs need is missing.
@@ -88,7 +89,7 @@ class Ablation:
         name, count = self.study.name, len(self.runs)
         script = array_script(name, count, self.request, bool(self.gpus), logs, command)
         write_text_atomically(script, path)
-        return path, study
+        return path, command
 
     def make(self) -> list[Ending]:
         """Make what is missing; returns what failed.
@@ -177,11 +178,11 @@ def ablate(
         ablation.show()
         return []
     if slurm:
-        script, study = ablation.write_slurm()
+        script, command = ablation.write_slurm()
         say(f'sbatch {script}')
         if request.gpus is None and not ablation.gpus:
             say('The tasks take no GPU: this machine has none; --gpus 0 gives one to each.')
-        say(f'and afterwards: python tools/ablate.py {study} --out {ablation.out} --table')
+        say(f'and afterwards: {shlex.join(command)} --table')
         return []
     names = [] if table else [ending.run.name for ending in ablation.make()]
     if names:

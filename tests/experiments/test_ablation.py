@@ -143,6 +143,7 @@ def test_a_task_of_the_slurm_array_makes_its_run(
     printed = capsys.readouterr().out
     assert f'sbatch {out}/slurm.sh' in printed
     assert 'The tasks take no GPU' in printed
+    assert '--any-code --table' in ' '.join(printed.split())
     script = (out / 'slurm.sh').read_text()
     assert '#SBATCH --array=0-7%3\n' in script
     assert '#SBATCH --cpus-per-task=2\n' in script
@@ -166,7 +167,8 @@ def test_the_tasks_do_not_see_what_is_edited_after_sbatch(tmp_path, tools, study
     more = "regimes = {'few': {'train_images': 20}}\nmetrics = {'sky': dict(classes=['sky'])}\n"
     study_file.write_text(study_file.read_text().replace(str(CONFIG), str(base)) + more)
     ablation = Ablation(Request(str(study_file), out=str(tmp_path / 'out'), gpus=[]), tools)
-    _, copy = ablation.write_slurm()
+    _, command = ablation.write_slurm()
+    copy = Path(next(word for word in command if word.endswith(study_file.name)))
     base.write_text(f'_base_ = {str(CONFIG)!r}\nlr = 3e-4\n')
     study_file.write_text(study_file.read_text().replace('seeds = [0, 1]', 'seeds = [7]'))
     edited, task = (
