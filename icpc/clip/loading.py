@@ -99,6 +99,28 @@ def _resolve_weights(
     return downloaded_weights(model, pretrained, bool(config.get('quick_gelu')))
 
 
+def fault_of_clip(model: str | dict, pretrained: str | None) -> str | None:
+    """What keeps a CLIP from loading, as far as files tell; nothing is built or downloaded.
+
+    Args:
+        model, pretrained: as for :func:`load_clip`.
+
+    Returns:
+        The fault in a sentence, None where no file is missing.
+    """
+    try:
+        _, folder = _model_config(model)
+    except ValueError as error:
+        return f'model.{error}'
+    if pretrained == 'auto' and folder is not None:
+        path = folder / _WEIGHTS
+        return None if path.is_file() else f'model.clip.model={model}: {path} is missing'
+    # Anything else without a suffix is a tag, which open_clip downloads.
+    if isinstance(pretrained, str) and Path(pretrained).suffix and not Path(pretrained).is_file():
+        return f'model.clip.pretrained={pretrained}: no such file'
+    return None
+
+
 def _build(config: dict) -> nn.Module:
     config = deepcopy(config)
     if config.get('text_cfg', {}).get('hf_model_name'):

@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import open_clip
-
-from ..clip.loading import PACKAGED
+from ..clip.loading import fault_of_clip
 from ..datasets.verification import verify_layout
 from ..errors import UserError
 
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
-_CONFIG, _WEIGHTS = 'open_clip_config.json', 'open_clip_model.safetensors'  # open_clip's format
 
 
 @dataclass(frozen=True)
@@ -66,7 +62,7 @@ def missing_inputs(inputs: Iterable[Inputs]) -> list[str]:
             places = [one.clip.get(key) for key in ('model', 'pretrained')]
             clips[json.dumps(places, default=str)] = one.clip
     found = [_fault_of_data(dataset) for dataset in datasets.values()]
-    found += [_fault_of_clip(clip) for clip in clips.values()]
+    found += [fault_of_clip(clip.get('model'), clip.get('pretrained')) for clip in clips.values()]
     return list(dict.fromkeys(fault for fault in found if fault is not None))
 
 
@@ -75,26 +71,4 @@ def _fault_of_data(dataset: dict[str, Any]) -> str | None:
         verify_layout(dataset)
     except UserError as error:
         return str(error)
-    return None
-
-
-def _fault_of_clip(clip: dict[str, Any]) -> str | None:
-    model, pretrained = clip.get('model'), clip.get('pretrained')
-    folder = None
-    if isinstance(model, str):
-        places = (Path(model), PACKAGED / model)
-        folder = next((place for place in places if (place / _CONFIG).is_file()), None)
-        if folder is None and open_clip.get_model_config(model) is None:
-            return (
-                f'model.clip.model={model}: neither a folder with {_CONFIG} nor a CLIP that is '
-                'packaged or known to open_clip'
-            )
-    if not isinstance(pretrained, str):
-        return None
-    if pretrained == 'auto' and folder is not None:
-        file = folder / _WEIGHTS
-        return None if file.is_file() else f'model.clip.model={model}: {file} is missing'
-    # Anything else without a suffix is a tag, which open_clip downloads.
-    if Path(pretrained).suffix and not Path(pretrained).is_file():
-        return f'model.clip.pretrained={pretrained}: no such file'
     return None

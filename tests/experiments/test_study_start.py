@@ -69,8 +69,8 @@ def test_a_missing_clip_is_said_once_before_the_first_run(study_file, tools, cap
     start(study_file, tools, more, dry_run=True)
     printed = ' '.join(capsys.readouterr().out.split())
     assert printed.count('MISSING, without it the runs are refused') == 1
-    assert f'model.clip.model={clip}: neither a folder' in printed
-    with pytest.raises(UserError, match=f'no run was started: model.clip.model={clip}'):
+    assert f'model.clip.model={clip!r} is neither an architecture of open_clip, a folder' in printed
+    with pytest.raises(UserError, match=f'no run was started: model.clip.model={clip!r}'):
         start(study_file, tools)
     assert not list(study_file.parent.rglob('out/runs'))
     start(study_file, tools, table=True)
