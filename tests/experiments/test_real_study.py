@@ -70,12 +70,13 @@ def kill_everything(tool: int) -> None:
 
 def under_way(out: Path) -> bool:
     """Whether a run is there that has a checkpoint and is not finished."""
-    begun = {path.parent for path in out.rglob('last_checkpoint')}
+    begun = {path.parent for path in (out / 'runs').rglob('last_checkpoint')}
     return any('"finished"' not in (folder / 'run.json').read_text() for folder in begun)
 
 
 def finished(out: Path) -> int:
-    return sum('"finished"' in path.read_text() for path in out.rglob('run.json'))
+    # Not in all of `out`: the copy of the code is renamed when it is whole.
+    return sum('"finished"' in path.read_text() for path in (out / 'runs').rglob('run.json'))
 
 
 def test_killed_whole_at_a_random_moment_and_run_again_gives_the_same(tmp_path, study_file):
