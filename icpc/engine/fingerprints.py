@@ -22,7 +22,7 @@ _WATCHERS = {
     f'engine/{name}.py'
     for name in (
         *('cli', 'console', 'fingerprints', 'progress', 'provenance', 'run_record'),
-        *('tracking', 'user_code'),
+        *('continuation', 'run_start', 'segments', 'tracking', 'user_code'),
     )
 }
 # The work dir says where, not what; the batch of one pass follows from the number of ranks; what
