@@ -12,6 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
+from ..errors import UserError
 from .checkpoint import write_text_atomically
 from .fingerprints import plain_tree
 from .tracking import Tracker, check_tracker, open_tracker
@@ -144,6 +145,23 @@ def _steps_done(runner: Runner) -> int:
     return 0 if untrained else runner.iter
 
 
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """What a `metrics.jsonl` holds, line by line.
+
+    Raises:
+        UserError: For a line that is no JSON.
+    """
+    lines = []
+    for number, text in enumerate(path.read_text(errors='replace').splitlines(), 1):
+        try:
+            lines.append(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise UserError(
+                f'{path}: line {number} is cut or damaged ({error}); put back a whole copy'
+            ) from error
+    return lines
+
+
 def last_metrics(work_dir: str | Path) -> dict[str, dict[str, float]]:
     """The last line of each evaluated split in `metrics.jsonl`.
 
@@ -155,8 +173,7 @@ def last_metrics(work_dir: str | Path) -> dict[str, dict[str, float]]:
     """
     path = Path(work_dir) / NAME
     last: dict[str, dict[str, float]] = {}
-    for text in path.read_text().splitlines() if path.is_file() else ():
-        line = json.loads(text)
+    for line in read_lines(path) if path.is_file() else ():
         if line['split'] != 'train':
             last[line.pop('split')] = line
     return last

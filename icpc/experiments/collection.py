@@ -119,9 +119,14 @@ def _from_work_dirs(folders: Sequence[Path], baseline: str | None) -> Collection
         ]
         row = same[0] if same else folder.name
         rows.setdefault(row, (config, weights))
-        taken = [run.seed for run in runs if run.row == row]
         seed = str(record['seed'])
-        runs.append(_run('', row, f'{seed} again' if seed in taken else seed, folder))
+        taken = [run.work_dir for run in runs if (run.row, run.seed) == (row, seed)]
+        if taken:
+            raise UserError(
+                f'{folder} has the config and the seed of {taken[0]}: a repetition is no further '
+                'seed; leave one of them out (tools/reproduce.py compares the two)'
+            )
+        runs.append(_run('', row, seed, folder))
     results = [read_record(run.work_dir)['metrics'] for run in runs if run.finished]
     split = 'test' if all('test' in result for result in results) else 'val'
     known = {key for result in results for key in result.get(split, {})}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from ..engine.metrics_file import NAME as METRICS
+from ..engine.metrics_file import read_lines
 from .figures import as_uri, line_styles, new_figure, style
 
 Curve = dict[int, float]
@@ -25,9 +25,12 @@ def read_curve(work_dir: Path, split: str, key: str) -> Curve:
         work_dir: Of the run.
         split: `train` or `val`.
         key: Such as `loss` or `mIoU`.
+
+    Raises:
+        UserError: For a log with a cut line.
     """
     path = work_dir / METRICS
-    lines = map(json.loads, path.read_text().splitlines() if path.is_file() else ())
+    lines = read_lines(path) if path.is_file() else []
     return {
         line['step']: line[key]
         for line in lines

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 
 from ..engine.checkpoint import latest_checkpoint, load_checkpoint
 from ..engine.metrics_file import NAME as METRICS
+from ..engine.metrics_file import read_lines
 from ..errors import UserError
 
 # Of the record: how a run was made.
@@ -48,15 +48,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     """
     if not path.is_file():
         raise UserError(f'{path}: not there; nothing can be compared without it')
-    lines = []
-    for number, text in enumerate(path.read_text(errors='replace').splitlines(), 1):
-        try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError as error:
-            raise UserError(
-                f'{path}: line {number} is cut or damaged ({error}); put back a whole copy'
-            ) from error
-    return lines
+    return read_lines(path)
 
 
 def causes(original: dict[str, Any], again: dict[str, Any]) -> list[str]:

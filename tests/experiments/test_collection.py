@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from icpc.errors import UserError
 from icpc.experiments.collection import collect
 
 
@@ -36,3 +37,8 @@ def test_runs_from_other_weights_are_no_seeds_of_a_row(make_run):
     assert [(run.row, run.seed) for run in runs] == [
         *(('scratch', '0'), ('scratch', '1'), ('warm', '0'), ('warm', '1'), ('other', '2')),
     ]
+
+
+def test_a_repetition_is_no_further_seed(make_run):
+    with pytest.raises(UserError, match='run_again has the config and the seed of .*/run:'):
+        collect([make_run('run', 0), make_run('run_1', 1), make_run('run_again', 0)])

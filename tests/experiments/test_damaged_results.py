@@ -4,6 +4,7 @@ import pytest
 from icpc.errors import UserError
 from icpc.experiments.class_results import kinds
 from icpc.experiments.collection import collect
+from icpc.experiments.curves import read_curve
 from icpc.experiments.matrix import Run
 from icpc.experiments.reproduction_report import reproduce
 from icpc.experiments.results import subset_iou
@@ -64,6 +65,8 @@ def test_a_cut_or_lost_log_is_named(tmp_path):
         (tmp_path / name / 'metrics.jsonl').write_text(text)
     with pytest.raises(UserError, match=r'again/metrics\.jsonl: line 2 is cut'):
         first_difference(tmp_path / 'run', tmp_path / 'again')
+    with pytest.raises(UserError, match=r'again/metrics\.jsonl: line 2 is cut'):
+        read_curve(tmp_path / 'again', 'train', 'loss')
     (tmp_path / 'run' / 'metrics.jsonl').unlink()
     with pytest.raises(UserError, match=r'run/metrics\.jsonl: not there'):
         first_difference(tmp_path / 'run', tmp_path / 'again')
