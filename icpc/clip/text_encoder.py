@@ -4,11 +4,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..memory_budget import check_memory_budget
 from ..recomputing import recomputed
 from .causal_text import check_causal_text
 from .prefix_attention import end_attention, name_attention
 from .text_block import heads, merge, mlp, qkv
-from .text_memory import MEMORY_BUDGET, check_memory_budget, held_bytes, recomputed_later
+from .text_memory import MEMORY_BUDGET, held_bytes, recomputed_later
 from .vocabulary import START, PackedNames
 
 
@@ -50,7 +51,9 @@ class TextEncoder(nn.Module):
         self.ln_final = text.ln_final
         self.text_projection = text.text_projection
         self.checkpointing = checkpointing
-        self.memory_budget = check_memory_budget(memory_budget)
+        self.memory_budget = check_memory_budget(
+            memory_budget, 'prompter.text_encoder.memory_budget'
+        )
         if num_positions is not None:
             self.cut_positions(num_positions)
         self.requires_grad_(False)

@@ -30,20 +30,6 @@ def held_bytes(
     return element * (block + layers * width if recomputes else layers * block)
 
 
-def check_memory_budget(mib: float | None) -> float | None:
-    """The budget itself.
-
-    Raises:
-        ValueError: it is no positive number.
-    """
-    if mib is None or (isinstance(mib, int | float) and not isinstance(mib, bool) and mib > 0):
-        return mib
-    raise ValueError(
-        f'prompter.text_encoder.memory_budget is in MiB and must be above 0, or None for no '
-        f'limit; got {mib!r}'
-    )
-
-
 def recomputed_later(function: Callable[..., Tensor], *args: object) -> Tensor:
     """``function(*args)``, of which backward keeps the arguments alone and computes it again."""
     if not torch.is_grad_enabled():

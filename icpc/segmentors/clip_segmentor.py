@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from ..alignment import cosine_score_map
 from ..clip import load_clip
 from ..clip.vocabulary import shuffled
+from ..memory_budget import check_memory_budget
 from ..structures import CLIPFeatures
 from .assembly import (
     build_backbone,
@@ -29,7 +30,7 @@ from .held_out import build_held_out
 from .inference import Result, predict_maps, window_grid
 from .loss_units import LossUnits
 from .memory import PredictionMemory, prediction_memory
-from .waiting import MEMORY_BUDGET, check_memory_budget
+from .waiting import BUDGET_KEY, MEMORY_BUDGET
 
 
 @MODELS.register_module()
@@ -96,7 +97,7 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
             {name: MODELS.build(dict(cfg)) for name, cfg in (losses or {}).items() if cfg}
         )
         self.train_cfg, self.test_cfg = train_cfg or {}, test_cfg or {}
-        check_memory_budget(self.test_cfg.get('memory_budget'))
+        check_memory_budget(self.test_cfg.get('memory_budget'), BUDGET_KEY)
 
     def encode_text(self, features: CLIPFeatures, static: Tensor | None = None) -> Tensor | None:
         """(B or 1, K, D), not normalised; None for a model without text.

@@ -7,22 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..memory_budget import check_memory_budget
+
 # MiB, our choice: two rows of windows of 847 classes fit up to a width of 8000 pixels.
 MEMORY_BUDGET = 4096.0
-
-
-def check_memory_budget(mib: float | None) -> float | None:
-    """The budget itself.
-
-    Raises:
-        ValueError: it is no positive number.
-    """
-    if mib is None or (isinstance(mib, int | float) and not isinstance(mib, bool) and mib > 0):
-        return mib
-    raise ValueError(
-        f'model.test_cfg.memory_budget is in MiB and must be above 0, or None for no limit; '
-        f'got {mib!r}'
-    )
+BUDGET_KEY = 'model.test_cfg.memory_budget'
 
 
 class WaitingMaps:
@@ -39,7 +28,7 @@ class WaitingMaps:
     """
 
     def __init__(self, mib: float | None = MEMORY_BUDGET) -> None:
-        budget = check_memory_budget(mib)
+        budget = check_memory_budget(mib, BUDGET_KEY)
         self._room = float('inf') if budget is None else budget * 2**20  # bytes
         self._held: Counter[int] = Counter()
 
