@@ -13,6 +13,11 @@ def parse_args() -> argparse.Namespace:
         '--resume', action='store_true', help="continue from the work dir's last checkpoint"
     )
     parser.add_argument(
+        '--rehearse',
+        action='store_true',
+        help='before a run of days: do all of it in short, print what it takes, keep nothing',
+    )
+    parser.add_argument(
         '--amp',
         nargs='?',
         const='bf16',
@@ -29,15 +34,31 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
     parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.rehearse and args.resume:
+        parser.error('--rehearse rehearses a run from its beginning: leave --resume out')
+    return args
 
 
 def main() -> int:
     """Run the tool."""
     args = parse_args()
     from icpc.engine.cli import run_tool
+    from icpc.engine.rehearsal import rehearse
     from icpc.engine.training import train
 
+    if args.rehearse:
+        return run_tool(
+            lambda: rehearse(
+                args.config,
+                args.cfg_options,
+                args.work_dir,
+                amp=args.amp,
+                launcher=args.launcher,
+                seed=args.seed,
+            ),
+            args.debug,
+        )
     return run_tool(
         lambda: train(
             args.config,

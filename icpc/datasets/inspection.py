@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,14 +68,17 @@ class SplitReport:
 
 
 def inspect(
-    name: str, dataset: Dataset, sample: int | None = 200, workers: int | None = None
+    name: str,
+    dataset: Dataset,
+    sample: int | Sequence[int] | None = 200,
+    workers: int | None = None,
 ) -> SplitReport:
     """Read pictures and masks of a built dataset.
 
     Args:
         name: Of the split.
         dataset: A BaseSegDataset.
-        sample: How many, evenly spread; None for all.
+        sample: How many, evenly spread; None for all; or the places of those to read.
         workers: Threads; None for Pillow's sake one a core and some.
 
     Returns:
@@ -86,7 +89,7 @@ def inspect(
     if not count:
         report.problems['the split is empty'] = []
         return report
-    taken = range(count) if sample is None or sample >= count else _spread(count, sample)
+    taken = sample if isinstance(sample, Sequence) else _spread(count, sample)
     pairs = [dataset.get_data_info(int(index)) for index in taken]
     report.scheme = scheme = LabelScheme.of(dataset)
     with ThreadPoolExecutor(workers) as pool:
@@ -98,7 +101,9 @@ def inspect(
     return report
 
 
-def _spread(count: int, sample: int) -> np.ndarray:
+def _spread(count: int, sample: int | None) -> Iterable[int]:
+    if sample is None or sample >= count:
+        return range(count)
     return np.linspace(0, count - 1, sample).round().astype(int)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -23,6 +25,17 @@ def say(text: Any) -> None:
     """Print text or a rich renderable once, from rank 0."""
     if is_main_process():
         console().print(text, markup=False, soft_wrap=isinstance(text, str))
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Print nothing inside the block."""
+    former = console().quiet
+    console().quiet = True
+    try:
+        yield
+    finally:
+        console().quiet = former
 
 
 class _Say(logging.Handler):

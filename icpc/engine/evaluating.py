@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.hooks import Hook
 
 from ..errors import UserError
 from . import distributed
@@ -26,6 +28,8 @@ def evaluate(
     out: str | None = None,
     show_dir: str | None = None,
     launcher: str = 'none',
+    change: Callable[[Config], None] | None = None,
+    hooks: Sequence[Hook] = (),
 ) -> dict[str, float]:
     """Evaluate a checkpoint and print the per-class table.
 
@@ -39,6 +43,8 @@ def evaluate(
         out: Folder for the predicted masks.
         show_dir: Folder for the predictions drawn over the pictures.
         launcher: `none`, `pytorch` or `slurm`.
+        change: Is called with the finished config before anything is built from it.
+        hooks: Watch the evaluation besides the config's.
 
     Returns:
         The metrics, in percent.
@@ -56,14 +62,18 @@ def evaluate(
     if out or show_dir:
         saving = dict(type='SavePredictionsHook', out=out, show_dir=show_dir)
         cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), saving]
+    if change is not None:
+        change(cfg)
     check_data(cfg, ('test_dataloader',))
     distributed.add_wrapper(cfg, launcher)
     say(f'{Path(config).name}, {checkpoint}, {split} split')
-    return _run(cfg)
+    return _run(cfg, hooks)
 
 
-def _run(cfg: Config) -> dict[str, float]:
+def _run(cfg: Config, hooks: Sequence[Hook]) -> dict[str, float]:
     runner = SafeRunner.from_cfg(cfg)
+    for hook in hooks:
+        runner.register_hook(hook)
     try:
         metrics = runner.test()
     finally:

@@ -65,7 +65,7 @@ class ProgressHook(Hook):
         every = max(1, last // self.lines)
         self._advance(
             step,
-            f'iteration {step}/{last}  {text}  {_clock(left)} left',
+            f'iteration {step}/{last}  {text}  {clock(left)} left',
             text,
             step % every == 0 or step == last,
         )
@@ -145,7 +145,8 @@ def _smooth(former: float | None, value: float) -> float:
     return value if former is None else _SMOOTHING * former + (1 - _SMOOTHING) * value
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Hours, minutes and seconds, such as 1:02:03 or 2:03."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f'{hours}:{minutes:02d}:{rest:02d}' if hours else f'{minutes}:{rest:02d}'

@@ -92,9 +92,13 @@ class SafeRunner(Runner):
             if isinstance(loop, BaseLoop):
                 endless = getattr(loop, 'dataloader_iterator', None)
                 for owner in (loop.dataloader, endless):
-                    iterator = getattr(owner, '_iterator', None)
-                    if isinstance(iterator, _MultiProcessingDataLoaderIter):
-                        iterator._shutdown_workers()
+                    self.close_iterator(getattr(owner, '_iterator', None))
+
+    @staticmethod
+    def close_iterator(iterator: Any) -> None:
+        """End the processes of a loader's iterator, if it has any."""
+        if isinstance(iterator, _MultiProcessingDataLoaderIter):
+            iterator._shutdown_workers()
 
     def _init_model_weights(self) -> None:
         if not isinstance(self.model, FSDPModule):  # initialised before it was split

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from .. import host_memory
 
 _MIB = 2**20
 
@@ -70,9 +70,7 @@ def peak_memory(segments: list[Segment]) -> dict[str, float]:
 
 def _memory() -> dict[str, float]:
     """Peaks of this process: resident memory, and memory allocated on its GPU."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    scale = 1 if sys.platform == 'darwin' else 1024  # bytes there, KiB on Linux
-    memory = {'process': peak * scale / _MIB}
+    memory = {'process': host_memory.peak_memory() / _MIB}
     if torch.cuda.is_available():
         memory['gpu'] = torch.cuda.max_memory_allocated() / _MIB
     return memory

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,21 +62,61 @@ def train(
     with StopSignals() as signals:
         silence_console()
         distributed.start(launcher)
-        runner = _prepare(config, _with_flags(options, amp, seed), work_dir, resume, launcher)
-        runner.signals = signals
-        runner.register_hook(StopEvaluationHook(signals))
-        return _run(runner)
+        overrides = with_flags(options, amp, seed)
+        return run(config, overrides, work_dir, resume, launcher, signals)
+
+
+def run(
+    config: str,
+    overrides: dict[str, Any],
+    work_dir: str | None,
+    resume: bool,
+    launcher: str,
+    signals: StopSignals,
+    change: Callable[[Config], None] | None = None,
+    hooks: Sequence[Hook] = (),
+) -> dict[str, float]:
+    """Train and test, as `train` does once the processes are together.
+
+    Args:
+        config: Path of a config.
+        overrides: All overrides, `{dotted path: value}`.
+        work_dir: Where to write.
+        resume: Continue from the work dir's last checkpoint.
+        launcher: `none`, `pytorch` or `slurm`.
+        signals: That tell the run to stop.
+        change: Is called with the finished config before anything is built from it.
+        hooks: Watch the run besides the config's.
+
+    Returns:
+        The metrics of the test split, in percent.
+
+    Raises:
+        Requeue: After SIGTERM or SIGUSR1; the run has saved itself.
+    """
+    runner = _prepare(config, overrides, work_dir, resume, launcher, change)
+    runner.signals = signals
+    for hook in (StopEvaluationHook(signals), *hooks):
+        runner.register_hook(hook)
+    return _run(runner)
 
 
 def _prepare(
-    config: str, overrides: dict[str, Any], work_dir: str | None, resume: bool, launcher: str
+    config: str,
+    overrides: dict[str, Any],
+    work_dir: str | None,
+    resume: bool,
+    launcher: str,
+    change: Callable[[Config], None] | None,
 ) -> SafeRunner:
     """Check all that can be checked and build the runner; the former run's files stay as they are.
 
-    Args: as `train`, with all overrides in one.
+    Args: as `run`.
     """
     merged = merge_config(config, overrides)
     cfg = finish_config(merged, work_dir)
+    if change is not None:
+        change(cfg)
     check_data(cfg, ('train_dataloader', 'val_dataloader', 'test_dataloader'))
     distributed.add_wrapper(cfg, launcher)
     record = _find_start(cfg, resume, overrides)
@@ -121,9 +162,10 @@ def _finish(runner: SafeRunner) -> dict[str, float]:
     return metrics
 
 
-def _with_flags(
+def with_flags(
     options: list[str] | dict[str, Any] | None, amp: str | None, seed: int | None
 ) -> dict[str, Any]:
+    """All overrides in one dict: `--cfg-options`, and what `--amp` and `--seed` stand for."""
     overrides = parse_overrides(options)
     if seed is not None:
         overrides['seed'] = seed

@@ -98,6 +98,7 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         )
         self.train_cfg, self.test_cfg = train_cfg or {}, test_cfg or {}
         check_memory_budget(self.test_cfg.get('memory_budget'), BUDGET_KEY)
+        window_grid((1, 1), self.test_cfg)  # refuses a grid that does not work
 
     def encode_text(self, features: CLIPFeatures, static: Tensor | None = None) -> Tensor | None:
         """(B or 1, K, D), not normalised; None for a model without text.

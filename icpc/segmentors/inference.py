@@ -49,16 +49,29 @@ def window_grid(size: Sequence[int], test_cfg: dict) -> tuple[list[slice], list[
     """Row and column slices of the windows that ``test_cfg`` asks for in a picture (H, W).
 
     Raises:
-        ValueError: an unknown ``test_cfg.mode``, or a stride that leaves pixels out.
+        ValueError: an unknown ``test_cfg.mode``, a crop or stride that is no pair of sizes, or a
+            stride that leaves pixels out.
     """
     mode = test_cfg.get('mode', 'whole')
     if mode == 'whole':
         return [slice(0, size[0])], [slice(0, size[1])]
     if mode != 'slide':
         raise ValueError(f"model.test_cfg.mode must be 'whole' or 'slide', got {mode!r}")
-    axes = zip(size, test_cfg['crop_size'], test_cfg['stride'], strict=True)
+    crop, stride = (_pair(test_cfg.get(key), key) for key in ('crop_size', 'stride'))
+    axes = zip(size, crop, stride, strict=True)
     rows, columns = (windows(*axis) for axis in axes)
     return rows, columns
+
+
+def _pair(value: object, key: str) -> tuple[int, int]:
+    """(height, width) in pixels."""
+    sizes = tuple(value) if isinstance(value, (list, tuple)) else ()
+    if len(sizes) != 2 or not all(isinstance(n, int) and n > 0 for n in sizes):
+        raise ValueError(
+            f"model.test_cfg.mode='slide' needs model.test_cfg.{key}, two whole numbers of pixels "
+            f'such as (512, 512); got {value!r}'
+        )
+    return sizes
 
 
 def predict_maps(
