@@ -1,4 +1,4 @@
-"""Every dataset as it is published: tiny downloads, what their ids mean, and how to prepare them."""
+"""Every dataset as it is published: tiny downloads, what their ids mean, how to prepare them."""
 
 import importlib.util
 import pickle
@@ -50,8 +50,7 @@ class Tree:
 
 def prepared(key: str, folder: Path) -> Tree:
     """Writes the download of an edition and lets `tools/prepare_data.py` convert it."""
-    edition = EDITIONS[key]
-    named = [(edition.name(scene), scene) for scene in scenes(edition.ids)]
+    edition, named = EDITIONS[key], named_scenes(key)
     source, out = downloads.write(folder / 'download', edition.files(named)), folder / 'data'
     options = [option.format(source=source) for option in edition.options]
     places = ['--source', str(source), '--out', str(out), '--workers', '1']
@@ -59,6 +58,12 @@ def prepared(key: str, folder: Path) -> Tree:
     classes = np.vectorize(edition.ids.get)
     truth = {n: classes(scene.labels) for n, scene in named if scene.split == 'validation'}
     return Tree(out / edition.root, truth, edition.first_id)
+
+
+def named_scenes(key: str) -> list[tuple[str, Scene]]:
+    """The pictures of an edition with their names."""
+    edition = EDITIONS[key]
+    return [(edition.name(scene), scene) for scene in scenes(edition.ids)]
 
 
 def _ade20k(named: list[tuple[str, Scene]]) -> dict[str, bytes]:

@@ -17,7 +17,7 @@ SWITCHES: dict[str, tuple] = {
     'recompute': (False, True),
     'passes': (1, 2),
     'ema': (None, 0.9),
-    'workers': (0, 2),
+    'workers': (0, 1),
 }
 # What the project refuses; tests/engine/test_switches.py holds the refusals.
 REFUSED: tuple[Pair, ...] = (

@@ -12,7 +12,7 @@ import torch
 from editions import Tree
 from made_up_scenes import CROP
 from PIL import Image
-from ranks import on_ranks
+from running_tools import run_tool
 
 from icpc.engine.evaluating import evaluate
 from icpc.engine.run_record import read_record
@@ -64,8 +64,8 @@ class Road:
         else:
             flags = [*(['--resume'] if resume else []), *(['--amp', self.amp] if self.amp else [])]
             words = [str(self.config), '--work-dir', str(work_dir), *flags, '--cfg-options']
-            log = work_dir.with_name(f'{work_dir.name}_ranks')
-            printed = on_ranks(self.ranks, 'train.py', *words, *self.words, log=log)
+            log = work_dir.with_name(f'{work_dir.name}_log')
+            printed = run_tool('train.py', *words, *self.words, ranks=self.ranks, log=log)
         assert_trained(work_dir)
         (last,) = lines(work_dir, 'test')
         if self.ranks > 1:
@@ -79,8 +79,8 @@ def walk(road: Road, tree: Tree, folder: Path) -> None:
     metrics = road.train(folder / 'run')
     assert resumed(road, folder) == metrics
     checkpoint = folder / 'run' / f'iter_{STEPS}.pth'
-    assert tested(road, checkpoint, tree, folder / 'test') == metrics
-    tested(road, checkpoint, tree, folder / 'tta', tta=True)
+    assert evaluated(road, checkpoint, tree, folder / 'test', tta=False) == metrics
+    evaluated(road, checkpoint, tree, folder / 'tta', tta=True)
     published = publish(folder / 'run', folder / 'published')
     again = evaluate(
         str(published / 'config.py'), str(published / 'model.safetensors'), None, str(folder / 'p')
@@ -121,8 +121,8 @@ def resumed(road: Road, folder: Path) -> dict[str, float]:
     return road.train(folder / 'resumed', resume=True)
 
 
-def tested(
-    road: Road, checkpoint: Path, tree: Tree, folder: Path, tta: bool = False
+def evaluated(
+    road: Road, checkpoint: Path, tree: Tree, folder: Path, tta: bool
 ) -> dict[str, float]:
     """The metrics, after the masks that were written gave the same."""
     masks, drawn = folder / 'masks', folder / 'drawn'

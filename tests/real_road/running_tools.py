@@ -1,4 +1,4 @@
-"""A tool on several ranks over gloo, each a fork of this process, which has imported everything."""
+"""A tool on one rank or several, each a fork of this process, which has imported everything."""
 
 import socket
 import sys
@@ -11,24 +11,26 @@ from forked_process import ForkedProcess
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 
 
-def on_ranks(ranks: int, tool: str, *words: str, log: Path, limit: float = 120.0) -> str:
+def run_tool(tool: str, *words: str, log: Path, ranks: int = 1, limit: float = 120.0) -> str:
     """What rank 0 printed; every rank must end well.
 
     Args:
-        ranks: How many.
         tool: Such as train.py.
         words: Of its command line, without `--launcher`.
         log: A new folder for what each rank prints.
+        ranks: Processes; with one there is no launcher.
         limit: Seconds after which the ranks are killed: a rank may wait for another for ever.
     """
     log.mkdir(parents=True)
-    common = dict(WORLD_SIZE=str(ranks), MASTER_ADDR='127.0.0.1', MASTER_PORT=str(_free_port()))
-    command = [sys.executable, str(TOOLS / tool), *words, '--launcher', 'pytorch']
+    common, command = {}, [sys.executable, str(TOOLS / tool), *words]
+    if ranks > 1:
+        common = dict(WORLD_SIZE=str(ranks), MASTER_ADDR='127.0.0.1', MASTER_PORT=_free_port())
+        command += ['--launcher', 'pytorch']
     with ExitStack() as files:
         processes = []
         for rank in range(ranks):
             file = files.enter_context((log / f'{rank}.txt').open('w'))
-            place = dict(RANK=str(rank), LOCAL_RANK=str(rank), LOCAL_WORLD_SIZE=str(ranks))
+            place = dict(RANK=str(rank), LOCAL_RANK=str(rank)) if ranks > 1 else {}
             processes.append(ForkedProcess(command, file, common | place))
         codes = _codes(processes, time.monotonic() + limit)
     printed = [(log / f'{rank}.txt').read_text() for rank in range(ranks)]
@@ -48,7 +50,7 @@ def _codes(processes: list[ForkedProcess], deadline: float) -> list[int | None]:
     return codes
 
 
-def _free_port() -> int:
+def _free_port() -> str:
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
+        return str(probe.getsockname()[1])
