@@ -12,8 +12,10 @@ from . import distributed
 from .checkpoint import check_loads_safely
 from .config import finish_config, merge_config
 from .console import say
+from .rank_watch import MINUTES
+from .results import ResultsHook
 from .runner import SafeRunner
-from .running import check_data, report, silence_console, use_default_work_dir
+from .running import check_data, silence_console, use_default_work_dir
 
 
 def evaluate(
@@ -26,6 +28,7 @@ def evaluate(
     out: str | None = None,
     show_dir: str | None = None,
     launcher: str = 'none',
+    rank_timeout: float = MINUTES,
 ) -> dict[str, float]:
     """Evaluate a checkpoint and print the per-class table.
 
@@ -39,12 +42,13 @@ def evaluate(
         out: Folder for the predicted masks.
         show_dir: Folder for the predictions drawn over the pictures.
         launcher: `none`, `pytorch` or `slurm`.
+        rank_timeout: Minutes that one rank of several may stand still before it ends.
 
     Returns:
         The metrics, in percent.
     """
     silence_console()
-    distributed.start(launcher)
+    distributed.start(launcher, rank_timeout)
     check_loads_safely(checkpoint)
     work_dir = use_default_work_dir(config, work_dir, '_test')
     merged = merge_config(config, options)
@@ -63,13 +67,12 @@ def evaluate(
 
 
 def _run(cfg: Config) -> dict[str, float]:
-    runner = SafeRunner.from_cfg(cfg)
+    runner, results = SafeRunner.from_cfg(cfg), ResultsHook()
+    runner.register_hook(results)
     try:
-        metrics = runner.test()
+        return results.of_test(runner)
     finally:
         runner.close_loaders()
-    report(runner, metrics)
-    return metrics
 
 
 def _keep_test_only(cfg: Config, split: str, checkpoint: str) -> None:
@@ -98,5 +101,5 @@ def _augment(cfg: Config) -> None:
         raise UserError('--tta: the config has no tta_model and tta_pipeline')
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
     cfg.test_dataloader.batch_size = 1
-    cfg.model.test_cfg.keep_logits = True
+    cfg.model.test_cfg = {**(cfg.model.get('test_cfg') or {}), 'keep_logits': True}
     cfg.model = dict(**cfg.tta_model, module=cfg.model)
