@@ -20,6 +20,13 @@ def parse_args() -> argparse.Namespace:
         '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='overrides'
     )
     parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
+    parser.add_argument(
+        '--rank-timeout',
+        type=float,
+        default=30,
+        metavar='MINUTES',
+        help='of several ranks, one that stands still for so long ends with a message (30)',
+    )
     parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
     return parser.parse_args()
 
@@ -41,6 +48,7 @@ def main() -> int:
             out=args.out,
             show_dir=args.show_dir,
             launcher=args.launcher,
+            rank_timeout=args.rank_timeout,
         ),
         args.debug,
     )

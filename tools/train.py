@@ -33,6 +33,13 @@ def parse_args() -> argparse.Namespace:
         help='overrides, such as max_iters=1000',
     )
     parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
+    parser.add_argument(
+        '--rank-timeout',
+        type=float,
+        default=30,
+        metavar='MINUTES',
+        help='of several ranks, one that stands still for so long ends with a message (30)',
+    )
     parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
     args = parser.parse_args()
     if args.rehearse and args.resume:
@@ -67,6 +74,7 @@ def main() -> int:
             resume=args.resume,
             amp=args.amp,
             launcher=args.launcher,
+            rank_timeout=args.rank_timeout,
             seed=args.seed,
         ),
         args.debug,

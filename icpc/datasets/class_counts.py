@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from mmcv.transforms import LoadAnnotations
 from torch.utils.data import Dataset
 
 from ..errors import UserError
+from .mask_reading import annotation_loader, read_labels
 
 
 def class_counts(dataset: Dataset, sample: int | None = 2000) -> np.ndarray:
@@ -22,8 +22,7 @@ def class_counts(dataset: Dataset, sample: int | None = 2000) -> np.ndarray:
     Raises:
         UserError: For a pipeline without annotations.
     """
-    steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
-    load = next((step for step in steps if isinstance(step, LoadAnnotations)), None)
+    load = annotation_loader(dataset)
     if load is None:
         raise UserError(f'{type(dataset).__name__}: a pipeline without LoadAnnotations')
     classes = len(dataset.metainfo['classes'])
@@ -32,8 +31,7 @@ def class_counts(dataset: Dataset, sample: int | None = 2000) -> np.ndarray:
         indices = np.linspace(0, len(indices) - 1, sample).astype(int)
     counts = np.zeros(classes, dtype=np.int64)
     for index in indices:
-        info = dataset.get_data_info(int(index))
-        mask = load(dict(info, seg_fields=[]))['gt_seg_map']
+        mask = read_labels(dataset, int(index), load)
         labelled = mask[(mask >= 0) & (mask < classes) & (mask != dataset.ignore_index)]
         counts += np.bincount(labelled, minlength=classes)
     return counts

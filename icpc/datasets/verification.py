@@ -13,6 +13,7 @@ from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
 from ..errors import UserError
+from .mask_reading import annotation_loader, read_labels
 from .preparation import how_to_prepare
 
 _FULL_ADE = 'ADE20K_2021_17_01'
@@ -162,15 +163,14 @@ def verify_labels(dataset: Dataset, all_up_to: int = 500, sample: int = 200) -> 
     Raises:
         UserError: Names the file, the id, the number of classes and the likely cause.
     """
-    transforms = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
-    load = next((item for item in transforms if isinstance(item, LoadAnnotations)), None)
+    load = annotation_loader(dataset)
     if load is None:
         return
     count = len(dataset)
     indices = range(count) if count <= all_up_to else np.linspace(0, count - 1, sample).astype(int)
     labelled = False
     for index in indices:
-        labelled |= _check_mask(dataset, load, dataset.get_data_info(int(index)))
+        labelled |= _check_mask(dataset, load, int(index))
     if not labelled:
         raise UserError(
             f'{type(dataset).__name__}: every pixel of the {len(indices)} masks looked at is '
@@ -179,11 +179,10 @@ def verify_labels(dataset: Dataset, all_up_to: int = 500, sample: int = 200) -> 
         )
 
 
-def _check_mask(dataset: Dataset, load: LoadAnnotations, info: dict[str, Any]) -> bool:
+def _check_mask(dataset: Dataset, load: LoadAnnotations, index: int) -> bool:
     """Check one mask; returns whether it has a labelled pixel."""
     classes = len(dataset.metainfo['classes'])
-    path = info['seg_map_path']
-    mask = load(dict(info, seg_fields=[]))['gt_seg_map']
+    path, mask = dataset.get_data_info(index)['seg_map_path'], read_labels(dataset, index, load)
     if mask.ndim != 2:
         raise UserError(
             f'{path}: a mask of shape {mask.shape}, expected one channel of class ids; RGB masks '

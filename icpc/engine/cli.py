@@ -14,7 +14,7 @@ from . import distributed
 from .console import say, show_notes
 from .preemption import EXIT_CODE, Requeue
 
-_EXIT_CODE = 2
+_EXIT_CODE, _LOST = 2, 1  # refused; without the other ranks
 
 
 def run_tool(work: Callable[[], None], debug: bool = False) -> int:
@@ -32,11 +32,16 @@ def run_tool(work: Callable[[], None], debug: bool = False) -> int:
     except (UserError, FileNotFoundError) as error:
         if debug:
             raise
-        Console(stderr=True, highlight=False).print(
-            '[bold red]error:[/] ' + str(error).replace('[', r'\['), soft_wrap=True
-        )
+        _print_error(str(error))
         _leave_at_once(_EXIT_CODE)
         return _EXIT_CODE
+    except RuntimeError as error:
+        text = distributed.lost_ranks(error)
+        if debug or text is None:
+            raise
+        _print_error(text)
+        _leave_at_once(_LOST)
+        return _LOST
     except Requeue:
         say('stopped as told, and saved; the same command with --resume goes on')
         _leave_at_once(EXIT_CODE)
@@ -47,6 +52,12 @@ def run_tool(work: Callable[[], None], debug: bool = False) -> int:
     distributed.stop()
     _leave_at_once(0)
     return 0
+
+
+def _print_error(text: str) -> None:
+    Console(stderr=True, highlight=False).print(
+        '[bold red]error:[/] ' + text.replace('[', r'\['), soft_wrap=True
+    )
 
 
 def _leave_at_once(code: int) -> None:

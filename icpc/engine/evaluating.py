@@ -14,8 +14,10 @@ from . import distributed
 from .checkpoint import check_loads_safely
 from .config import finish_config, merge_config
 from .console import say
+from .rank_watch import MINUTES
+from .results import ResultsHook
 from .runner import SafeRunner
-from .running import check_data, report, silence_console, use_default_work_dir
+from .running import check_data, silence_console, use_default_work_dir
 
 
 def evaluate(
@@ -28,6 +30,7 @@ def evaluate(
     out: str | None = None,
     show_dir: str | None = None,
     launcher: str = 'none',
+    rank_timeout: float = MINUTES,
     change: Callable[[Config], None] | None = None,
     hooks: Sequence[Hook] = (),
 ) -> dict[str, float]:
@@ -43,6 +46,7 @@ def evaluate(
         out: Folder for the predicted masks.
         show_dir: Folder for the predictions drawn over the pictures.
         launcher: `none`, `pytorch` or `slurm`.
+        rank_timeout: Minutes that one rank of several may stand still before it ends.
         change: Is called with the finished config before anything is built from it.
         hooks: Watch the evaluation besides the config's.
 
@@ -50,7 +54,7 @@ def evaluate(
         The metrics, in percent.
     """
     silence_console()
-    distributed.start(launcher)
+    distributed.start(launcher, rank_timeout)
     check_loads_safely(checkpoint)
     work_dir = use_default_work_dir(config, work_dir, '_test')
     merged = merge_config(config, options)
@@ -71,15 +75,13 @@ def evaluate(
 
 
 def _run(cfg: Config, hooks: Sequence[Hook]) -> dict[str, float]:
-    runner = SafeRunner.from_cfg(cfg)
-    for hook in hooks:
+    runner, results = SafeRunner.from_cfg(cfg), ResultsHook()
+    for hook in (results, *hooks):
         runner.register_hook(hook)
     try:
-        metrics = runner.test()
+        return results.of_test(runner)
     finally:
         runner.close_loaders()
-    report(runner, metrics)
-    return metrics
 
 
 def _keep_test_only(cfg: Config, split: str, checkpoint: str) -> None:
@@ -108,5 +110,5 @@ def _augment(cfg: Config) -> None:
         raise UserError('--tta: the config has no tta_model and tta_pipeline')
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
     cfg.test_dataloader.batch_size = 1
-    cfg.model.test_cfg.keep_logits = True
+    cfg.model.test_cfg = {**(cfg.model.get('test_cfg') or {}), 'keep_logits': True}
     cfg.model = dict(**cfg.tta_model, module=cfg.model)

@@ -15,6 +15,7 @@ from .finite import raise_if_not_finite
 from .keyed_random import MODEL, seed_all
 from .positions import PositionSampler
 from .preemption import Requeue
+from .running_statistics import average_running_statistics
 from .units import GlobalMean, mean_of_step
 
 
@@ -131,6 +132,7 @@ class GlobalBatchLoop(IterBasedTrainLoop):
         self._mean.weights = None
         outputs, self._told = mean_of_step(passes, self.runner.signals.came)
         raise_if_not_finite(outputs, passes, batches, iteration=self._iter + 1)
+        average_running_statistics(self.runner.model)
         self.runner.call_hook(
             'after_train_iter', batch_idx=self._iter, data_batch=batches, outputs=outputs
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -9,6 +10,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from .console import say
+from .unwrapping import bare, without_wrapper
 
 
 @HOOKS.register_module()
@@ -33,27 +35,31 @@ class MemoryEstimateHook(Hook):
         self._say(runner, data_batch)
 
     def _say(self, runner: Runner, batch: dict[str, Any] | None) -> None:
-        model = getattr(runner.model, 'module', runner.model)  # of a wrapper
-        if self._said or batch is None or not hasattr(model, 'prediction_memory'):
+        if self._said or batch is None or not hasattr(bare(runner.model), 'prediction_memory'):
             return
         self._said = True
-        image, sample = _first(batch['inputs']), _first(batch['data_samples'])
-        size = tuple(image.shape[-2:])
+        # With test-time augmentation a picture comes in several sizes: the largest counts.
+        sizes = [tuple(image.shape[-2:]) for image in _leaves(batch['inputs'])]
+        size = max(sizes, key=lambda size: size[0] * size[1])
+        sample = next(_leaves(batch['data_samples']))
         disk = tuple(sample.metainfo.get('ori_shape', size))[:2]
-        held, elsewhere = (number / 2**20 for number in model.prediction_memory(size, disk))
+        predict = without_wrapper(runner.model)
+        held, elsewhere = (number / 2**20 for number in predict.prediction_memory(size, disk))
         rest = (
             f', and {elsewhere:.0f} MiB of windows in host memory or, on a CPU, a temporary file '
             f'(model.test_cfg.memory_budget)'
         )
         say(
-            f'predictions of {len(model.class_names)} classes: about {held:.0f} MiB for a picture '
-            f'of {size[0]} x {size[1]} ({disk[0]} x {disk[1]} on disk), beside the network'
-            f'{rest if elsewhere else ""}'
+            f'predictions of {len(bare(runner.model).class_names)} classes: about {held:.0f} MiB '
+            f'for a picture of {size[0]} x {size[1]} ({disk[0]} x {disk[1]} on disk), beside the '
+            f'network{rest if elsewhere else ""}'
         )
 
 
-def _first(items: Any) -> Any:
-    """The first item of a batch, or of a list of augmented batches."""
-    while isinstance(items, (list, tuple)):
-        items = items[0]
-    return items
+def _leaves(items: Any) -> Iterator[Any]:
+    """All items of a batch, or of a list of augmented batches."""
+    if isinstance(items, (list, tuple)):
+        for item in items:
+            yield from _leaves(item)
+    else:
+        yield items

@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from ..errors import UserError
+from ..evaluation.metric_values import numbers
 from .checkpoint import write_text_atomically
 from .fingerprints import plain_tree
 from .tracking import Tracker, check_tracker, open_tracker
@@ -61,7 +62,7 @@ class MetricsFileHook(Hook):
     @master_only
     def before_test(self, runner: Runner) -> None:
         """The test after a training adds to its run."""
-        self._open_tracker(runner, _steps_done(runner))
+        self._open_tracker(runner, steps_done(runner))
 
     @master_only
     def after_run(self, runner: Runner) -> None:
@@ -95,11 +96,11 @@ class MetricsFileHook(Hook):
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Write the results of a test; step 0 where nothing was trained."""
-        self._write(runner, _steps_done(runner), 'test', metrics or {})
+        self._write(runner, steps_done(runner), 'test', metrics or {})
 
     @master_only
-    def _write(self, runner: Runner, step: int, split: str, numbers: dict[str, Any]) -> None:
-        plain = {key: value if math.isfinite(value) else None for key, value in numbers.items()}
+    def _write(self, runner: Runner, step: int, split: str, metrics: dict[str, Any]) -> None:
+        plain = recorded(metrics)
         with (Path(runner.work_dir) / NAME).open('a') as file:
             file.write(json.dumps({'step': step, 'split': split, **plain}) + '\n')
         if self._open is not None:
@@ -110,6 +111,12 @@ class MetricsFileHook(Hook):
         if self.tracker is not None and self._open is None:
             config = plain_tree(runner.cfg.to_dict())
             self._open = open_tracker(self.tracker, Path(runner.work_dir), config, step)
+
+
+def recorded(metrics: dict[str, Any]) -> dict[str, float | None]:
+    """The numbers among the metrics; None for nan and infinity, which JSON does not know."""
+    known = numbers(metrics)
+    return {key: value if math.isfinite(value) else None for key, value in known.items()}
 
 
 def cut_metrics(path: Path, step: int, validated: int) -> None:
@@ -140,7 +147,8 @@ def _parse(line: str) -> dict[str, Any] | None:
         return None
 
 
-def _steps_done(runner: Runner) -> int:
+def steps_done(runner: Runner) -> int:
+    """Optimiser steps that this process trained or resumed, 0 in a mere test."""
     untrained = isinstance(runner._train_loop, dict) or runner._train_loop is None
     return 0 if untrained else runner.iter
 

@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ..evaluation.metric_values import numbers, shown
 from .console import console, say
 
 _SMOOTHING = 0.9  # our choice: about the last ten iterations count
@@ -87,8 +88,8 @@ class ProgressHook(Hook):
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """One line of results; training's bar comes back and its clock skips the validation."""
         self._close()
-        numbers = '  '.join(f'{key} {value:.2f}' for key, value in (metrics or {}).items())
-        say(f'iteration {runner.iter}/{runner.max_iters}  val: {numbers}')
+        text = '  '.join(f'{key} {shown(value)}' for key, value in numbers(metrics).items())
+        say(f'iteration {runner.iter}/{runner.max_iters}  val: {text}')
         if runner.iter < runner.max_iters:
             self._since = time.perf_counter()
             self._open('train', runner.max_iters, runner.iter)

@@ -16,7 +16,7 @@ from ..errors import UserError
 from ..evaluation.streaming_iou import StreamingIoU
 from .atomic_files import Replacing
 from .checkpoint import write_text_atomically
-from .metrics_file import last_metrics
+from .metrics_file import last_metrics, recorded
 from .segments import ended, peak_memory
 
 # `state` of a run; requeue: it was told to stop.
@@ -70,23 +70,25 @@ def requeue_record(runner: Runner) -> None:
 
 
 @master_only
-def finish_record(runner: Runner) -> None:
+def finish_record(runner: Runner, tested: dict[str, Any] | None = None) -> None:
     """Add what the run gave; from then on it counts as finished.
 
     Args:
         runner: After training and, if there is a test split, testing.
+        tested: The test's metrics; None where nothing was tested.
     """
     folder = Path(runner.work_dir)
     record = read_record(folder)
     segments = ended(record['segments'])
     _write_confusion(runner, folder)
+    test = {'test': {'step': runner.iter, **recorded(tested)}} if tested else {}
     record |= {
         'state': FINISHED,
         'steps': runner.iter,
         'seconds': sum(segment['seconds'] for segment in segments),
         'parameters': _parameters(runner.bare_model),
         'memory_mib': peak_memory(segments),
-        'metrics': last_metrics(folder),
+        'metrics': last_metrics(folder) | test,
         'segments': segments,
     }
     write_record(folder, record)
@@ -105,7 +107,7 @@ def _write_confusion(runner: Runner, folder: Path) -> None:
     for split in ('test', 'val'):
         evaluator = getattr(getattr(runner, f'_{split}_loop'), 'evaluator', None)
         for metric in getattr(evaluator, 'metrics', ()):
-            if isinstance(metric, StreamingIoU):
+            if isinstance(metric, StreamingIoU) and metric.confusion:
                 counts = {key: value.numpy() for key, value in metric.confusion.items()}
                 data, names = io.BytesIO(), np.array(metric.class_names)
                 np.savez_compressed(data, class_names=names, split=split, **counts)

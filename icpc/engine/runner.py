@@ -11,8 +11,8 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import get_rank, is_main_process
+from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 from mmseg.registry import RUNNERS
 from torch import nn
@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from ..errors import UserError
+from ..evaluation.equal_names import refuse_equal_names
 from .checkpoint import (
     POINTER,
     drop_foreign,
@@ -32,16 +33,18 @@ from .checkpoint import (
     write_text_atomically,
 )
 from .console import say
+from .hook_calls import HookCalls
 from .positions import KeyedDataset, samples_positions
 from .preemption import StopSignals, shield_workers
 from .run_record import run_identity
 from .sharding import whole
+from .unwrapping import bare
 
 _RUNS = itertools.count()
 
 
 @RUNNERS.register_module()
-class SafeRunner(Runner):
+class SafeRunner(HookCalls):
     """Loads strictly and with `weights_only`, saves atomically, logs to the file alone.
 
     Attributes:
@@ -56,8 +59,15 @@ class SafeRunner(Runner):
         cfg = Config(cfg.to_dict(), filename=cfg.filename)
         # mmengine keeps visualisers, hubs and loggers of the process by this name.
         cfg.experiment_name = f'{Path(cfg.filename or "run").stem}_{next(_RUNS)}'
+        for split in ('val', 'test'):
+            if cfg.get(f'{split}_dataloader') is None:  # so there is nothing to evaluate
+                cfg[f'{split}_cfg'] = cfg[f'{split}_evaluator'] = None
         try:
-            return super().from_cfg(cfg)
+            runner = super().from_cfg(cfg)
+            if runner._test_evaluator is not None:
+                # mmengine would build it after the training, and only then see what is wrong.
+                runner._test_evaluator = runner.build_evaluator(runner._test_evaluator)
+            return runner
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f'the config cannot be built: {error}') from error
 
@@ -70,6 +80,12 @@ class SafeRunner(Runner):
             handler for handler in logger.handlers if isinstance(handler, logging.FileHandler)
         ]
         return logger
+
+    def build_evaluator(self, evaluator: dict | list | Evaluator) -> Evaluator:
+        """Build an evaluator whose metrics do not give the same numbers under the same name."""
+        built = super().build_evaluator(evaluator)
+        refuse_equal_names(built.metrics)
+        return built
 
     @staticmethod
     def build_dataloader(
@@ -110,8 +126,7 @@ class SafeRunner(Runner):
     @property
     def bare_model(self) -> nn.Module:
         """The model inside DDP or test-time augmentation."""
-        inner = self.model.module if is_model_wrapper(self.model) else self.model
-        return inner.module if isinstance(inner, BaseTTAModel) else inner
+        return bare(self.model)
 
     def load_checkpoint(self, filename: str, map_location: str = 'cpu', **_: Any) -> dict[str, Any]:
         """Load weights strictly; returns the whole checkpoint."""

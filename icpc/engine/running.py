@@ -1,4 +1,4 @@
-"""What training and testing share: the checks before a run, and the report after it."""
+"""What training and testing share before a run."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.logging import MMLogger
-from mmengine.runner import Runner
 
 from ..datasets.verification import verify_layout
-from ..evaluation.streaming_iou import StreamingIoU
-from ..evaluation.table import per_class_table
-from .console import say
 
 
 def silence_console() -> None:
@@ -30,16 +26,6 @@ def check_data(cfg: Config, loaders: tuple[str, ...]) -> None:
     for name in loaders:
         if cfg.get(name):
             verify_layout(cfg[name].dataset)
-
-
-def report(runner: Runner, metrics: dict[str, float]) -> None:
-    """Print the per-class table; the very last lines are the score map's mIoU and the head's."""
-    metric = next((m for m in runner.test_evaluator.metrics if isinstance(m, StreamingIoU)), None)
-    if metric is not None:
-        say(per_class_table(metric.class_names, metric.results_by_key))
-    if 'score_mIoU' in metrics:
-        say(f'score map mIoU: {metrics["score_mIoU"]:.2f}')
-    say(f'mIoU: {metrics["mIoU"]:.2f}')
 
 
 def use_default_work_dir(config: str | Path, work_dir: str | None, suffix: str = '') -> str:

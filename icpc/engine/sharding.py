@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from mmengine.device import get_device
 from mmengine.dist import is_main_process
-from mmengine.hooks import Hook
 from mmengine.registry import MODEL_WRAPPERS
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
@@ -18,6 +17,7 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from ..errors import UserError
+from .around_evaluation import AroundEvaluation
 
 
 @MODEL_WRAPPERS.register_module()
@@ -55,7 +55,7 @@ class FullySharded:
 
 
 @HOOKS.register_module()
-class WholeInEvaluationHook(Hook):
+class WholeInEvaluationHook(AroundEvaluation):
     """Gathers the weights once before an evaluation and gives them up after it.
 
     Ranks have different numbers of pictures and windows to predict: gathering in each forward pass,
@@ -64,19 +64,11 @@ class WholeInEvaluationHook(Hook):
 
     priority = 'BELOW_NORMAL'  # an average of the weights is in place before
 
-    def before_val_epoch(self, runner: Runner) -> None:
+    def enter(self, runner: Runner) -> None:
         """Gather."""
         _hold_whole(runner.model, True)
 
-    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Give up."""
-        _hold_whole(runner.model, False)
-
-    def before_test_epoch(self, runner: Runner) -> None:
-        """Gather."""
-        _hold_whole(runner.model, True)
-
-    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+    def leave(self, runner: Runner) -> None:
         """Give up."""
         _hold_whole(runner.model, False)
 

@@ -19,6 +19,8 @@ from .console import say
 from .continuation import check_continues
 from .overrides import parse_overrides
 from .preemption import Requeue, StopEvaluationHook, StopSignals, any_rank
+from .rank_watch import MINUTES
+from .results import ResultsHook
 from .resuming import newest_whole
 from .run_record import (
     FINISHED,
@@ -30,7 +32,7 @@ from .run_record import (
 )
 from .run_start import continued, describe, start_record
 from .runner import SafeRunner
-from .running import check_data, report, silence_console
+from .running import check_data, silence_console
 
 
 def train(
@@ -41,6 +43,7 @@ def train(
     amp: str | None = None,
     launcher: str = 'none',
     seed: int | None = None,
+    rank_timeout: float = MINUTES,
 ) -> dict[str, float]:
     """Train as the config says and print the test split's results.
 
@@ -52,16 +55,17 @@ def train(
         amp: `bf16` or `fp16` for autocast, None for float32.
         launcher: `none`, `pytorch` or `slurm`.
         seed: Overrides the config's seed.
+        rank_timeout: Minutes that one rank of several may stand still before it ends.
 
     Returns:
-        The metrics of the test split, in percent.
+        The metrics of the test split, in percent; without one, of the last validation.
 
     Raises:
         Requeue: After SIGTERM or SIGUSR1; the run has saved itself.
     """
     with StopSignals() as signals:
         silence_console()
-        distributed.start(launcher)
+        distributed.start(launcher, rank_timeout)
         overrides = with_flags(options, amp, seed)
         return run(config, overrides, work_dir, resume, launcher, signals)
 
@@ -142,10 +146,12 @@ class _BeginHook(Hook):
 
 
 def _run(runner: SafeRunner) -> dict[str, float]:
+    results = ResultsHook(finish_record)
+    runner.register_hook(results)
     try:
         with without_room(Path(runner.work_dir)):
             runner.train()
-            return _finish(runner)
+            return _finish(runner, results)
     except Requeue:
         runner.call_hook('after_run')
         requeue_record(runner)
@@ -154,12 +160,11 @@ def _run(runner: SafeRunner) -> dict[str, float]:
         runner.close_loaders()
 
 
-def _finish(runner: SafeRunner) -> dict[str, float]:
-    metrics = {} if runner.cfg.get('test_dataloader') is None else runner.test()
+def _finish(runner: SafeRunner, results: ResultsHook) -> dict[str, float]:
+    if runner.cfg.get('test_dataloader') is not None:
+        return results.of_test(runner)
     finish_record(runner)
-    if metrics:
-        report(runner, metrics)
-    return metrics
+    return results.of_validation(runner)
 
 
 def with_flags(

@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import Tensor
 
 from ..errors import UserError
+from .around_evaluation import AroundEvaluation
 from .sharding import split_as, whole
+from .unwrapping import bare
 
 KEY = 'ema_state_dict'  # as in mmengine's checkpoints: what `state_dict` does not hold
 
 
 @HOOKS.register_module()
-class WeightAverageHook(Hook):
+class WeightAverageHook(AroundEvaluation):
     """average <- decay * average + (1 - decay) * weights, after each optimiser step.
 
     As with mmengine's EMAHook, the average starts as the weights after the first step, validation
@@ -44,7 +44,7 @@ class WeightAverageHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Take hold of the trained weights."""
         if self.decay is not None:
-            model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+            model = bare(runner.model)
             self._weights = {
                 name: p.detach() for name, p in model.named_parameters() if p.requires_grad
             }
@@ -67,20 +67,12 @@ class WeightAverageHook(Hook):
         for name, weight in self._weights.items():
             self._average[name].lerp_(weight, 1 - self.decay)
 
-    def before_val_epoch(self, runner: Runner) -> None:
-        """Validate the average."""
+    def enter(self, runner: Runner) -> None:
+        """Evaluate the average."""
         self._swap()
 
-    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+    def leave(self, runner: Runner) -> None:
         """Go on with the weights."""
-        self._swap()
-
-    def before_test_epoch(self, runner: Runner) -> None:
-        """Test the average."""
-        self._swap()
-
-    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        """Leave the weights as they were."""
         self._swap()
 
     @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from PIL import Image
 
 from .pictures import BORDER, colourise
 
 _CELL = 1.75  # inches
+_LONGEST = 640  # pixels; twice what a cell shows
 _LEGEND_ROW = 0.2  # inches
 _CHARACTER = 0.075  # inches of a legend's letter, with the patch beside the name counted as six
 
@@ -25,7 +28,7 @@ class PanelRow:
         image: (H, W, 3) uint8 RGB.
         truth: (H, W) class ids.
         prediction: (H, W) class ids.
-        score_maps: Class name -> (H, W) cosine of pixel and text; all rows have equally many.
+        score_maps: Class name -> (H, W) cosine of pixel and text; a row may have fewer than others.
     """
 
     image: np.ndarray
@@ -33,21 +36,43 @@ class PanelRow:
     prediction: np.ndarray
     score_maps: dict[str, np.ndarray] = field(default_factory=dict)
 
+    def thumbnail(self, longest: int = _LONGEST) -> PanelRow:
+        """The row with every n-th pixel, so that no side is longer; copies, never views.
 
-def save_panel(path: Path, rows: list[PanelRow], names: list[str], palette: np.ndarray) -> None:
+        Args:
+            longest: Pixels; what a cell of the panel shows is smaller still.
+        """
+        step = -(-max(self.prediction.shape) // longest)
+        height, width = self.prediction.shape
+        image = Image.fromarray(self.image)
+        if image.size != (width, height):
+            image = image.resize((width, height))
+        small = {name: one[::step, ::step].copy() for name, one in self.score_maps.items()}
+        truth, prediction = (x[::step, ::step].copy() for x in (self.truth, self.prediction))
+        return PanelRow(np.asarray(image.reduce(step)), truth, prediction, small)
+
+
+def save_panel(
+    path: Path,
+    rows: list[PanelRow],
+    names: list[str],
+    palette: np.ndarray,
+    title: str = 'prediction',
+) -> None:
     """Draw the rows; the score maps of one row share their scale, so they can be compared.
 
     Args:
-        path: Where to write, such as `panel.png`.
-        rows: The pictures.
+        path: Where to write, such as `panel.png`; what was there stays when that fails.
+        rows: The pictures, of any sizes, at least one.
         names: K class names.
         palette: (K, 3) uint8 RGB.
+        title: Of the predictions.
     """
     columns = 3 + max(len(row.score_maps) for row in rows)
     present = _present(rows, len(names))
     width = _CELL * columns + (0.5 if columns > 3 else 0)
-    entry = _CHARACTER * (6 + max(len(names[i]) for i in present))
-    legend_columns = min(len(present), max(1, int(width / entry)))
+    entry = _CHARACTER * (6 + max((len(names[i]) for i in present), default=0))
+    legend_columns = max(1, min(len(present), int(width / entry)))
     legend_rows = -(-len(present) // legend_columns)
     height = _CELL * len(rows) * (1.1 if columns > 3 else 1) + _LEGEND_ROW * legend_rows + 0.3
     figure = Figure(figsize=(width, height), layout='constrained', dpi=160)
@@ -55,24 +80,40 @@ def save_panel(path: Path, rows: list[PanelRow], names: list[str], palette: np.n
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for axes, row in zip(grid, rows, strict=True):
         _draw_row(figure, axes, row, palette)
-    for axis, title in zip(grid[0], ('image', 'truth', 'prediction'), strict=False):
-        axis.set_title(title, fontsize=9, fontweight='bold')
+    for axis, text in zip(grid[0], ('image', 'truth', title), strict=False):
+        axis.set_title(text, fontsize=9, fontweight='bold')
+    if present:
+        _draw_legend(figure, {names[i]: palette[i] for i in present}, legend_columns)
+    _write(figure, path)
+
+
+def _draw_legend(figure: Figure, colours: dict[str, np.ndarray], columns: int) -> None:
     patches = [
-        Patch(
-            facecolor=np.asarray(palette[i]) / 255, edgecolor=BORDER, linewidth=0.9, label=names[i]
-        )
-        for i in present
+        Patch(facecolor=np.asarray(colour) / 255, edgecolor=BORDER, linewidth=0.9)
+        for colour in colours.values()
     ]
-    figure.legend(
+    legend = figure.legend(
         handles=patches,
+        labels=[''] * len(patches),
         loc='outside lower center',
-        ncols=legend_columns,
+        ncols=columns,
         fontsize=8,
         frameon=False,
         handlelength=1.2,
     )
+    # Set afterwards: a legend takes `_name` for a hidden entry and `$name$` for a formula.
+    for text, name in zip(legend.get_texts(), colours, strict=True):
+        text.set(text=name, parse_math=False)
+
+
+def _write(figure: Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, facecolor='white')
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    try:
+        figure.savefig(temporary, facecolor='white', format=path.suffix.lstrip('.'))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _draw_row(figure: Figure, axes: np.ndarray, row: PanelRow, palette: np.ndarray) -> None:
@@ -87,7 +128,8 @@ def _draw_row(figure: Figure, axes: np.ndarray, row: PanelRow, palette: np.ndarr
 
 def _draw_score_maps(figure: Figure, axes: np.ndarray, score_maps: dict[str, np.ndarray]) -> None:
     values = np.stack(list(score_maps.values()))
-    low, high = np.quantile(values, (0.01, 0.99))
+    finite = values[np.isfinite(values)]
+    low, high = np.quantile(finite, (0.01, 0.99)) if finite.size else (0.0, 1.0)
     for axis, (name, score_map) in zip(axes, score_maps.items(), strict=False):
         heat = axis.imshow(score_map, cmap='magma', vmin=low, vmax=high, interpolation='bilinear')
         _name(axis, name)
@@ -98,7 +140,7 @@ def _draw_score_maps(figure: Figure, axes: np.ndarray, score_maps: dict[str, np.
 
 
 def _name(axis: Axes, name: str) -> None:
-    axis.set_title(name, fontsize=9, color='#7a1f5c', pad=3)
+    axis.set_title(name, fontsize=9, color='#7a1f5c', pad=3, parse_math=False)
 
 
 def _present(rows: list[PanelRow], classes: int) -> list[int]:

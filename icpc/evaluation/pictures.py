@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import mmcv
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from torch.utils.data import Dataset
 
 _UNLABELLED = (20, 20, 20)
 _SHORT_SIDE = 384  # pixels; smaller pictures are enlarged so that the legend beside them is legible
 BORDER = '#808080'  # of a legend's patch, so that a white one shows
 _ROW = 22  # pixels of a legend's line
+
+
+def read_picture(path: str | Path) -> np.ndarray:
+    """(H, W, 3) uint8 RGB, turned as MMSegmentation turns it (EXIF), grey or 16 bit as well."""
+    return mmcv.imread(str(path), channel_order='rgb')
+
+
+def class_names(dataset: Dataset) -> list[str]:
+    """The dataset's class names without outer spaces."""
+    return [str(name).strip() for name in dataset.metainfo['classes']]
+
+
+def palette_of(dataset: Dataset) -> np.ndarray:
+    """(K, 3) uint8 RGB: the dataset's colours, or colours of our own where it has too few."""
+    classes = len(dataset.metainfo['classes'])
+    own = np.asarray(dataset.metainfo.get('palette') or (), dtype=np.int64).reshape(-1, 3)
+    others = np.random.RandomState(42).randint(0, 255, (classes, 3))  # as MMSegmentation's
+    return np.concatenate([own, others[len(own) :]])[:classes].astype(np.uint8)
 
 
 def colourise(labels: np.ndarray, palette: np.ndarray) -> np.ndarray:

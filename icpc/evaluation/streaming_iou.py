@@ -41,6 +41,10 @@ class StreamingIoU(BaseMetric):
         ignore_index: Label that does not count.
         held_out_classes: Names of the classes that gave no training signal; None for none.
         seen_conditions: Conditions of the pictures that were trained on; None for all.
+
+    Attributes:
+        confusion: `{name: (K, K) counts}` of the last evaluation, empty before the first.
+        results_by_key: `{name: scores}` of the same.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class StreamingIoU(BaseMetric):
         self.ignore_index = ignore_index
         self.held_out_classes = held_out_classes
         self.seen_conditions = seen_conditions
+        self.confusion: dict[str, Tensor] = {}
         self.results_by_key: dict[str, Scores] = {}
         self._reset()
 

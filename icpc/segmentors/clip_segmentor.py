@@ -139,39 +139,64 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
             losses[f'loss_{name}'] = loss(features, text, score_maps, labels)
         return losses
 
+    def test_step_with_maps(self, data: dict, classes: Sequence[int]) -> list[SegDataSample]:
+        """``test_step``, and the score maps of a few classes.
+
+        Args:
+            data: ``inputs`` and ``data_samples`` of a batch, as they come from a loader.
+            classes: ids of those whose maps are wanted.
+
+        Returns:
+            samples as of :meth:`predict`, with text also ``score_maps`` (len(classes), H0, W0).
+        """
+        return self.predict(**self.data_preprocessor(data, False), keep_classes=classes)
+
     @torch.no_grad()
     def predict(
-        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
+        self,
+        inputs: Tensor,
+        data_samples: list[SegDataSample] | None = None,
+        keep_classes: Sequence[int] = (),
     ) -> list[SegDataSample]:
         """Predictions at the size that each picture has on disk.
 
         Args:
             inputs: (B, 3, H, W), normalised.
             data_samples: B samples whose metainfo tells padding, flip and original size.
+            keep_classes: ids of classes whose score maps are wanted.
 
         Returns:
             the samples with ``pred_sem_seg`` (1, H0, W0); with text ``pred_score_map`` (1, H0, W0),
             the best class of the score map alone; with ``test_cfg.keep_logits`` also
-            ``seg_logits`` and ``score_logits`` (K, H0, W0).
+            ``seg_logits`` and ``score_logits`` (K, H0, W0); with text and ``keep_classes`` also
+            ``score_maps`` (len(keep_classes), H0, W0), cosines.
         """
         samples = data_samples or [SegDataSample() for _ in inputs]
-        results = self._inference(inputs, [sample.metainfo for sample in samples])
+        keep_logits, few = self.test_cfg.get('keep_logits', False), list(keep_classes)
+        results = self._inference(inputs, [sample.metainfo for sample in samples], few)
         names = (('pred_sem_seg', 'seg_logits'), ('pred_score_map', 'score_logits'))
         for pictures, (prediction, logits) in zip(results, names, strict=False):
             for sample, result in zip(samples, pictures, strict=True):
                 sample.set_data({prediction: PixelData(data=result.best[None])})
-                if result.logits is not None:
+                if keep_logits:
                     sample.set_data({logits: PixelData(data=result.logits)})
+                if few and logits == 'score_logits':
+                    maps = result.logits[few] if keep_logits else result.logits
+                    sample.set_data({'score_maps': PixelData(data=maps)})
         return samples
 
-    def _inference(self, inputs: Tensor, metas: list[dict]) -> list[list[Result]]:
+    def _inference(
+        self, inputs: Tensor, metas: list[dict], keep_classes: list[int]
+    ) -> list[list[Result]]:
         """What the head and, with text, the score map make of each picture."""
         static = None if self.prompter is None else self.prompter.static_text()
         grid = window_grid(inputs.shape[2:], self.test_cfg)
         keep_logits, divisor = self.test_cfg.get('keep_logits', False), self.backbone.size_divisor
         forward = partial(self._maps, static=static)
         budget = self.test_cfg.get('memory_budget', MEMORY_BUDGET)
-        return predict_maps(forward, inputs, metas, grid, divisor, keep_logits, budget)
+        return predict_maps(
+            forward, inputs, metas, grid, divisor, keep_logits, budget, keep_classes
+        )
 
     def _maps(self, images: Tensor, static: Tensor | None) -> list[Tensor]:
         """Head logits and, with text, score map of padded images, each at its own resolution."""

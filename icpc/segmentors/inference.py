@@ -22,7 +22,7 @@ class Result(NamedTuple):
     """One map of one picture at the size on disk."""
 
     best: Tensor  # (H0, W0) int64, the best class
-    logits: Tensor | None  # (K, H0, W0) float, where they are kept
+    logits: Tensor | None  # (K or kept classes, H0, W0) float, where they are kept
 
 
 def windows(length: int, crop: int, stride: int) -> list[slice]:
@@ -82,6 +82,7 @@ def predict_maps(
     divisor: int,
     keep_logits: bool = False,
     memory_budget: float | None = MEMORY_BUDGET,
+    keep_classes: Sequence[int] = (),
 ) -> list[list[Result]]:
     """Runs a network over windows and gives what each picture has at its size on disk.
 
@@ -100,6 +101,7 @@ def predict_maps(
         keep_logits: also give the full-size maps, the mean over overlapping windows.
         memory_budget: MiB that waiting windows of all pictures may hold; None for no limit. It does
             not count with ``keep_logits``, where no window waits.
+        keep_classes: ids of a few classes whose full-size maps are given where not all K are.
 
     Returns:
         for every map of ``forward`` one result for every picture.
@@ -114,8 +116,9 @@ def predict_maps(
             maps = [values.float() for values in forward(images[:, :, rows, columns])]
             if not collectors:
                 size = tuple(images.shape[2:])
+                keep = keep_logits, list(keep_classes)
                 collectors = [
-                    [_Collector(one, size, places, divisor, m, keep_logits) for m in metas]
+                    [_Collector(one, size, places, divisor, m, *keep) for m in metas]
                     for one in maps
                 ]
             for values, pictures in zip(maps, collectors, strict=True):
@@ -132,7 +135,7 @@ class _Collector:
     Args:
         like: (B, K, h, w), the map of a window.
         size: (H, W) of the network's input.
-        places, divisor, meta, keep_logits: as for :func:`predict_maps`.
+        places, divisor, meta, keep_logits, keep_classes: as for :func:`predict_maps`.
     """
 
     def __init__(
@@ -143,6 +146,7 @@ class _Collector:
         divisor: int,
         meta: dict,
         keep_logits: bool,
+        keep_classes: list[int],
     ) -> None:
         self.axes = [
             [m.to(like) for m in _axis_matrices(*axis, divisor)]
@@ -151,7 +155,9 @@ class _Collector:
         self.parts: list[tuple[int, Part]] = []
         disk = [len(axis[0]) for axis in self.axes]
         self.best = torch.empty(disk, dtype=torch.long, device=like.device)
-        self.logits = like.new_zeros(like.shape[1], *disk) if keep_logits else None
+        self.keep_logits, self.keep_classes = keep_logits, keep_classes
+        kept = like.shape[1] if keep_logits else len(keep_classes)
+        self.logits = like.new_zeros(kept, *disk) if kept else None
         touched = torch.stack([m.any(dim=1) for m in self.axes[0]])  # (window rows, H0)
         self.first = touched.int().argmax(dim=0)
         self.last = len(touched) - 1 - touched.flip(0).int().argmax(dim=0)  # (H0,)
@@ -159,10 +165,12 @@ class _Collector:
     def add(self, values: Tensor, row: int, column: int) -> None:
         """Takes one window's map (K, h, w)."""
         axes = self.axes[0][row], self.axes[1][column]
-        if self.logits is not None:
+        if self.keep_logits:
             add_part(self.logits, Part(values, *axes))
-        else:
-            self.parts.append((row, Part(values, *axes)))
+            return
+        if self.logits is not None:
+            add_part(self.logits, Part(values[self.keep_classes].to(self.logits), *axes))
+        self.parts.append((row, Part(values, *axes)))
 
     def complete(self, row: int) -> int:
         """Predicts the rows of pixels that no later row of windows touches.
@@ -173,7 +181,7 @@ class _Collector:
         ready = (self.last == row).nonzero()  # consecutive, since windows come in order
         if len(ready):
             rows = slice(int(ready.min()), int(ready.max()) + 1)
-            if self.logits is not None:
+            if self.keep_logits:
                 self.best[rows] = self.logits[:, rows].argmax(dim=0)
             else:
                 self.best[rows] = argmax_rows([part for _, part in self.parts], rows)

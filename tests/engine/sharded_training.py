@@ -20,7 +20,6 @@ OPTIONS = {
     'gpu_batch': 2,
     'lr': 1e-3,
     'param_scheduler': None,
-    'default_hooks.panel': None,
     'optim_wrapper.optimizer.eps': 1e-3,  # gradients near 0 are not blown up
     'clip_grad.max_norm': 1.0,
     'ema': 0.5,

@@ -26,7 +26,6 @@ OPTIONS = {
     'optim_wrapper.optimizer.eps': 1e-3,  # gradients near 0 are not blown up
     'clip_grad.max_norm': 0.1,
     'ema': 0.5,
-    'default_hooks.panel': None,
     'train_pipeline': '${test_pipeline}',
     **SEPARATE,
 }
