@@ -85,5 +85,6 @@ class MultiScaleAlignment(BaseModule):
                 dense = self.embed[str(level)](features.pyramid[level])  # (B, D, h_i, w_i)
             scores = cosine_score_map(dense, text)
             score_maps.append(scores)
-            pyramid[level] = torch.cat([pyramid[level], scores * self.score_scale], dim=1)
+            joined = (scores * self.score_scale).to(pyramid[level].dtype)  # float32 under autocast
+            pyramid[level] = torch.cat([pyramid[level], joined], dim=1)
         return self.fpn(pyramid), score_maps
