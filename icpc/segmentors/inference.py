@@ -9,6 +9,7 @@ size are only made where somebody asks for them.
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -132,16 +133,16 @@ class _Collector:
         keep_logits: bool,
     ) -> None:
         self.axes = [
-            [m.to(like) for m in _axis_matrices(*axis, divisor)]
+            _axis_matrices(*axis, divisor, like.dtype)
             for axis in zip(like.shape[2:], size, places, _restorations(size, meta), strict=True)
         ]
         self.parts: list[tuple[int, Part]] = []
         disk = [len(axis[0]) for axis in self.axes]
         self.best = torch.empty(disk, dtype=torch.long, device=like.device)
         self.logits = like.new_zeros(like.shape[1], *disk) if keep_logits else None
-        touched = torch.stack([m.any(dim=1) for m in self.axes[0]])  # (window rows, H0)
-        self.first = touched.int().argmax(dim=0)
-        self.last = len(touched) - 1 - touched.flip(0).int().argmax(dim=0)  # (H0,)
+        touched = np.stack([m.numpy().any(axis=1) for m in self.axes[0]])  # (window rows, H0)
+        self.first = touched.argmax(axis=0)
+        self.last = len(touched) - 1 - touched[::-1].argmax(axis=0)  # (H0,)
 
     def add(self, values: Tensor, row: int, column: int) -> None:
         """Takes one window's map (K, h, w)."""
@@ -157,13 +158,15 @@ class _Collector:
         Returns:
             the first row of windows that is needed still; those above are forgotten.
         """
-        ready = (self.last == row).nonzero()  # consecutive, since windows come in order
+        ready = np.flatnonzero(self.last == row)  # consecutive, since windows come in order
         if len(ready):
             rows = slice(int(ready.min()), int(ready.max()) + 1)
             if self.logits is not None:
                 self.best[rows] = self.logits[:, rows].argmax(dim=0)
             else:
-                self.best[rows] = argmax_rows([part for _, part in self.parts], rows)
+                self.best[rows] = argmax_rows(
+                    [part for _, part in self.parts], rows, self.best.device
+                )
         waiting = self.first[self.last > row]
         needed = int(waiting.min()) if len(waiting) else row + 1
         self.parts = [(r, part) for r, part in self.parts if r >= needed]
@@ -194,9 +197,14 @@ def _restorations(size: tuple[int, int], meta: dict) -> Iterator[_Restoration]:
 
 
 def _axis_matrices(
-    inputs: int, length: int, places: list[slice], restoration: _Restoration, divisor: int
+    inputs: int,
+    length: int,
+    places: list[slice],
+    restoration: _Restoration,
+    divisor: int,
+    dtype: torch.dtype,
 ) -> list[Tensor]:
-    """For each window (disk size, inputs) float64: its share in the picture on disk."""
+    """For each window (disk size, inputs), on the CPU: its share in the picture on disk."""
     window = places[0].stop - places[0].start
     upsampling = bilinear_matrix(inputs, window + -window % divisor)[:window]
     count = torch.zeros(length, 1, dtype=torch.float64)
@@ -208,5 +216,5 @@ def _axis_matrices(
         matrix[place] = upsampling / count[place]
         matrix = matrix[restoration.inside]
         matrix = matrix.flip(0) if restoration.flip else matrix
-        matrices.append(resize_rows(matrix, restoration.size))
+        matrices.append(resize_rows(matrix, restoration.size).to(dtype))
     return matrices
