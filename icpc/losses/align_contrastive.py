@@ -134,6 +134,8 @@ class AlignContrastiveLoss(nn.Module):
         ValueError: unknown guidance or negatives, or ``gather`` without ``negatives='batch'``.
     """
 
+    uses = frozenset({'dense', 'text'})
+
     def __init__(
         self,
         weight: float = 0.1,

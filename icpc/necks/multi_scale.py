@@ -1,6 +1,6 @@
 """ICPC's lightweight multi-scale alignment, and with no level chosen a plain FPN."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import torch
 from mmengine.model import BaseModule
@@ -63,6 +63,20 @@ class MultiScaleAlignment(BaseModule):
         )
         joined = [c + num_classes * (i in self.levels) for i, c in enumerate(in_channels)]
         self.fpn = FPN(joined, out_channels, num_outs=len(in_channels))
+
+    def unused(self, outputs: Container[int], maps: Container[int]) -> list[nn.Module]:
+        """The parts that nothing depends on.
+
+        Args:
+            outputs: the levels of the pyramid that the head takes, at least one.
+            maps: the levels whose score maps count somewhere.
+        """
+        convs = zip(self.fpn.lateral_convs, self.fpn.fpn_convs, strict=True)
+        unused, coarser = [], False  # each level is added to the next finer one
+        for level, (lateral, output) in enumerate(convs):
+            coarser = coarser or level in outputs
+            unused += ([] if coarser else [lateral]) + ([] if level in outputs else [output])
+        return unused + [conv for level, conv in self.embed.items() if int(level) not in maps]
 
     def forward(
         self, features: CLIPFeatures, text: Tensor | None
