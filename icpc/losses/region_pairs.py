@@ -38,7 +38,7 @@ def region_pairs(dense: Tensor, text: Tensor, labels: Tensor) -> RegionPairs:
     text = unit_length(text, dim=2).expand(batch, -1, -1)
     area = class_area(labels, num_classes, dense.shape[2:])  # (B, K, h * w)
     means, present = region_means(pixels, area)
-    image, label = taking_part(present).nonzero(as_tuple=True)
+    image, label = pair_indices(present)
     return RegionPairs(
         image,
         label,
@@ -48,6 +48,15 @@ def region_pairs(dense: Tensor, text: Tensor, labels: Tensor) -> RegionPairs:
         area[image, label],
         area.sum(dim=1)[image],
     )
+
+
+def pair_indices(present: Tensor) -> tuple[Tensor, Tensor]:
+    """(R,) images and (R,) classes of the pairs, for ``present`` (B, K).
+
+    The one place where the loss asks the device for a number, R: with a row for each of the B x K
+    pairs instead, absent ones masked, the same losses would be summed in another order.
+    """
+    return taking_part(present).nonzero(as_tuple=True)
 
 
 def taking_part(present: Tensor) -> Tensor:

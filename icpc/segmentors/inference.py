@@ -140,7 +140,7 @@ class _Collector:
         disk = [len(axis[0]) for axis in self.axes]
         self.best = torch.empty(disk, dtype=torch.long, device=like.device)
         self.logits = like.new_zeros(like.shape[1], *disk) if keep_logits else None
-        touched = np.stack([m.numpy().any(axis=1) for m in self.axes[0]])  # (window rows, H0)
+        touched = np.stack([m.any(axis=1) for m in self.axes[0]])  # (window rows, H0)
         self.first = touched.argmax(axis=0)
         self.last = len(touched) - 1 - touched[::-1].argmax(axis=0)  # (H0,)
 
@@ -203,8 +203,8 @@ def _axis_matrices(
     restoration: _Restoration,
     divisor: int,
     dtype: torch.dtype,
-) -> list[Tensor]:
-    """For each window (disk size, inputs), on the CPU: its share in the picture on disk."""
+) -> list[np.ndarray]:
+    """For each window (disk size, inputs): its share in the picture on disk."""
     window = places[0].stop - places[0].start
     upsampling = bilinear_matrix(inputs, window + -window % divisor)[:window]
     count = torch.zeros(length, 1, dtype=torch.float64)
@@ -216,5 +216,5 @@ def _axis_matrices(
         matrix[place] = upsampling / count[place]
         matrix = matrix[restoration.inside]
         matrix = matrix.flip(0) if restoration.flip else matrix
-        matrices.append(resize_rows(matrix, restoration.size).to(dtype))
+        matrices.append(resize_rows(matrix, restoration.size).to(dtype).numpy())
     return matrices

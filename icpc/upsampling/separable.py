@@ -21,13 +21,13 @@ class Part(NamedTuple):
 
     Attributes:
         values: (K, h, w); on another device than the arithmetic's it is fetched band by band.
-        rows: (H, h), usually zero but for a few inputs per output; on the CPU.
-        columns: (W, w); on the CPU.
+        rows: (H, h), usually zero but for a few inputs per output.
+        columns: (W, w).
     """
 
     values: Tensor
-    rows: Tensor
-    columns: Tensor
+    rows: np.ndarray
+    columns: np.ndarray
 
 
 def resize_rows(matrix: Tensor, outputs: int) -> Tensor:
@@ -68,7 +68,7 @@ def upsampled_argmax(logits: Tensor, size: Sequence[int]) -> Tensor:
         return torch.stack([upsampled_argmax(one, size) for one in logits])
     dtype = _working_dtype(logits)
     rows, columns = (
-        bilinear_matrix(n, m, dtype) for n, m in zip(logits.shape[1:], size, strict=True)
+        bilinear_matrix(n, m, dtype).numpy() for n, m in zip(logits.shape[1:], size, strict=True)
     )
     return argmax_rows([Part(logits, rows, columns)], slice(0, size[0]), logits.device)
 
@@ -90,7 +90,8 @@ def argmax_rows(parts: Sequence[Part], wanted: slice, device: torch.device | str
     budget = _CPU_TILE if device.type == 'cpu' else _GPU_TILE
     side = max(math.isqrt(budget // classes), _SMALLEST_TILE)
     best = torch.empty(wanted.stop - wanted.start, width, dtype=torch.long, device=device)
-    buffers = torch.empty(2, side * side * classes, dtype=parts[0].rows.dtype, device=device)
+    dtype = _on_device(parts[0].rows[:0], device).dtype
+    buffers = torch.empty(2, side * side * classes, dtype=dtype, device=device)
     index = torch.arange(classes, dtype=buffers.dtype, device=device)
     with torch.autocast(device.type, enabled=False):
         for top in range(wanted.start, wanted.stop, side):
@@ -109,13 +110,14 @@ def argmax_rows(parts: Sequence[Part], wanted: slice, device: torch.device | str
 @torch.no_grad()
 def add_part(total: Tensor, part: Part) -> None:
     """Adds one part to full-size maps (K, H, W), in place."""
-    rows, columns = _support(part.rows.numpy()), _support(part.columns.numpy())
+    rows, columns = _support(part.rows), _support(part.columns)
     if rows is None or columns is None:
         return
     with torch.autocast(total.device.type, enabled=False):
-        values = part.values.to(part.rows.dtype)
-        across = values @ part.columns[columns].to(values.device).T  # (K, h, W')
-        total[:, rows, columns] += (part.rows[rows].to(values.device) @ across).to(total.dtype)
+        down, right = part.rows[rows], part.columns[columns]
+        down, right = (_on_device(matrix, total.device) for matrix in (down, right))
+        across = part.values.to(down.dtype) @ right.T  # (K, h, W')
+        total[:, rows, columns] += (down @ across).to(total.dtype)
 
 
 class _Band(NamedTuple):
@@ -129,12 +131,12 @@ class _Band(NamedTuple):
 
 def _band(part: Part, rows: slice, device: torch.device) -> _Band | None:
     """None where the part does not touch these rows."""
-    needed = _support(part.rows.numpy()[rows].T)
+    needed = _support(part.rows[rows].T)
     if needed is None:
         return None
-    values = part.values[:, needed].permute(1, 2, 0).to(device, part.rows.dtype).contiguous()
-    weights = part.rows[rows, needed].contiguous().to(device)
-    return _Band(values, weights, part.columns.to(device), part.columns.numpy())
+    weights = _on_device(part.rows[rows, needed], device)
+    values = part.values[:, needed].permute(1, 2, 0).to(weights).contiguous()
+    return _Band(values, weights, _on_device(part.columns, device), part.columns)
 
 
 def _sum_tile(bands: list[_Band], columns: slice, total: Tensor) -> None:
@@ -154,6 +156,10 @@ def _sum_tile(bands: list[_Band], columns: slice, total: Tensor) -> None:
         started = True
     if not started:
         total.zero_()
+
+
+def _on_device(matrix: np.ndarray, device: torch.device) -> Tensor:
+    return torch.tensor(np.ascontiguousarray(matrix), device=device)
 
 
 def _support(matrix: np.ndarray) -> slice | None:
