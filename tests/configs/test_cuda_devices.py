@@ -52,6 +52,7 @@ def fake(monkeypatch):
             return plain(*args)
 
     monkeypatch.setattr(inference, '_axis_matrices', real)
+
     def seven_pairs(present):
         return tuple(present.new_zeros(7, dtype=torch.long) for _ in range(2))
 
