@@ -38,7 +38,7 @@ class ImageNetBackbone(nn.Module):
         frozen: the network stays as it is; only the attention pool trains.
 
     Attributes:
-        channels, strides, dense_level, pooled_only, all_frozen: as for ``CLIPResNet``.
+        channels, strides, dense_level, pooled_only, joint_only, all_frozen: as for ``CLIPResNet``.
         checkpointing: backward computes each stage again instead of keeping its activations.
 
     Raises:
@@ -92,6 +92,11 @@ class ImageNetBackbone(nn.Module):
                 raise ValueError(f'backbone.heads={heads} does not divide {self.channels[-1]}')
             self.pool = AttentionPool2d(grid, self.channels[-1], heads, self.embed_dim)
         self.train()
+
+    @property
+    def joint_only(self) -> tuple[nn.Parameter, ...]:
+        """The attention pool."""
+        return () if self.pool is None else tuple(self.pool.parameters())
 
     @property
     def shard_units(self) -> list[nn.Module]:
