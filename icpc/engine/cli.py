@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from ..errors import UserError
+from ..errors import UserError, message_of, own_fault
 from . import distributed
 from .console import say, show_notes
 from .preemption import EXIT_CODE, Requeue
@@ -29,14 +29,6 @@ def run_tool(work: Callable[[], None], debug: bool = False) -> int:
         warnings.simplefilter('ignore')
     try:
         work()
-    except (UserError, FileNotFoundError) as error:
-        if debug:
-            raise
-        Console(stderr=True, highlight=False).print(
-            '[bold red]error:[/] ' + str(error).replace('[', r'\['), soft_wrap=True
-        )
-        _leave_at_once(_EXIT_CODE)
-        return _EXIT_CODE
     except Requeue:
         say('stopped as told, and saved; the same command with --resume goes on')
         _leave_at_once(EXIT_CODE)
@@ -44,9 +36,28 @@ def run_tool(work: Callable[[], None], debug: bool = False) -> int:
     except KeyboardInterrupt:
         Console(stderr=True).print('[bold red]interrupted[/]')
         return 130
+    except Exception as error:
+        message = _message(error)
+        if debug or message is None:
+            raise
+        Console(stderr=True, highlight=False).print(
+            '[bold red]error:[/] ' + message.replace('[', r'\['), soft_wrap=True
+        )
+        _leave_at_once(_EXIT_CODE)
+        return _EXIT_CODE
     distributed.stop()
     _leave_at_once(0)
     return 0
+
+
+def _message(error: Exception) -> str | None:
+    """What the user has to know; None for a fault of ours, which shows its traceback."""
+    if isinstance(error, UserError):
+        return message_of(error)
+    fault = own_fault(error)
+    if fault is not None:
+        return f'{fault} (--debug shows the whole traceback)'
+    return message_of(error) if isinstance(error, FileNotFoundError) else None
 
 
 def _leave_at_once(code: int) -> None:

@@ -20,7 +20,7 @@ from torch.distributed.fsdp import FSDPModule
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
-from ..errors import UserError
+from ..errors import UserError, described, own_fault, raised_by_us
 from .checkpoint import (
     POINTER,
     drop_foreign,
@@ -38,6 +38,17 @@ from .run_record import run_identity
 from .sharding import whole
 
 _RUNS = itertools.count()
+
+
+def _says_what_is_wrong(error: Exception) -> bool:
+    """Whether it is about the config: icpc's parts refuse by ValueError, mmengine by all three."""
+    if isinstance(error, ValueError):
+        return True
+    return isinstance(error, (KeyError, TypeError)) and not raised_by_us(error)
+
+
+def _words(error: Exception) -> str:
+    return described(error) if isinstance(error, KeyError) else str(error)
 
 
 @RUNNERS.register_module()
@@ -58,8 +69,13 @@ class SafeRunner(Runner):
         cfg.experiment_name = f'{Path(cfg.filename or "run").stem}_{next(_RUNS)}'
         try:
             return super().from_cfg(cfg)
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f'the config cannot be built: {error}') from error
+        except UserError:
+            raise
+        except Exception as error:
+            fault = own_fault(error)
+            if fault is None and not _says_what_is_wrong(error):
+                raise
+            raise fault or UserError(f'the config cannot be built: {_words(error)}') from error
 
     def build_logger(
         self, log_level: int | str = 'INFO', log_file: str | None = None, **kwargs: Any
