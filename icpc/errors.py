@@ -1,4 +1,4 @@
-"""The one error that tools show to the user without a traceback, and where an own mistake stands."""
+"""The one error that tools show without a traceback, and where a mistake of own code stands."""
 
 from __future__ import annotations
 

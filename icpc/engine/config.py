@@ -6,6 +6,7 @@ overrides, one override acts everywhere the variable is used.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,10 @@ from .config_files import config_files, mentioned, own_names
 from .importing import import_modules
 from .interpolation import Interpolator
 from .overrides import apply_overrides, parse_overrides
-from .signatures import is_free
+from .signatures import find_type, is_free
 from .switches import take_switches
+
+logger = logging.getLogger('icpc')
 
 # mmengine leaves these out itself where they are None, and would add them where they are missing.
 _MMENGINE_HOOKS = {
@@ -113,6 +116,7 @@ def finish_config(merged: Config, work_dir: str | Path | None = None) -> Config:
     resolver = Interpolator(tree)
     tree = {key: resolver.variable(key, key) for key in tree}
     _remove_parts(tree)
+    _fill_pixels(tree)
     take_switches(tree)
     _fill_batch(tree)
     _fill_loaders(tree)
@@ -136,6 +140,18 @@ def _remove_parts(tree: dict[str, Any], path: str = '') -> None:
             _remove_parts(value, here)
         elif value is None and is_free(path) and key not in _MMENGINE_HOOKS:
             del tree[key]
+
+
+def _fill_pixels(tree: dict[str, Any]) -> None:
+    """Mean and deviation of the pixels, where the model knows them."""
+    model = tree.get('model') or {}
+    fill = getattr(find_type(model.get('type'), 'model'), 'fill_pixels', None)
+    try:
+        note = fill(model) if fill else None
+    except ValueError as error:
+        raise UserError(f'model.{error}') from error
+    if note:
+        logger.info(note)
 
 
 def _fill_batch(tree: dict[str, Any]) -> None:

@@ -18,8 +18,8 @@ _SHOWN = 60  # characters of a value in a message
 def parse_value(text: str, depth: int = 0) -> Any:
     """Read one value.
 
-    A Python literal is what it is in Python. Names need no quotes: `sky`, `a,b` and `[a,b]` (lists),
-    `dict(type=RandomFlip, prob=0.5)` and `{type: RandomFlip}`. Everything else is the text itself.
+    A Python literal is what it is in Python. Names need no quotes: `sky`, `a,b` and `[a,b]` (both
+    lists), `dict(type=RandomFlip, prob=0.5)`, `{type: RandomFlip}`. All else is the text itself.
 
     Args:
         text: What stands behind `=`.
@@ -52,7 +52,9 @@ def _bare(text: str, depth: int) -> Any:
     if text[0] in 'd{':
         pairs = [_split(item, '=' if text[0] == 'd' else ':', most=1) for item in items]
         keys = [parse_value(pair[0]) for pair in pairs if len(pair) == 2]
-        if len(keys) < len(pairs) or not all(key != '' and isinstance(key, (str, int)) for key in keys):
+        if len(keys) < len(pairs) or not all(
+            key != '' and isinstance(key, (str, int)) for key in keys
+        ):
             return text
         return {key: parse_value(pair[1], depth + 1) for key, pair in zip(keys, pairs, strict=True)}
     return tuple(_values(items, depth)) if text[0] == '(' else _values(items, depth)
@@ -71,8 +73,8 @@ def _inside(text: str) -> str | None:
         if depth == 0 and position >= start:
             return text[start + 1 : -1] if position == len(text) - 1 else None
     raise UserError(
-        f'{text[:_SHOWN]}: the bracket that it begins with is not closed; put the value into quotes '
-        "('...') where it is a text"
+        f'{text[:_SHOWN]}: the bracket that it begins with is not closed; put the value into '
+        "quotes ('...') where it is a text"
     )
 
 
@@ -89,8 +91,8 @@ def _split(text: str, mark: str, most: int = -1) -> list[str]:
 def _outside_quotes(text: str) -> Iterator[tuple[int, str, int]]:
     """Position, character, and brackets that are open after it.
 
-    A quote opens only where an item begins, so that the apostrophe of "painter's easel" is a letter;
-    one that is never closed is a letter too.
+    A quote opens only where an item begins, so that the apostrophe of "painter's easel" is a
+    letter; one that is never closed is a letter too.
     """
     closing: list[str] = []
     end, begins = -1, True
