@@ -21,6 +21,7 @@ from ..errors import UserError
 from .atomic_files import Replacing
 
 POINTER = 'last_checkpoint'
+_STEPS = re.compile(r'iter_(0|[1-9][0-9]*)\.pth')
 # What torch, safetensors and zipfile raise for a file with wrong bytes.
 _DAMAGE = (
     *(RuntimeError, EOFError, OSError, UnicodeDecodeError),
@@ -143,6 +144,18 @@ def latest_checkpoint(work_dir: str | Path) -> Path | None:
     except (OSError, UnicodeDecodeError):
         return None
     return Path(work_dir) / name if re.fullmatch(r'[\w.-]+\.pth', name) else None
+
+
+def steps_in(folder: Path) -> dict[int, Path]:
+    """The checkpoints that training wrote into a folder: optimiser steps -> `iter_<steps>.pth`."""
+    files = [path for path in folder.glob('iter_*.pth') if path.is_file()]
+    return {step: path for path in files if (step := steps_of(path)) is not None}
+
+
+def steps_of(path: Path) -> int | None:
+    """The optimiser steps that the name of a checkpoint tells, None for another name."""
+    match = _STEPS.fullmatch(path.name)
+    return match and int(match[1])
 
 
 def plain(value: Any) -> Any:

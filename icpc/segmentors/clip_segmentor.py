@@ -33,6 +33,7 @@ from .held_out import build_held_out
 from .inference import Result, predict_maps, window_grid
 from .loss_units import LossUnits
 from .memory import PredictionMemory, prediction_memory
+from .pixels import with_pixels
 from .unused import freeze_unused
 from .waiting import BUDGET_KEY, MEMORY_BUDGET
 
@@ -81,6 +82,7 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         test_cfg: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
+        data_preprocessor, _ = with_pixels(data_preprocessor, clip, backbone)
         BaseSegmentor.__init__(self, data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.class_names = tuple(class_names)
         towers = load_clip(**clip)
@@ -111,6 +113,22 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         features = self.backbone(pad_images(images, self.backbone.size_divisor))
         check_features(self.backbone, features, len(images))
         return features
+
+    @staticmethod
+    def fill_pixels(model: dict) -> str | None:
+        """Fills in mean and deviation where a model's config leaves them out.
+
+        Args:
+            model: the config, changed in place.
+
+        Returns:
+            what the user has to know about them, in a sentence; None for nothing.
+        """
+        given, backbone = model.get('data_preprocessor'), model.get('backbone') or {}
+        filled, note = with_pixels(given, model.get('clip') or {}, backbone)
+        if filled is not given:
+            model['data_preprocessor'] = filled
+        return note
 
     def encode_text(self, features: CLIPFeatures, static: Tensor | None = None) -> Tensor | None:
         """(B or 1, K, D), not normalised; None for a model without text.
