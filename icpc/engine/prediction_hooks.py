@@ -17,6 +17,7 @@ from mmseg.structures import SegDataSample
 from PIL import Image
 from torch.utils.data import Dataset
 
+from ..datasets.label_ids import ids_in_files
 from ..errors import UserError, did_you_mean
 from ..evaluation.panel import PanelRow, save_panel
 from ..evaluation.pictures import save_mask, save_overlay
@@ -40,7 +41,8 @@ class SavePredictionsHook(Hook):
 
     Args:
         out: Folder for masks with the ids of the dataset's own files (counted from 1 where the
-            dataset has reduce_zero_label), None for none.
+            dataset has reduce_zero_label, those of all its classes where some are chosen), None
+            for none.
         show_dir: Folder for overlays, None for none.
     """
 
@@ -62,7 +64,7 @@ class SavePredictionsHook(Hook):
             inside = Path(sample.img_path).relative_to(dataset.data_prefix['img_path'])
             name = inside.with_suffix('.png')
             if self.out:
-                save_mask(self.out / name, labels + int(dataset.reduce_zero_label))
+                save_mask(self.out / name, ids_in_files(dataset)[labels])
             if self.show_dir:
                 palette = np.asarray(dataset.metainfo['palette'])
                 image = _image(sample.img_path)

@@ -2,9 +2,22 @@
 _base_ = './ade20k.py'
 dataset_type = 'FolderDataset'
 data_root = 'data/folder'
-classes = '${data_root}/classes.txt'
+all_classes = 'classes.txt'  # in data_root: names of the ids in the masks
+classes = None  # all; or a list or file of some of them, in any order: the rest is ignored
 picture_suffix = '.jpg'  # .png where not all pictures were JPEG
 annotations = 'LoadWideAnnotations'  # masks are 16 bit,
 ignore_index = 65535  # and 255 is a class like any other where there are more
-train_dataloader = dict(dataset=dict(img_suffix='${picture_suffix}'))
-val_dataloader = dict(dataset=dict(img_suffix='${picture_suffix}'))
+train_dataloader = dict(
+    dataset=dict(
+        img_suffix='${picture_suffix}',
+        ignore_index='${ignore_index}',
+        all_classes='${all_classes}',
+    ),
+)
+val_dataloader = dict(
+    dataset=dict(
+        img_suffix='${picture_suffix}',
+        ignore_index='${ignore_index}',
+        all_classes='${all_classes}',
+    ),
+)
