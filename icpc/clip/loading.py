@@ -83,6 +83,19 @@ def model_config(model: str | dict) -> tuple[dict, Path | None]:
     return config, None
 
 
+def local_config(model: str) -> dict | None:
+    """open_clip's ``model_cfg`` of a folder on this machine; None for what is known anywhere.
+
+    Args:
+        model: as for :func:`load_clip`.
+
+    Raises:
+        ValueError: neither a folder nor a known name.
+    """
+    config, folder = _model_config(model)
+    return None if folder is None or folder.parent == PACKAGED else deepcopy(config)
+
+
 def _resolve_weights(
     model: str | dict, config: dict, pretrained: str | None, folder: Path | None
 ) -> Path | None:
