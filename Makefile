@@ -1,5 +1,6 @@
 # make demo   set up, generate scenes, train ICPC, evaluate, leave pictures in work_dirs/demo
 # make test   set up, check style, run the tests
+# make test-all   the same with the slow ones: every config, all pairs of switches
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +15,7 @@ DEMO := configs/icpc/icpc_tiny_fpn_1k_scenes-128.py
 SCRATCH ?= 0
 DEMO_OPTIONS := $(if $(filter 1,$(SCRATCH)),--cfg-options model.clip.model=work_dirs/scenes_clip)
 
-.PHONY: setup demo test lint clean
+.PHONY: setup demo test test-all lint clean
 
 setup: $(VENV)/.installed
 
@@ -37,6 +38,9 @@ endif
 
 test: setup lint
 	$(RUN) -m pytest -n 2
+
+test-all: setup lint
+	$(RUN) -m pytest -n 2 -m ''
 
 lint: setup
 	$(BIN)/ruff check .

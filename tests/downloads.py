@@ -143,11 +143,30 @@ def folder() -> dict[str, bytes]:
 
 
 def ade_mask(objects: list[int], size: tuple[int, int] = SIZE) -> bytes:
-    """`_seg.png`: id = R // 10 * 256 + G, B is the instance."""
+    """`_seg.png` with the objects in columns."""
     columns = np.linspace(0, len(objects) - 1e-6, size[1]).astype(int)
-    labels = np.tile(np.array(objects)[columns], (size[0], 1))
+    return ade_pixels(np.tile(np.array(objects)[columns], (size[0], 1)))
+
+
+def ade_pixels(labels: np.ndarray) -> bytes:
+    """`_seg.png`: id = R // 10 * 256 + G, B is the instance."""
     channels = [labels // 256 * 10, labels % 256, np.full_like(labels, 7)]
     return encoded(np.stack(channels, axis=2).astype(np.uint8))
+
+
+def ade_index(
+    places: list[tuple[str, str]], objects: list[str], presence: np.ndarray, part: np.ndarray
+) -> dict[str, object]:
+    """Of pictures in `places`, folder and name; the matrices are (objects, pictures)."""
+    return dict(
+        filename=[name for _, name in places],
+        folder=[folder for folder, _ in places],
+        objectnames=objects,
+        objectPresence=presence,
+        objectIsPart=part,
+        objectcounts=presence.sum(1),
+        scene=['/urban/street'] * len(places),
+    )
 
 
 def ade20k_full(size: tuple[int, int] = SIZE) -> dict[str, bytes]:
@@ -160,25 +179,16 @@ def ade20k_full(size: tuple[int, int] = SIZE) -> dict[str, bytes]:
         'ADE_val_00000001': [1, 2, 3, 4, 5],
         'ADE_val_00000002': [1, 7],
     }
-    files, names, folders = {}, [], []
+    files, places = {}, []
     presence = np.zeros((len(ADE_OBJECTS), len(shown)))
     part = np.zeros_like(presence)
     for column, (name, objects) in enumerate(shown.items()):
         inner = place.format('validation' if '_val_' in name else 'training')
         files[f'{root}/{inner}/{name}.jpg'] = picture(column, size)
         files[f'{root}/{inner}/{name}_seg.png'] = ade_mask([0, *objects], size)
-        names.append(f'{name}.jpg')
-        folders.append(f'{root}/{inner}')
+        places.append((f'{root}/{inner}', f'{name}.jpg'))
         presence[np.array(objects) - 1, column] = 2
         part[4, column] = presence[4, column]  # every tail belongs to something
-    index = dict(
-        filename=names,
-        folder=folders,
-        objectnames=ADE_OBJECTS,
-        objectPresence=presence,
-        objectIsPart=part,
-        objectcounts=presence.sum(1),
-        scene=['/urban/street'] * len(names),
-    )
+    index = ade_index(places, ADE_OBJECTS, presence, part)
     files[f'{root}/index_ade20k.pkl'] = pickle.dumps(index, protocol=4)
     return files

@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch.utils.data import Dataset
 
+from ..datasets.picture_subset import PictureSubset
 from ..datasets.verification import verify_labels
 from ..errors import UserError
 
@@ -47,5 +48,7 @@ class LabelCheckHook(Hook):
             raise UserError(
                 f'{type(dataset).__name__} has classes {classes[:5]}..., the model {names[:5]}...'
             )
+        if isinstance(dataset, PictureSubset):
+            dataset = dataset.dataset  # a few pictures may well be ignored whole
         if is_main_process():
             verify_labels(dataset, self.all_up_to, self.sample)

@@ -62,6 +62,10 @@ class RehearsalHook(Hook):
         self.phase = 'saving a checkpoint'
         self._saving_since = time.perf_counter()
 
+    def after_train(self, runner: Runner) -> None:
+        """The checks before the test follow."""
+        self.phase = 'checking the test data'
+
     def before_val_epoch(self, runner: Runner) -> None:
         """A validation begins, right after a checkpoint."""
         if self._saving_since is not None:

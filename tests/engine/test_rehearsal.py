@@ -93,6 +93,14 @@ def test_a_mask_that_does_not_fit_its_picture(toy, capsys):
     assert mask.name in found(toy, capsys)
 
 
+def test_a_picture_that_is_all_ignored_is_none_of_its_concern(toy):
+    """The largest, the narrowest and the typical one of a split may be."""
+    masks = sorted((toy.parent / 'data/annotations/test').iterdir())
+    for mask in masks[:-1]:
+        Image.new('L', (32, 32), 0).save(mask)
+    rehearse(str(toy), OPTIONS)
+
+
 def test_a_step_of_the_pipeline_that_fails_for_one_picture(toy, capsys):
     picture = pictures(toy, 'training')[5]
     mask = toy.parent / 'data/annotations/training' / picture.name

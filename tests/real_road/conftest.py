@@ -1,0 +1,69 @@
+"""Made-up trees and tiny CLIPs, made once a session."""
+
+import gc
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from editions import Tree, prepared
+from random_weights import as_if_trained
+from safetensors.torch import save_file
+from tiny_clips import TINY_RESNET, TINY_VIT
+from yapf.yapflib import yapf_api
+
+from icpc.clip import load_clip
+
+pytest.register_assert_rewrite('story', 'running_tools')
+DEEPER = {**TINY_RESNET, 'vision_cfg': {**TINY_RESNET['vision_cfg'], 'layers': [1, 1, 2, 1]}}
+TOWERS = {'rn50': TINY_RESNET, 'rn101': DEEPER, 'vit-b16': TINY_VIT}
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _quick_collection() -> Iterator[None]:
+    """Datasets collect garbage when they are built; what was imported before is none."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _plain_configs() -> Iterator[None]:
+    """Each run writes its config several times; a third of its seconds would go into layout."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yapf_api, 'FormatCode', lambda text, **_: (text, True))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _rng() -> Iterator[None]:
+    with torch.random.fork_rng():
+        yield
+
+
+@pytest.fixture(scope='session')
+def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Tower of a config's name -> a folder in open_clip's format with weights."""
+    folders = {}
+    for tower, config in TOWERS.items():
+        folders[tower] = tmp_path_factory.mktemp(tower)
+        with torch.random.fork_rng():
+            clip = as_if_trained(load_clip(config))
+        save_file(clip.state_dict(), folders[tower] / 'open_clip_model.safetensors')
+        text = json.dumps(dict(model_cfg=config))
+        (folders[tower] / 'open_clip_config.json').write_text(text)
+    return folders
+
+
+@pytest.fixture(scope='session')
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Tree]:
+    """An edition's name -> its prepared data."""
+    made: dict[str, Tree] = {}
+
+    def prepare(edition: str) -> Tree:
+        if edition not in made:
+            made[edition] = prepared(edition, tmp_path_factory.mktemp(edition))
+        return made[edition]
+
+    return prepare
