@@ -92,7 +92,7 @@ def local_config(model: str) -> dict | None:
     Raises:
         ValueError: neither a folder nor a known name.
     """
-    config, folder = _model_config(model)
+    config, folder = model_config(model)
     return None if folder is None or folder.parent == PACKAGED else deepcopy(config)
 
 
