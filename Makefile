@@ -4,6 +4,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# The cv2 that needs no X or GL libraries is there, and whole: opencv-python, which an older setup
+# installed into the same folder, takes files of it along when it goes.
+HEADLESS := $(BIN)/python -c 'from cv2 import imdecode, version; assert version.headless'
 # Small tensors: one thread is faster than two that wait for each other.
 RUN := OMP_NUM_THREADS=1 $(BIN)/python
 DEMO := configs/icpc/icpc_tiny_fpn_1k_scenes-128.py
@@ -15,10 +19,13 @@ DEMO_OPTIONS := $(if $(filter 1,$(SCRATCH)),--cfg-options model.clip.model=work_
 
 setup: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml constraints.txt opencv-headless/pyproject.toml
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 10), "icpc needs Python >= 3.10"'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	$(PIP) install --quiet -c constraints.txt ./opencv-headless -e '.[test]'
+	$(HEADLESS) 2>/dev/null || $(PIP) install --quiet --force-reinstall --no-deps \
+		-c constraints.txt opencv-python-headless
+	$(HEADLESS)
 	touch $@
 
 demo: setup

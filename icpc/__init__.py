@@ -1,6 +1,7 @@
 """CLIP-guided semantic segmentation. Importing it fills the registry of mmseg."""
 
-from . import quiet  # noqa: F401  isort: skip  (first: it silences the imports of the others)
+from . import opencv  # noqa: F401  isort: skip  (first: it says what to do where cv2 fails)
+from . import quiet  # noqa: F401  isort: skip  (it silences the imports of the others)
 from . import backbones, clip, heads, losses, necks, prompts, segmentors
 from .engine import load_config
 

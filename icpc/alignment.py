@@ -5,8 +5,30 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
+def unit_length(embeddings: Tensor, dim: int) -> Tensor:
+    """Embeddings of length one, in float32 whatever the autocast (float64 stays).
+
+    In half precision the least length that normalising divides by is rounded to zero, so that an
+    embedding of zeros would become NaN, and a cosine keeps three digits at most.
+
+    Args:
+        embeddings: of any shape and any length along ``dim``.
+        dim: the dimension that holds an embedding.
+    """
+    with torch.autocast(embeddings.device.type, enabled=False):
+        return F.normalize(at_least_float32(embeddings), dim=dim)
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """The values in float32; float64 stays."""
+    return values if values.dtype == torch.float64 else values.float()
+
+
 def cosine_score_map(dense: Tensor, text: Tensor) -> Tensor:
     """The pixel-text score map: cosine of every position with every class (DenseCLIP, eq. 4).
+
+    Computed in float32 (float64 for float64 embeddings) also under autocast: the losses divide it
+    by a temperature of some hundredths.
 
     Args:
         dense: (B, D, h, w) embeddings, any length.
@@ -16,9 +38,11 @@ def cosine_score_map(dense: Tensor, text: Tensor) -> Tensor:
         (B, K, h, w) in [-1, 1].
     """
     batch, width, height, columns = dense.shape
-    pixels = F.normalize(dense.flatten(2), dim=1)  # (B, D, h * w)
-    classes = F.normalize(text, dim=-1).expand(batch, -1, -1)  # (B, K, D)
-    return (classes @ pixels).reshape(batch, text.shape[1], height, columns)
+    pixels = unit_length(dense.flatten(2), dim=1)  # (B, D, h * w)
+    classes = unit_length(text, dim=-1).expand(batch, -1, -1)  # (B, K, D)
+    with torch.autocast(dense.device.type, enabled=False):
+        scores = classes @ pixels
+    return scores.reshape(batch, text.shape[1], height, columns)
 
 
 def class_area(labels: Tensor, num_classes: int, size: tuple[int, int]) -> Tensor:
@@ -39,9 +63,11 @@ def class_area(labels: Tensor, num_classes: int, size: tuple[int, int]) -> Tenso
     cell = rows[:, None] * size[1] + columns  # (H, W)
     image = torch.arange(batch, device=labels.device)[:, None, None]
     known = (labels >= 0) & (labels < num_classes)
-    index = ((image * num_classes + labels) * cells + cell)[known]
-    counts = torch.bincount(index, minlength=batch * num_classes * cells)
-    return counts.reshape(batch, num_classes, cells).float()
+    slots = batch * num_classes * cells  # and one more for all that is ignored
+    index = ((image * num_classes + labels) * cells + cell).where(known, slots).flatten()
+    counts = torch.zeros(slots + 1, dtype=torch.long, device=labels.device)
+    counts.scatter_add_(0, index, torch.ones_like(index))
+    return counts[:-1].reshape(batch, num_classes, cells).float()
 
 
 def region_means(dense: Tensor, area: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,9 +1,20 @@
-"""The one error that tools show to the user without a traceback."""
+"""The one error that tools show without a traceback, and where a mistake of own code stands."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+import sysconfig
+import traceback
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+_OURS = (_PACKAGE, _PACKAGE.parent / 'tools', Path(sysconfig.get_path('stdlib')).resolve())
+INSTALLED = {'site-packages', 'dist-packages'}
+# torch hands on what a loader's process raised as the text of its traceback.
+_WORKER = 'Original Traceback (most recent call last):'
+_FRAME = re.compile(r'^  File "(.+)", line (\d+), in .*\n', re.MULTILINE)
 
 
 class UserError(Exception):
@@ -21,3 +32,84 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     lowered = {choice.lower(): choice for choice in choices}
     near = get_close_matches(str(word).lower(), list(lowered), n=1, cutoff=0.55)
     return f'; did you mean {lowered[near[0]]}?' if near else ''
+
+
+def place_of(error: BaseException) -> str | None:
+    """Where an exception came up in the user's own code, as `file:line`.
+
+    It is the last place that belongs neither to icpc and its tools nor to an installed library, in
+    the exception or in the one that it was raised from; the traceback of a loader's process, which
+    torch hands on as text, is read too.
+
+    Returns:
+        None where no own code took part.
+    """
+    found = _own(error)
+    return found and found[0]
+
+
+def own_fault(error: BaseException) -> UserError | None:
+    """The message about an exception of the user's own code, None for any other exception."""
+    found = _own(error)
+    return found and UserError(f'{found[0]}: {described(found[1])}')
+
+
+def _own(error: BaseException) -> tuple[str, BaseException] | None:
+    for one in _chain(error):
+        if isinstance(one, SyntaxError) and _is_own(one.filename or ''):
+            return f'{one.filename}:{one.lineno}', one
+        own = [place for place in _places(one) if _is_own(place[0])]
+        if own:
+            return '{}:{}'.format(*own[-1]), one
+    return None
+
+
+def described(error: BaseException) -> str:
+    """Type and message of an exception; of one from a loader's process what it was there."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f'{type(error).__name__}: {error.msg}'
+    text = str(error)
+    if _WORKER not in text:
+        return f'{type(error).__name__}: {text}'
+    return _last_words(text)
+
+
+def message_of(error: BaseException) -> str:
+    """The message of an exception without its type; of one from a loader's process likewise."""
+    text = str(error)
+    return _last_words(text).partition(': ')[2] if _WORKER in text else text
+
+
+def raised_by_us(error: BaseException) -> bool:
+    """Whether an exception came up in icpc itself, not in what it calls."""
+    places = list(_places(error))
+    return bool(places) and _PACKAGE in Path(places[-1][0]).resolve().parents
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _places(error: BaseException) -> Iterator[tuple[str, int]]:
+    for frame in traceback.extract_tb(error.__traceback__):
+        yield frame.filename, frame.lineno
+    text = str(error)
+    if _WORKER in text:
+        yield from ((file, int(line)) for file, line in _FRAME.findall(text))
+
+
+def _is_own(file: str) -> bool:
+    if not file or file.startswith('<') or not INSTALLED.isdisjoint(Path(file).parts):
+        return False
+    return not any(folder in Path(file).resolve().parents for folder in _OURS)
+
+
+def _last_words(text: str) -> str:
+    """`Type: message` at the end of a traceback's text."""
+    last = list(_FRAME.finditer(text))[-1:]
+    lines = text[last[0].end() if last else text.index(_WORKER) + len(_WORKER) :].splitlines()
+    while lines and (not lines[0].strip() or lines[0][0] == ' '):
+        lines.pop(0)
+    return '\n'.join(lines).strip()

@@ -63,6 +63,7 @@ def main() -> int:
                 amp=args.amp,
                 launcher=args.launcher,
                 seed=args.seed,
+                rank_timeout=args.rank_timeout,
             ),
             args.debug,
         )

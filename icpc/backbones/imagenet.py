@@ -11,10 +11,13 @@ from torch.nn import functional as F
 
 from ..clip.entering import Channels, ChannelsLast, Enter, entering
 from ..clip.freezing import freeze, keep_eval
+from ..clip.pixels import Pixels, scaled
 from ..clip.resnet import AttentionPool2d, embed_positions
 from ..clip.weights import differences, read_state_dict
 from ..recomputing import checkpoint_calls
 from ..structures import CLIPFeatures
+
+_MODEL = 'resnet50'  # DenseCLIP's
 
 
 @MODELS.register_module()
@@ -38,7 +41,7 @@ class ImageNetBackbone(nn.Module):
         frozen: the network stays as it is; only the attention pool trains.
 
     Attributes:
-        channels, strides, dense_level, pooled_only, all_frozen: as for ``CLIPResNet``.
+        channels, strides, dense_level, pooled_only, joint_only, all_frozen: as for ``CLIPResNet``.
         checkpointing: backward computes each stage again instead of keeping its activations.
 
     Raises:
@@ -53,7 +56,7 @@ class ImageNetBackbone(nn.Module):
     def __init__(
         self,
         visual: nn.Module,
-        model: str = 'resnet50',
+        model: str = _MODEL,
         pretrained: bool | str = True,
         heads: int = 32,
         grid: int = 7,
@@ -92,6 +95,22 @@ class ImageNetBackbone(nn.Module):
                 raise ValueError(f'backbone.heads={heads} does not divide {self.channels[-1]}')
             self.pool = AttentionPool2d(grid, self.channels[-1], heads, self.embed_dim)
         self.train()
+
+    @staticmethod
+    def pixels(options: dict) -> Pixels | None:
+        """What pictures are normalised with for a network of timm; None for an unknown one.
+
+        Args:
+            options: of the class.
+        """
+        model = options.get('model', _MODEL)
+        config = timm.get_pretrained_cfg(model) if timm.is_model(model) else None
+        return config and scaled(config.mean, config.std, f'{model} of timm')
+
+    @property
+    def joint_only(self) -> tuple[nn.Parameter, ...]:
+        """The attention pool."""
+        return () if self.pool is None else tuple(self.pool.parameters())
 
     @property
     def shard_units(self) -> list[nn.Module]:

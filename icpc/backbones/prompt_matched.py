@@ -36,7 +36,9 @@ class PromptMatchedBackbone(nn.Module):
     Attributes:
         prior: (K,) logits of the first map, log frequencies; a buffer, at first zero, set from the
             training set by ``ClassPriorHook``.
-        channels, strides, dense_level, embed_dim, size_divisor, pooled_only: the tower's.
+        channels, strides, dense_level, embed_dim, size_divisor, pooled_only, joint_only: the
+            tower's.
+        interim_only: parameters that nothing but ``CLIPFeatures.interim`` depends on.
 
     Raises:
         ValueError: a tower that cannot be cut into four stages, or options that unfreeze it.
@@ -65,7 +67,27 @@ class PromptMatchedBackbone(nn.Module):
         )
         for name in ('channels', 'strides', 'dense_level', 'embed_dim', 'size_divisor'):
             setattr(self, name, getattr(self.tower, name))
-        self.pooled_only = ()  # all of the tower is frozen
+
+    @property
+    def pooled_only(self) -> tuple[nn.Parameter, ...]:
+        """The tower's, frozen or not."""
+        return tuple(self.tower.pooled_only)
+
+    @property
+    def joint_only(self) -> tuple[nn.Parameter, ...]:
+        """The tower's, frozen or not."""
+        return tuple(self.tower.joint_only)
+
+    @property
+    def resample(self) -> nn.Module | None:
+        """The tower's own blocks from one grid to the pyramid, if it has such."""
+        return getattr(self.tower, 'resample', None)
+
+    @property
+    def interim_only(self) -> tuple[nn.Parameter, ...]:
+        """With one step the last map: no prompt comes after it."""
+        last = self.matchers[-1]
+        return tuple(last.classify.parameters()) if last.steps == 1 else ()
 
     def set_prior(self, counts: Tensor) -> None:
         """Takes the pixels (K,) of each class in the training set; none counts as one."""

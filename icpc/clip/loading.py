@@ -14,7 +14,7 @@ from .positions import resize_image_tower
 from .weights import downloaded_weights, load_weights
 
 PACKAGED = Path(__file__).resolve().parent.parent / 'assets'
-_CONFIG, _WEIGHTS = 'open_clip_config.json', 'open_clip_model.safetensors'
+CONFIG_FILE, _WEIGHTS = 'open_clip_config.json', 'open_clip_model.safetensors'
 _PARTS = ('all', 'text', 'image')
 
 
@@ -49,7 +49,7 @@ def load_clip(
     """
     if parts not in _PARTS:
         raise ValueError(f'clip.parts must be one of {_PARTS}, got {parts!r}')
-    config, folder = _model_config(model)
+    config, folder = model_config(model)
     weights = _resolve_weights(model, config, pretrained, folder)
     clip = _build(config)
     if weights is not None:
@@ -59,23 +59,41 @@ def load_clip(
     return clip.float()
 
 
-def _model_config(model: str | dict) -> tuple[dict, Path | None]:
+def model_config(model: str | dict) -> tuple[dict, Path | None]:
+    """open_clip's ``model_cfg``, and the folder that it is from, if it is from one.
+
+    Raises:
+        ValueError: an unknown architecture.
+    """
     if isinstance(model, dict):
         return deepcopy(dict(model)), None
     for folder in (Path(model), PACKAGED / model):
-        if (folder / _CONFIG).is_file():
-            config = json.loads((folder / _CONFIG).read_text())
+        if (folder / CONFIG_FILE).is_file():
+            config = json.loads((folder / CONFIG_FILE).read_text())
             return config.get('model_cfg', config), folder
     config = open_clip.get_model_config(model)
     if config is None:
-        packaged = sorted(path.parent.name for path in PACKAGED.glob(f'*/{_CONFIG}'))
+        packaged = sorted(path.parent.name for path in PACKAGED.glob(f'*/{CONFIG_FILE}'))
         close = difflib.get_close_matches(model, open_clip.list_models() + packaged, n=3)
         raise ValueError(
             f'clip.model={model!r} is neither an architecture of open_clip, a folder with '
-            f'{_CONFIG}, nor packaged ({", ".join(packaged)})'
+            f'{CONFIG_FILE}, nor packaged ({", ".join(packaged)})'
             + (f'; did you mean {" or ".join(close)}?' if close else '')
         )
     return config, None
+
+
+def local_config(model: str) -> dict | None:
+    """open_clip's ``model_cfg`` of a folder on this machine; None for what is known anywhere.
+
+    Args:
+        model: as for :func:`load_clip`.
+
+    Raises:
+        ValueError: neither a folder nor a known name.
+    """
+    config, folder = model_config(model)
+    return None if folder is None or folder.parent == PACKAGED else deepcopy(config)
 
 
 def _resolve_weights(
@@ -109,7 +127,7 @@ def fault_of_clip(model: str | dict, pretrained: str | None) -> str | None:
         The fault in a sentence, None where no file is missing.
     """
     try:
-        _, folder = _model_config(model)
+        _, folder = model_config(model)
     except ValueError as error:
         return f'model.{error}'
     if pretrained == 'auto' and folder is not None:

@@ -35,6 +35,7 @@ class CLIPResNet(nn.Module):
         strides: their strides in pixels.
         dense_level: index of the pyramid level with the dense embedding's grid.
         pooled_only: parameters that nothing but ``CLIPFeatures.pooled`` depends on.
+        joint_only: parameters that nothing but ``dense`` and ``pooled`` depend on.
         checkpointing: backward computes each block again instead of keeping its activations.
         all_frozen: options that freeze the whole tower.
 
@@ -94,6 +95,12 @@ class CLIPResNet(nn.Module):
             return ()
         pool = self.visual.attnpool
         return pool.positional_embedding, *pool.q_proj.parameters(), *pool.k_proj.parameters()
+
+    @property
+    def joint_only(self) -> tuple[nn.Parameter, ...]:
+        """The attention pool."""
+        pool = self.visual.attnpool
+        return () if pool is None else tuple(pool.parameters())
 
     @property
     def shard_units(self) -> list[nn.Module]:

@@ -39,7 +39,7 @@ class CLIPTimm(nn.Module):
         frozen: the whole tower stays as it is.
 
     Attributes:
-        channels, strides, dense_level, pooled_only, checkpointing, all_frozen: as for
+        channels, strides, dense_level, pooled_only, joint_only, checkpointing, all_frozen: as for
             :class:`CLIPResNet`.
 
     Raises:
@@ -99,6 +99,15 @@ class CLIPTimm(nn.Module):
         for module in self.frozen:
             freeze(module)
         self.train()
+
+    @property
+    def joint_only(self) -> tuple[nn.Parameter, ...]:
+        """Norms and head behind the stages, and blocks behind the last tap."""
+        trunk = self.visual.trunk
+        behind = list(trunk.blocks[max(self.taps) + 1 :]) if self.isotropic else []
+        names = ['norm', 'fc_norm', 'attn_pool', 'head'] + ([] if self.isotropic else ['norm_pre'])
+        parts = [self.visual.head, *behind, *(getattr(trunk, name, None) for name in names)]
+        return tuple(p for part in parts if part is not None for p in part.parameters())
 
     @property
     def shard_units(self) -> list[nn.Module]:

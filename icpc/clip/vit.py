@@ -37,7 +37,7 @@ class CLIPViT(nn.Module):
             DenseCLIP's code that its published weights need; set by their loader.
 
     Attributes:
-        channels, strides, dense_level, pooled_only, checkpointing, all_frozen: as for
+        channels, strides, dense_level, pooled_only, joint_only, checkpointing, all_frozen: as for
             :class:`CLIPResNet`.
 
     Raises:
@@ -87,6 +87,14 @@ class CLIPViT(nn.Module):
             raise ValueError(f'backbone.frozen_blocks must be 0 .. {depth}, got {frozen_blocks}')
         self.frozen = self._freeze(frozen, frozen_blocks)
         self.train()
+
+    @property
+    def joint_only(self) -> tuple[nn.Parameter, ...]:
+        """Norm and projection, and blocks behind the last tap."""
+        visual = self.visual
+        behind = visual.transformer.resblocks[self.taps[-1] + 1 :]
+        projection = () if visual.proj is None else (visual.proj,)
+        return *behind.parameters(), *visual.ln_post.parameters(), *projection
 
     @property
     def shard_units(self) -> list[nn.Module]:

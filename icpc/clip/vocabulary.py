@@ -1,5 +1,6 @@
 """Class names to CLIP's tokens, packed without padding for the shared-prefix encoding."""
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 
@@ -32,18 +33,33 @@ def imagenet_templates() -> list[str]:
 
 
 def shuffled(names: Sequence[str], seed: int) -> list[str]:
-    """The names in a fixed order in which none stands at its own place (a derangement).
+    """The names in a fixed order in which no class has a text that reads as its own.
+
+    Names whose tokens are equal read alike: repeated ones, and those that differ in case, spaces or
+    underscores.
 
     Raises:
-        ValueError: there is one name alone.
+        ValueError: there is one name alone, or more than half of the classes read alike.
     """
     if len(names) < 2:
         raise ValueError('model.shuffle_names needs at least two classes')
+    texts = [tuple(tokenize(prompt_name(name))) for name in names]
+    text, count = Counter(texts).most_common(1)[0]
+    if 2 * count > len(names):
+        alike = [name for name, other in zip(names, texts, strict=True) if other == text]
+        raise ValueError(
+            f'model.shuffle_names: {count} of {len(names)} class names read alike '
+            f'({", ".join(map(repr, alike[:10]))}), so that some class would keep its own text; '
+            'give the classes different names'
+        )
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(names), generator=generator)
-    # Each class takes the name of the next one on a random round trip through all of them.
+    # Those that read alike stand together on a random round trip through all classes, on which each
+    # class takes the name that stands `count` before its own: outside of its group.
+    first = {texts[k]: place for place, k in reversed([*enumerate(order.tolist())])}
+    order = torch.tensor(sorted(order.tolist(), key=lambda k: first[texts[k]]))
     taken = torch.empty_like(order)
-    taken[order] = order.roll(1)
+    taken[order] = order.roll(count)
     return [names[index] for index in taken.tolist()]
 
 

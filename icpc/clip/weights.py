@@ -76,7 +76,7 @@ def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], bool]:
             from safetensors.torch import load_file
 
             return load_file(path), False
-        if _is_torchscript(path):
+        if is_torchscript(path):
             with warnings.catch_warnings():
                 warnings.simplefilter('ignore')  # torch.jit is deprecated; the archives are not
                 return torch.jit.load(str(path), map_location='cpu').state_dict(), True
@@ -97,7 +97,8 @@ def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], bool]:
     return {name.removeprefix('module.'): value for name, value in state.items()}, False
 
 
-def _is_torchscript(path: Path) -> bool:
+def is_torchscript(path: Path) -> bool:
+    """Whether a file is one of OpenAI's archives."""
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:

@@ -1,23 +1,42 @@
 """Datasets of 16-bit masks whose classes stand in a names file: your own, and ADE20K-Full."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
+
+from ..class_indices import class_indices
+from ..errors import UserError
+from ..names_file import read_names, refuse_repeated
+
+NAMES_FILE = 'classes.txt'
 
 
 @DATASETS.register_module()
 class FolderDataset(BaseSegDataset):
     """Pictures and masks in the layout that `tools/prepare_data.py folder` writes.
 
-    The class names come from the config's `classes`, a names file beside the masks. Masks hold
-    0-based ids, read with `LoadWideAnnotations`; 65535 is ignored.
+    Masks hold 0-based ids, read with `LoadWideAnnotations`; 65535 is ignored. What the ids mean
+    stands in a names file beside the masks. `metainfo['classes']`, which the config's `classes`
+    fills in, chooses among these names: ids become places in that list, all others are ignored.
 
     Args:
         img_suffix: Of the pictures; `.png` where not all of them were JPEG.
         seg_map_suffix: Of the masks.
         ignore_index: Id that does not count.
+        all_classes: The names of ids 0, 1, ... in the masks, or a file of them, one a line, as an
+            absolute path or one below `data_root`.
+        metainfo: `classes`, all by default, and `palette`, one colour for each of `all_classes`.
+        data_root: Folder of the data set.
         **kwargs: As for BaseSegDataset, which raises on an unknown one.
+
+    Raises:
+        UserError: No names file, a chosen class that it lacks, or a class whose id is ignored.
     """
 
     METAINFO = dict()
@@ -27,15 +46,59 @@ class FolderDataset(BaseSegDataset):
         img_suffix: str = '.jpg',
         seg_map_suffix: str = '.png',
         ignore_index: int = 65535,
+        all_classes: str | Sequence[str] = NAMES_FILE,
+        metainfo: dict[str, Any] | None = None,
+        data_root: str | None = None,
         **kwargs: Any,
     ) -> None:
+        if isinstance(all_classes, str):
+            path = Path(data_root or '') / all_classes
+            all_classes = read_names(path, f'{path}, which says what the ids of the masks mean')
+        self.all_classes = [str(name).strip() for name in all_classes]
+        refuse_repeated(self.all_classes, 'all_classes')
         super().__init__(
             img_suffix=img_suffix,
             seg_map_suffix=seg_map_suffix,
             ignore_index=ignore_index,
             reduce_zero_label=False,
+            metainfo={'classes': self.all_classes, **(metainfo or {})},
+            data_root=data_root,
             **kwargs,
         )
+
+    def get_label_map(self, new_classes: Sequence[str]) -> dict[int, int] | None:
+        """Id in the masks -> place in the chosen list, or `ignore_index`; None where all is equal.
+
+        Args:
+            new_classes: The chosen names.
+        """
+        places = class_indices(new_classes, self.all_classes, 'metainfo.classes')
+        if places == list(range(len(self.all_classes))):
+            return None
+        if self.ignore_index < len(self.all_classes):
+            name = self.all_classes[self.ignore_index]
+            raise UserError(
+                f'{self.data_root}: ignore_index={self.ignore_index} is the id of the class '
+                f'{name!r}; to choose among {len(self.all_classes)} classes set ignore_index=65535'
+            )
+        label_map = dict.fromkeys(range(len(self.all_classes)), self.ignore_index)
+        return label_map | {old: new for new, old in enumerate(places)}
+
+    def _update_palette(self) -> list:
+        """A colour for each chosen class: that which it has where all are chosen."""
+        palette = self._metainfo.get('palette') or _palette(len(self.all_classes))
+        if len(palette) != len(self.all_classes):
+            raise UserError(
+                f'metainfo.palette has {len(palette)} colours; give one for each of the '
+                f'{len(self.all_classes)} classes of {self.data_root}, in the order of the ids'
+            )
+        chosen = class_indices(self._metainfo['classes'], self.all_classes, 'metainfo.classes')
+        return [palette[place] for place in chosen]
+
+
+def _palette(count: int) -> list[list[int]]:
+    """MMSegmentation's random colours of that many classes."""
+    return np.random.RandomState(42).randint(0, 255, size=(count, 3)).tolist()
 
 
 @DATASETS.register_module()

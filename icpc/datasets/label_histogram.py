@@ -22,13 +22,10 @@ def histogram_rows(reports: Sequence[SplitReport]) -> list[tuple[int, str, list[
     schemes = [report.scheme for report in reports if report.scheme is not None]
     if not schemes:
         return []
-    names = dict(enumerate(schemes[0].names, schemes[0].first))
-    ids = sorted({*names, *(i for report in reports for i in report.ids)})
-    rows = []
-    for i in ids:
-        meaning = 'ignored' if i in schemes[0].ignored else names.get(i, 'NO CLASS')
-        rows.append((i, meaning, [report.ids[i] for report in reports]))
-    return rows
+    scheme = schemes[0]
+    classes = range(scheme.first, scheme.last + 1)
+    ids = sorted({*classes, *(i for report in reports for i in report.ids)})
+    return [(i, scheme.meaning(i), [report.ids[i] for report in reports]) for i in ids]
 
 
 def histogram_csv(reports: Sequence[SplitReport]) -> str:

@@ -5,11 +5,30 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+import numpy as np
 from mmcv.transforms import LoadAnnotations as MMCVLoadAnnotations
 from mmseg.datasets.transforms import LoadAnnotations
 from torch.utils.data import Dataset
 
+from ..class_indices import class_indices
+
 _COCO_HIGHEST = 182
+
+
+def names_in_files(dataset: Dataset) -> list[str]:
+    """All classes of a BaseSegDataset in the order of their ids in its mask files.
+
+    `metainfo['classes']` may be some of them, in another order.
+    """
+    own = getattr(dataset, 'all_classes', None) or type(dataset).METAINFO.get('classes')
+    return [str(name).strip() for name in own or dataset.metainfo['classes']]
+
+
+def ids_in_files(dataset: Dataset) -> np.ndarray:
+    """(K,) ids that the K classes of `metainfo['classes']` have in the mask files."""
+    names = names_in_files(dataset)
+    places = class_indices(dataset.metainfo['classes'], names, 'metainfo.classes')
+    return np.array(places) + int(dataset.reduce_zero_label)
 
 
 @dataclass(frozen=True)
@@ -21,27 +40,31 @@ class LabelScheme:
         first: Id of the first class in the files: 1 with reduce_zero_label, else 0.
         ignored: Ids that do not count.
         cuts_to_8_bit: Whether masks are read with MMSegmentation's LoadAnnotations.
+        left_out: Ids of the classes that were not chosen, which do not count either.
     """
 
     names: tuple[str, ...]
     first: int
     ignored: frozenset[int]
     cuts_to_8_bit: bool
+    left_out: frozenset[int] = frozenset()
 
     @classmethod
     def of(cls, dataset: Dataset) -> LabelScheme:
         """The scheme of a BaseSegDataset and its pipeline."""
-        own = type(dataset).METAINFO.get('classes') or dataset.metainfo['classes']
+        names = tuple(names_in_files(dataset))
         reduced = bool(dataset.reduce_zero_label)
         steps = getattr(dataset.pipeline, 'transforms', ())
         loaders = [step for step in steps if isinstance(step, MMCVLoadAnnotations)]
         # MMSegmentation's reader turns both 0 and 255 into 255 when it reduces.
         ignored = {0, 255} if reduced else {dataset.ignore_index}
         return cls(
-            tuple(str(name).strip() for name in own),
+            names,
             int(reduced),
             frozenset(ignored),
             any(isinstance(step, LoadAnnotations) for step in loaders),
+            frozenset(range(int(reduced), len(names) + int(reduced)))
+            - set(ids_in_files(dataset).tolist()),
         )
 
     @property
@@ -79,10 +102,21 @@ class LabelScheme:
 
     def labelled(self, ids: Counter[int]) -> bool:
         """Whether any pixel counts."""
-        return any(i not in self.ignored for i in ids)
+        return any(i not in self.ignored | self.left_out for i in ids)
+
+    def meaning(self, label: int) -> str:
+        """What an id in the files stands for, in a word or two."""
+        if label in self.ignored:
+            return 'ignored'
+        if not self.first <= label <= self.last:
+            return 'NO CLASS'
+        name = self.names[label - self.first]
+        return f'{name} (not chosen)' if label in self.left_out else name
 
     def nothing_labelled(self) -> str:
         """The message for masks in which no pixel counts."""
+        if self.left_out:
+            return 'none of the chosen classes is in the masks; choose others with classes=[...]'
         advice = 'is reduce_zero_label=True right?' if self.first else 'are these the right masks?'
         return f'every pixel of the masks is {_listed(self.ignored)} ignored; {advice}'
 
@@ -100,13 +134,18 @@ class LabelScheme:
                 f'id 255 is the class {self.names[255 - self.first]!r}, but it is ignored; set '
                 'ignore_index=65535'
             )
-        if self.first and total and ids[0] > 0.25 * total and not ids[self.last]:
+        whole = not self.left_out
+        if whole and self.first and total and ids[0] > 0.25 * total and not ids[self.last]:
             notes.append(
                 f'reduce_zero_label=True ignores id 0, {ids[0] / total:.0%} of all pixels, and the '
                 f'last class, {self.names[-1]!r}, never occurs: do ids count from 0? Then set '
                 'reduce_zero_label=False'
             )
-        absent = [n for i, n in enumerate(self.names, self.first) if not ids[i]]
+        absent = [
+            name
+            for i, name in enumerate(self.names, self.first)
+            if not ids[i] and i not in self.left_out
+        ]
         if complete and absent and total:
             more = ', ...' if len(absent) > 8 else ''
             notes.append(f'{len(absent)} classes never occur: {", ".join(absent[:8])}{more}')

@@ -1,8 +1,10 @@
 """Masks with more than 255 classes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import mmcv
+import numpy as np
 from mmcv.transforms import LoadAnnotations as MMCVLoadAnnotations
 from mmengine import fileio
 from mmseg.registry import TRANSFORMS
@@ -14,7 +16,8 @@ from ..errors import UserError
 class LoadWideAnnotations(MMCVLoadAnnotations):
     """Reads a mask as it is, 8 or 16 bit; MMSegmentation's own reader cuts ids to 8 bit.
 
-    Ids are 0-based training ids; the dataset's ``ignore_index`` (65535) marks what does not count.
+    Ids are 0-based; the dataset's ``ignore_index`` (65535) marks what does not count. Where the
+    dataset chooses classes, its ``label_map`` replaces the ids of all its classes at once.
     """
 
     def __init__(self) -> None:
@@ -28,5 +31,24 @@ class LoadWideAnnotations(MMCVLoadAnnotations):
                 'reduce_zero_label=False on the dataset'
             )
         labels = mmcv.imfrombytes(fileio.get(path), flag='unchanged', backend='pillow')
+        if results.get('label_map') is not None:
+            labels = replace_ids(labels, results['label_map'])
         results['gt_seg_map'] = labels
         results['seg_fields'].append('gt_seg_map')
+
+
+def replace_ids(labels: np.ndarray, label_map: Mapping[int, int]) -> np.ndarray:
+    """New ids for those in ``label_map``; all others stay, so that a strange one is still found.
+
+    Args:
+        labels: (H, W) ids, at least 0.
+        label_map: Old id -> new id.
+
+    Returns:
+        (H, W), 16 bit unless a strange id needs more.
+    """
+    labels = labels.astype(np.uint8) if labels.dtype == bool else labels
+    highest = max(int(labels.max(initial=0)), *label_map, *label_map.values())
+    table = np.arange(highest + 1, dtype=np.uint16 if highest < 2**16 else np.int32)
+    table[list(label_map)] = list(label_map.values())
+    return table[labels]

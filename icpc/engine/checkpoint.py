@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 
 from ..errors import UserError
 from .atomic_files import Replacing
+from .console import say
 
 POINTER = 'last_checkpoint'
+_STEPS = re.compile(r'iter_(0|[1-9][0-9]*)\.pth')
 # What torch, safetensors and zipfile raise for a file with wrong bytes.
 _DAMAGE = (
     *(RuntimeError, EOFError, OSError, UnicodeDecodeError),
@@ -44,7 +47,8 @@ class Damaged(UserError):
 def load_checkpoint(path: str | Path, map_location: str | torch.device = 'cpu') -> dict[str, Any]:
     """Read a checkpoint with `weights_only=True`: a crafted file is refused, nothing in it runs.
 
-    A `.safetensors` file gives its tensors as `state_dict`; it has no checksums.
+    A `.safetensors` file gives its tensors as `state_dict`, and the `classes` that its header may
+    name; it has no checksums.
 
     Raises:
         Damaged: When the file cannot be read, or a checksum is wrong.
@@ -57,7 +61,7 @@ def load_checkpoint(path: str | Path, map_location: str | torch.device = 'cpu') 
         _check_sums(path)
         if path.suffix == '.safetensors':
             device = 'cpu' if str(map_location) == 'meta' else str(map_location)
-            return {'state_dict': load_file(path, device=device)}
+            return {'state_dict': load_file(path, device=device), **_named_classes(path)}
         return torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(
@@ -66,6 +70,15 @@ def load_checkpoint(path: str | Path, map_location: str | torch.device = 'cpu') 
         ) from error
     except _DAMAGE as error:
         raise Damaged(path, f'is damaged or no checkpoint ({error})') from error
+
+
+def _named_classes(path: Path) -> dict[str, Any]:
+    with safe_open(path, 'pt') as file:
+        text = (file.metadata() or {}).get('classes')
+    try:
+        return {} if text is None else {'classes': json.loads(text)}
+    except ValueError:  # another program's entry
+        return {}
 
 
 def _check_sums(path: Path) -> None:
@@ -83,10 +96,11 @@ def check_loads_safely(path: str | Path) -> None:
 
 
 def load_weights(model: nn.Module, checkpoint: dict[str, Any], source: str | Path) -> None:
-    """Load a checkpoint's weights; every key must fit.
+    """Load a checkpoint's weights; every key must fit, and the classes' order.
 
     Raises:
-        UserError: With the missing, the unexpected and the misshapen keys.
+        UserError: With the missing, the unexpected and the misshapen keys; or where the model has
+            the checkpoint's classes in another order.
     """
     state = checkpoint.get('state_dict', checkpoint)
     own = model.state_dict()
@@ -100,7 +114,26 @@ def load_weights(model: nn.Module, checkpoint: dict[str, Any], source: str | Pat
     text = '; '.join(f'{len(keys)} {name}: {_some(keys)}' for name, keys in faults if keys)
     if text:
         raise UserError(f'{source} does not fit the model of the config: {text}')
+    _check_order(getattr(model, 'class_names', None), checkpoint, source)
     model.load_state_dict(state)
+
+
+def _check_order(names: Sequence[str] | None, checkpoint: dict[str, Any], source: Any) -> None:
+    """Raise where each channel would mean another class; other names may be meant, and are said."""
+    trained = checkpoint.get('classes') or (checkpoint.get('meta') or {}).get('classes')
+    if not trained or not names:
+        return
+    trained, names = ([str(name).strip() for name in part] for part in (trained, names))
+    differing = [pair for pair in zip(trained, names, strict=False) if pair[0] != pair[1]]
+    if not differing:
+        return
+    first = f'{differing[0][0]!r} there is {differing[0][1]!r} here'
+    if sorted(trained) == sorted(names):
+        raise UserError(
+            f'{source} was trained with the same classes in another order: {first}; give '
+            'classes=[...] in the order of the training'
+        )
+    say(f'note: {source} was trained with other class names: {first}')
 
 
 def _some(keys: list[str]) -> str:
@@ -143,6 +176,18 @@ def latest_checkpoint(work_dir: str | Path) -> Path | None:
     except (OSError, UnicodeDecodeError):
         return None
     return Path(work_dir) / name if re.fullmatch(r'[\w.-]+\.pth', name) else None
+
+
+def steps_in(folder: Path) -> dict[int, Path]:
+    """The checkpoints that training wrote into a folder: optimiser steps -> `iter_<steps>.pth`."""
+    files = [path for path in folder.glob('iter_*.pth') if path.is_file()]
+    return {step: path for path in files if (step := steps_of(path)) is not None}
+
+
+def steps_of(path: Path) -> int | None:
+    """The optimiser steps that the name of a checkpoint tells, None for another name."""
+    match = _STEPS.fullmatch(path.name)
+    return match and int(match[1])
 
 
 def plain(value: Any) -> Any:

@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from ..errors import UserError
+from .checkpoint import steps_in
 
 
 @HOOKS.register_module()
@@ -71,6 +72,6 @@ class NewestCheckpointsHook(Hook):
             self._remove_old(Path(runner.work_dir), step)
 
     def _remove_old(self, folder: Path, newest: int) -> None:
-        steps = [int(path.stem.split('_')[1]) for path in folder.glob('iter_*.pth')]
-        for step in sorted(step for step in steps if step <= newest)[: -self.keep]:
-            (folder / f'iter_{step}.pth').unlink()
+        written = steps_in(folder)
+        for step in sorted(step for step in written if step <= newest)[: -self.keep]:
+            written[step].unlink()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from ..errors import UserError
+from ..errors import UserError, message_of, own_fault
 from . import distributed
 from .console import say, show_notes
 from .preemption import EXIT_CODE, Requeue
@@ -29,19 +29,6 @@ def run_tool(work: Callable[[], None], debug: bool = False) -> int:
         warnings.simplefilter('ignore')
     try:
         work()
-    except (UserError, FileNotFoundError) as error:
-        if debug:
-            raise
-        _print_error(str(error))
-        _leave_at_once(_EXIT_CODE)
-        return _EXIT_CODE
-    except RuntimeError as error:
-        text = distributed.lost_ranks(error)
-        if debug or text is None:
-            raise
-        _print_error(text)
-        _leave_at_once(_LOST)
-        return _LOST
     except Requeue:
         say('stopped as told, and saved; the same command with --resume goes on')
         _leave_at_once(EXIT_CODE)
@@ -49,15 +36,29 @@ def run_tool(work: Callable[[], None], debug: bool = False) -> int:
     except KeyboardInterrupt:
         Console(stderr=True).print('[bold red]interrupted[/]')
         return 130
+    except Exception as error:
+        lost = distributed.lost_ranks(error) if isinstance(error, RuntimeError) else None
+        message, code = (_message(error), _EXIT_CODE) if lost is None else (lost, _LOST)
+        if debug or message is None:
+            raise
+        Console(stderr=True, highlight=False).print(
+            '[bold red]error:[/] ' + message.replace('[', r'\['), soft_wrap=True
+        )
+        _leave_at_once(code)
+        return code
     distributed.stop()
     _leave_at_once(0)
     return 0
 
 
-def _print_error(text: str) -> None:
-    Console(stderr=True, highlight=False).print(
-        '[bold red]error:[/] ' + text.replace('[', r'\['), soft_wrap=True
-    )
+def _message(error: Exception) -> str | None:
+    """What the user has to know; None for a fault of ours, which shows its traceback."""
+    if isinstance(error, UserError):
+        return message_of(error)
+    fault = own_fault(error)
+    if fault is not None:
+        return f'{fault} (--debug shows the whole traceback)'
+    return message_of(error) if isinstance(error, FileNotFoundError) else None
 
 
 def _leave_at_once(code: int) -> None:

@@ -6,29 +6,34 @@ overrides, one override acts everywhere the variable is used.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.utils import import_modules_from_strings
 from mmseg.utils import register_all_modules
 
-from ..errors import UserError
+from ..errors import UserError, own_fault
 from . import validation
 from .batch import plan_batch, world_size
 from .checkpoint import check_loads_safely
 from .classes import fill_classes
-from .interpolation import Interpolator, references
+from .config_files import config_files, mentioned, own_names
+from .importing import import_modules
+from .interpolation import Interpolator
 from .overrides import apply_overrides, parse_overrides
-from .signatures import is_free
+from .signatures import find_type, is_free
 from .switches import take_switches
+
+logger = logging.getLogger('icpc')
 
 # mmengine leaves these out itself where they are None, and would add them where they are missing.
 _MMENGINE_HOOKS = {
     *('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint'),
 }
+_OVERRIDES = 'overrides'  # in a config file
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -57,28 +62,51 @@ def load_config(
 def merge_config(
     path: str | Path, overrides: dict[str, Any] | Sequence[str] | None = None
 ) -> Config:
-    """Load a config and apply overrides; `${...}` stays, so it can be overridden again."""
+    """Load a config and apply overrides; `${...}` stays, so it can be overridden again.
+
+    The config's own `overrides`, a dict in the notation of the command line, come first.
+    """
     path = Path(path)
     if not path.is_file():
         raise UserError(f'{path}: no such config file')
     parsed = parse_overrides(overrides)
-    validation.check_no_remote_config(path, parsed)
+    files = config_files(path)
+    validation.check_no_remote_config(files, parsed)
     register_all_modules(init_default_scope=False)
     tree = _read(path)
-    _import_modules(parsed)
-    before = set(references(tree))
+    import_modules(tree, parsed, path)
+    set_here = own_names(path, files[path]) or set(tree)
+    own = _own_overrides(tree, path)
+    known = validation.read_variables(tree) | mentioned(files.values())
+    apply_overrides(tree, own, validation.KNOWN_KEYS)
+    read = validation.read_variables(tree)
+    if _OVERRIDES in set_here:
+        validation.check_effect(own, read)
+    # What the file itself sets has to be read; what bases set may have lost its reader.
+    validation.check_read([key for key in tree if key in set_here], read)
+    validation.check_read(tree, known)
     apply_overrides(tree, parsed, validation.KNOWN_KEYS)
-    after = set(references(tree))
-    validation.check_effect(parsed, after)
-    validation.check_top_level(tree, before | after)
+    read = validation.read_variables(tree)
+    validation.check_effect(parsed, read)
+    validation.drop_unread(tree, read)
     return Config(tree, filename=str(path))
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return Config.fromfile(str(path)).to_dict()
-    except (ImportError, KeyError, OSError, SyntaxError, TypeError, ValueError) as error:
-        raise UserError(f'{path}: {error}') from error
+        return Config.fromfile(str(path), import_custom_modules=False).to_dict()
+    except (UserError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        fault = own_fault(error)
+        raise UserError(f'{path}: {error}' if fault is None else str(fault)) from error
+
+
+def _own_overrides(tree: dict[str, Any], path: Path) -> dict[str, Any]:
+    own = tree.pop(_OVERRIDES, None) or {}
+    if not isinstance(own, dict) or not all(isinstance(key, str) and key for key in own):
+        raise UserError(f"{path}: overrides must be a dict such as {{'lr': 1e-4}}, got {own!r}")
+    return own
 
 
 def finish_config(merged: Config, work_dir: str | Path | None = None) -> Config:
@@ -88,6 +116,7 @@ def finish_config(merged: Config, work_dir: str | Path | None = None) -> Config:
     resolver = Interpolator(tree)
     tree = {key: resolver.variable(key, key) for key in tree}
     _remove_parts(tree)
+    _fill_pixels(tree)
     take_switches(tree)
     _fill_batch(tree)
     _fill_loaders(tree)
@@ -103,18 +132,6 @@ def finish_config(merged: Config, work_dir: str | Path | None = None) -> Config:
     return Config(tree, filename=merged.filename)
 
 
-def _import_modules(overrides: dict[str, Any]) -> None:
-    """Import the modules that overrides name, so that the types they register are known."""
-    whole = overrides.get('custom_imports') or {}
-    names = overrides.get('custom_imports.imports') or whole.get('imports') or []
-    try:
-        import_modules_from_strings(names)
-    except ImportError as error:
-        raise UserError(
-            f'custom_imports: {error}; put the folder of the module into PYTHONPATH'
-        ) from error
-
-
 def _remove_parts(tree: dict[str, Any], path: str = '') -> None:
     """Take the entries that an override set to None out of dicts of named parts."""
     for key, value in list(tree.items()):
@@ -123,6 +140,18 @@ def _remove_parts(tree: dict[str, Any], path: str = '') -> None:
             _remove_parts(value, here)
         elif value is None and is_free(path) and key not in _MMENGINE_HOOKS:
             del tree[key]
+
+
+def _fill_pixels(tree: dict[str, Any]) -> None:
+    """Mean and deviation of the pixels, where the model knows them."""
+    model = tree.get('model') or {}
+    fill = getattr(find_type(model.get('type'), 'model'), 'fill_pixels', None)
+    try:
+        note = fill(model) if fill else None
+    except ValueError as error:
+        raise UserError(f'model.{error}') from error
+    if note:
+        logger.info(note)
 
 
 def _fill_batch(tree: dict[str, Any]) -> None:

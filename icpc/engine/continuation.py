@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import UserError
 from .console import say
 from .fingerprints import plain_tree
+from .validation import KNOWN_KEYS
 
 # Where things are, how they are watched, and how much is taken at once: not what is trained.
 _FREE = re.compile(
@@ -83,7 +84,13 @@ def _recipe_changes(before: dict, now: dict, places: list[re.Pattern]) -> list[_
         change
         for change in _differences(_comparable(before), _comparable(now))
         if not any(pattern.fullmatch(change[0]) for pattern in allowed)
+        and not _is_lost_variable(change[0].split('.')[0], before, now)
     ]
+
+
+def _is_lost_variable(name: str, before: dict, now: dict) -> bool:
+    """A variable of one side alone: what reads it, if anything does, is compared itself."""
+    return name not in KNOWN_KEYS and (name not in before or name not in now)
 
 
 def _comparable(tree: dict[str, Any]) -> dict[str, Any]:

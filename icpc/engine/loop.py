@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from mmengine.dist import broadcast, get_rank
+from mmengine.dist import broadcast, get_rank, get_world_size
 from mmengine.model import is_model_wrapper
 from mmengine.runner import IterBasedTrainLoop, Runner
 from mmseg.registry import LOOPS
 from torch.utils.data import DataLoader
 
 from .finite import raise_if_not_finite
+from .idle_parameters import watch_first_pass
 from .keyed_random import MODEL, seed_all
 from .positions import PositionSampler
 from .preemption import Requeue
@@ -65,7 +66,10 @@ class GlobalBatchLoop(IterBasedTrainLoop):
         """
         model = self.runner.model
         bare = model.module if is_model_wrapper(model) else model
-        self._mean = GlobalMean(bare, getattr(self.dataloader.dataset, 'ignore_index', 255))
+        ignored = getattr(self.dataloader.dataset, 'ignore_index', 255)
+        self._mean = GlobalMean(bare, ignored, self.accumulation)
+        waits = get_world_size() > 1 and not getattr(model, 'find_unused_parameters', False)
+        watch_first_pass(bare, refuse=waits)
         try:
             self._start()
             self._train()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import logging
 from collections.abc import Sequence
 from copy import deepcopy
@@ -10,9 +9,10 @@ from typing import Any
 
 from ..errors import UserError, did_you_mean
 from .interpolation import _EXPRESSION, Interpolator
+from .list_items import Item, index_of, insert, settle, type_name
+from .override_values import parse_value
 from .signatures import accepted_keys, is_free
 
-_WORDS = {'none': None, 'null': None, 'true': True, 'false': False}
 logger = logging.getLogger('icpc')
 
 
@@ -23,53 +23,44 @@ def parse_overrides(options: Sequence[str] | dict[str, Any] | None) -> dict[str,
         options: Strings `a.b.2.c=value`, or such a dict already (nested dicts are merged in).
 
     Raises:
-        UserError: When a string has no `=`.
+        UserError: When a string is no `key=value`, or a key comes twice.
     """
     if isinstance(options, dict):
         return dict(options)
-    parsed = {}
+    parsed: dict[str, Any] = {}
     for option in options or ():
-        path, equals, text = option.partition('=')
-        if not equals or not path:
-            raise UserError(f'--cfg-options: expected key=value, got {option!r}')
-        parsed[path.strip()] = parse_value(text)
+        path, value = _parse(option)
+        if path in parsed:
+            raise UserError(f'--cfg-options: {path} is given twice, {parsed[path]!r} and {value!r}')
+        parsed[path] = value
     return parsed
 
 
-def parse_value(text: str) -> Any:
-    """Read one value: a Python literal, or mmengine's bare strings and lists (`a,b`, `[a,b]`)."""
-    text = text.strip()
-    if text.lower() in _WORDS:
-        return _WORDS[text.lower()]
+def _parse(option: str) -> tuple[str, Any]:
+    path, equals, text = option.partition('=')
+    path = path.strip()
+    if not equals or not path or text.startswith('='):
+        raise UserError(f'--cfg-options: expected key=value, got {option!r}')
+    if not all(path.split('.')):
+        raise UserError(f'--cfg-options: {option!r} has an empty name between its dots')
     try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text if '${' in text else _bare(text)
-    return list(value) if isinstance(value, tuple) and text[0] != '(' else value
-
-
-def _bare(text: str) -> Any:
-    if text[:1] + text[-1:] in ('()', '[]'):
-        items = [parse_value(item) for item in _split(text[1:-1])]
-        return tuple(items) if text[0] == '(' else items
-    return [parse_value(item) for item in _split(text)] if ',' in text else text
-
-
-def _split(text: str) -> list[str]:
-    """Split at the commas that stand in no brackets."""
-    items, depth, start = [], 0, 0
-    for position, char in enumerate(text):
-        depth += (char in '([{') - (char in ')]}')
-        if char == ',' and depth == 0:
-            items.append(text[start:position])
-            start = position + 1
-    return [item for item in [*items, text[start:]] if item.strip()]
+        option.encode()
+        return path, parse_value(text)
+    except UnicodeEncodeError as error:
+        raise UserError(f'--cfg-options: {option!r} is not UTF-8') from error
+    except UserError as error:
+        raise UserError(f'--cfg-options: {path}: {error}') from error
 
 
 def apply_overrides(tree: dict[str, Any], overrides: dict[str, Any], top_level: set[str]) -> None:
     """Write the overrides into `tree`, types first.
 
     A changed `type` drops the keys of the former type that the new one does not take.
+
+    Items of a list are addressed by index (negative ones from the end) or by the name of their
+    type, all of them in the list as it was: `pipeline.RandomFlip.prob` sets an argument,
+    `pipeline.RandomFlip=None` removes the step, `pipeline.RandomFlip.before` (or `after`) puts one
+    step or a list of steps beside it.
 
     Args:
         tree: The config as plain containers, `${...}` not yet resolved; changed in place.
@@ -82,26 +73,39 @@ def apply_overrides(tree: dict[str, Any], overrides: dict[str, Any], top_level: 
     flat: dict[str, Any] = {}
     for path, value in overrides.items():
         _flatten(tree, path, value, flat)
-    types_first = sorted(flat, key=lambda path: (not path.endswith('.type'), path.count('.')))
-    for path in types_first:
+    for path in sorted(flat, key=lambda path: _turn(path, top_level)):
         _set(tree, path, flat[path], top_level)
+    settle(tree)
+
+
+def _turn(path: str, top_level: set[str]) -> tuple:
+    """Variables before what may hold a copy of them, types before arguments, outer before inner."""
+    return path.split('.')[0] in top_level, not path.endswith('.type'), path.count('.')
 
 
 def _flatten(tree: dict[str, Any], path: str, value: Any, flat: dict[str, Any]) -> None:
-    """A dict given for an existing dict is merged into it, key by key."""
-    if isinstance(value, dict) and value and isinstance(_peek(tree, path), dict):
+    """A dict given for an existing dict is merged into it, key by key, or into items of a list."""
+    there = _peek(tree, path) if isinstance(value, dict) and value else None
+    if isinstance(there, dict) or (isinstance(there, (list, tuple)) and 'type' not in value):
         for key, item in value.items():
             _flatten(tree, f'{path}.{key}', item, flat)
     else:
         flat[path] = deepcopy(value)
 
 
-def _peek(node: Any, path: str) -> Any:
+def _peek(tree: dict[str, Any], path: str) -> Any:
+    """What stands at a path, None for nothing."""
+    node: Any = tree
     for key in path.split('.'):
         if isinstance(node, dict) and key in node:
             node = node[key]
-        elif isinstance(node, (list, tuple)) and key.isdigit() and int(key) < len(node):
-            node = node[int(key)]
+        elif isinstance(node, (list, tuple)):
+            names = [type_name(item, tree) for item in node]
+            place = key if key.lstrip('-').isdigit() or names.count(key) != 1 else names.index(key)
+            try:
+                node = node[int(place)]
+            except (ValueError, IndexError):
+                return None
         else:
             return None
     return node
@@ -114,7 +118,15 @@ def _set(tree: dict[str, Any], path: str, value: Any, top_level: set[str]) -> No
         node = _step(tree, node, parents[:depth], key, path)
     here = '.'.join(parents)
     if isinstance(node, list):
-        node[_index(node, last, path)] = value
+        place = index_of(node, last, path, tree)
+        if value is None and isinstance(node[place], dict):
+            node[place] = Item.of(node[place], tree)
+            node[place].removed = True
+        else:
+            node[place] = value
+        return
+    if isinstance(node, Item) and last in ('before', 'after'):
+        insert(node, last, value, path)
         return
     if last not in node:
         _refuse_unknown(tree, node, here, last, path, top_level)
@@ -127,7 +139,7 @@ def _step(tree: dict[str, Any], node: Any, walked: list[str], key: str, path: st
     """Go one key down, opening references to variables and parts that were None or left out."""
     here = '.'.join(walked)
     if isinstance(node, list):
-        place: Any = _index(node, key, path)
+        place: Any = index_of(node, key, path, tree)
     else:
         place = key
         if key not in node:
@@ -141,17 +153,15 @@ def _step(tree: dict[str, Any], node: Any, walked: list[str], key: str, path: st
         child = {}
     if isinstance(child, tuple):
         child = list(child)
+    where = f'{here}.{key}'.lstrip('.')
     if not isinstance(child, (dict, list)):
-        where = f'{here}.{key}'.lstrip('.')
         raise UserError(f'{path}: {where} is {child!r}, nothing can be set inside it')
+    if isinstance(node, list) and isinstance(child, dict):
+        child = Item.of(child, tree)
+        if child.removed:
+            raise UserError(f'{path}: another override removes {where}')
     node[place] = child
     return child
-
-
-def _index(node: list, key: str, path: str) -> int:
-    if not key.isdigit() or int(key) >= len(node):
-        raise UserError(f'{path}: {key!r} is no index of a list of {len(node)}')
-    return int(key)
 
 
 def _refuse_unknown(

@@ -12,6 +12,7 @@ from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 from torch.utils.data import Dataset
 
+from ..datasets.label_ids import ids_in_files
 from ..errors import UserError
 from ..evaluation.pictures import class_names, palette_of, read_picture, save_mask, save_overlay
 from .failures import in_one_line
@@ -26,7 +27,8 @@ class SavePredictionsHook(Hook):
 
     Args:
         out: Folder for masks with the ids of the dataset's own files (counted from 1 where the
-            dataset has reduce_zero_label), None for none.
+            dataset has reduce_zero_label, those of all its classes where some are chosen), None
+            for none.
         show_dir: Folder for overlays, None for none.
     """
 
@@ -77,7 +79,7 @@ class SavePredictionsHook(Hook):
         inside = Path(sample.img_path).relative_to(dataset.data_prefix['img_path'])
         name = inside.with_suffix('.png')
         if self.out:
-            save_mask(self.out / name, labels + int(dataset.reduce_zero_label))
+            save_mask(self.out / name, ids_in_files(dataset)[labels])
         if self.show_dir:
             image, names = read_picture(sample.img_path), class_names(dataset)
             save_overlay(self.show_dir / name, image, labels, names, palette_of(dataset))

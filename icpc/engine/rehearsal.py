@@ -29,6 +29,7 @@ from .config import finish_config, merge_config
 from .console import muted, say
 from .evaluating import evaluate
 from .preemption import Requeue, StopSignals, any_rank
+from .rank_watch import MINUTES
 from .rehearsal_data import Splits, look_at_data
 from .rehearsal_report import Measured, print_report
 from .rehearsal_speed import seconds_of_loading
@@ -48,6 +49,7 @@ def rehearse(
     amp: str | None = None,
     launcher: str = 'none',
     seed: int | None = None,
+    rank_timeout: float = MINUTES,
 ) -> None:
     """Do a short form of everything that a training does, and print what it will take.
 
@@ -58,6 +60,7 @@ def rehearse(
         amp: `bf16` or `fp16` for autocast, None for float32.
         launcher: `none`, `pytorch` or `slurm`.
         seed: Overrides the config's seed.
+        rank_timeout: Minutes that one rank of several may stand still before it ends.
 
     Raises:
         UserError: When something was found that would stop the run; all of it was printed.
@@ -66,7 +69,7 @@ def rehearse(
     overrides = with_flags(options, amp, seed)
     with StopSignals() as signals:
         silence_console()
-        distributed.start(launcher)
+        distributed.start(launcher, rank_timeout)
         cfg = finish_config(merge_config(config, overrides), work_dir)
         if cfg.get('train_dataloader') is None:
             raise UserError(f'{config}: --rehearse needs a config that trains')

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from ..errors import UserError
-from .checkpoint import POINTER, Damaged, latest_checkpoint, load_checkpoint
+from .checkpoint import (
+    POINTER,
+    Damaged,
+    latest_checkpoint,
+    load_checkpoint,
+    steps_in,
+    steps_of,
+)
 from .console import say
 
-_NAME = re.compile(r'iter_(\d+)\.pth')
 _FOREIGN = 'belongs to another run'
 _PARTS = {'meta', 'state_dict', 'optimizer', 'param_schedulers', 'message_hub'}
 
@@ -46,23 +51,18 @@ def newest_whole(work_dir: str | Path, run: str | None = None) -> Path | None:
 
 
 def _candidates(folder: Path) -> list[Path]:
-    steps = {path: int(match[1]) for path in _files(folder) if (match := _step(path))}
+    written = steps_in(folder)
     newest = latest_checkpoint(folder)
-    match = newest and _step(newest)
-    if match:
-        older = [path for path, step in steps.items() if step < int(match[1])]
-        return [newest, *sorted(older, key=steps.get, reverse=True)]
+    last = newest and steps_of(newest)
+    if last is not None:
+        older = sorted((step for step in written if step < last), reverse=True)
+        return [newest, *(written[step] for step in older)]
     if (folder / POINTER).exists():
         say(f'{folder / POINTER}: names no checkpoint; looking for the last one written')
-    return sorted(steps, key=lambda path: (path.stat().st_mtime_ns, steps[path]), reverse=True)
-
-
-def _files(folder: Path) -> list[Path]:
-    return list(folder.glob('iter_*.pth'))
-
-
-def _step(path: Path) -> re.Match | None:
-    return _NAME.fullmatch(path.name)
+    last_first = sorted(
+        written, key=lambda step: (written[step].stat().st_mtime_ns, step), reverse=True
+    )
+    return [written[step] for step in last_first]
 
 
 def _fault(path: Path, run: str | None) -> str | None:

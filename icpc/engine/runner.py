@@ -20,7 +20,7 @@ from torch.distributed.fsdp import FSDPModule
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
-from ..errors import UserError
+from ..errors import UserError, described, own_fault, raised_by_us
 from ..evaluation.equal_names import refuse_equal_names
 from .checkpoint import (
     POINTER,
@@ -41,6 +41,17 @@ from .sharding import whole
 from .unwrapping import bare
 
 _RUNS = itertools.count()
+
+
+def _says_what_is_wrong(error: Exception) -> bool:
+    """Whether it is about the config: icpc's parts refuse by ValueError, mmengine by all three."""
+    if isinstance(error, ValueError):
+        return True
+    return isinstance(error, (KeyError, TypeError)) and not raised_by_us(error)
+
+
+def _words(error: Exception) -> str:
+    return described(error) if isinstance(error, KeyError) else str(error)
 
 
 @RUNNERS.register_module()
@@ -68,8 +79,13 @@ class SafeRunner(HookCalls):
                 # mmengine would build it after the training, and only then see what is wrong.
                 runner._test_evaluator = runner.build_evaluator(runner._test_evaluator)
             return runner
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f'the config cannot be built: {error}') from error
+        except UserError:
+            raise
+        except Exception as error:
+            fault = own_fault(error)
+            if fault is None and not _says_what_is_wrong(error):
+                raise
+            raise fault or UserError(f'the config cannot be built: {_words(error)}') from error
 
     def build_logger(
         self, log_level: int | str = 'INFO', log_file: str | None = None, **kwargs: Any

@@ -100,6 +100,7 @@ def split_as(value: Tensor, like: Tensor) -> Tensor:
     if not isinstance(like, DTensor) or isinstance(value, DTensor):
         return value
     value = value.to(like.device, like.dtype)
+    value = value[None] if value.dim() == 0 and like.dim() == 1 else value  # of old checkpoints
     return distribute_tensor(value, like.device_mesh, like.placements, src_data_rank=None)
 
 

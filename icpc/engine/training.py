@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from . import distributed
 from .atomic_files import remove_temporary_files, without_room
 from .batch import plan_batch, world_size
+from .checkpoint import steps_of
 from .config import finish_config, merge_config
 from .console import say
 from .continuation import check_continues
@@ -207,7 +208,7 @@ def _continue(cfg: Config, record: dict[str, Any]) -> tuple[list[Path | None], d
     if (folder / RESOLVED).is_file():
         check_continues(folder, former, read_json(folder / RESOLVED), record, cfg.to_dict())
     length = record['segments'][-1]['max_iters']
-    done = former['state'] == FINISHED and path.stem == f'iter_{length}'
+    done = former['state'] == FINISHED and steps_of(path) == length
     if done:
         say(f'{folder} is finished: nothing is left to train, it is tested again')
     return [path], continued(former, record, path, done)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
+
+from ..losses.head_units import add_up, head_counts, labelled
 
 OTHERS = ''  # the units of every term that has none of its own
 
@@ -19,17 +22,24 @@ class GlobalMean:
     A term is the mean over n units of its pass: n_i of pass i of P (over all ranks). With weight
     w_i = n_i P / sum_j n_j, the mean of w_i term_i over the passes is the mean over all units.
 
-    The unit is a labelled pixel. A model may say otherwise by a method
+    The unit is a labelled pixel, but for the losses of MMSegmentation's heads that are means over
+    something else (`head_counts`). A model may say otherwise by a method
     `loss_units(data_samples) -> {term: n}`, where the empty name stands for all other terms.
 
     Args:
         model: Without wrapper; in 'loss' mode it returns {term: scalar or list of scalars}.
         ignore_index: Label of pixels that do not count.
+        passes: Passes of each rank in a step.
+
+    Raises:
+        UserError: With several passes or ranks, a loss that they cannot make up.
     """
 
-    def __init__(self, model: nn.Module, ignore_index: int = 255) -> None:
+    def __init__(self, model: nn.Module, ignore_index: int = 255, passes: int = 1) -> None:
         self.model = model
         self.ignore_index = ignore_index
+        if passes * get_world_size() > 1:
+            head_counts(model)
         self.weights: dict[str, Tensor] | None = None
         self._handle = model.register_forward_hook(self._weigh)
 
@@ -52,16 +62,17 @@ class GlobalMean:
         own = own.double()  # (passes, terms)
         total = own.sum(dim=0)
         all_reduce(total)
-        weights = torch.where(total > 0, own * passes / total.clamp(min=1), 1.0).float()
+        weights = torch.where(total > 0, own * passes / total.where(total > 0, 1), 1.0).float()
         return [dict(zip(names, row.unbind(), strict=True)) for row in weights]
 
     def _units(self, samples: Sequence[BaseDataElement]) -> dict[str, float | Tensor]:
         if hasattr(self.model, 'loss_units'):
             return self.model.loss_units(samples)
-        labels = [sample.gt_sem_seg.data for sample in samples if 'gt_sem_seg' in sample]
+        labels = [sample.gt_sem_seg.data.squeeze(0) for sample in samples if 'gt_sem_seg' in sample]
         if len(labels) < len(samples):
             return {OTHERS: len(samples)}
-        return {OTHERS: sum((label != self.ignore_index).sum() for label in labels)}
+        counts = {OTHERS: partial(labelled, ignore_index=self.ignore_index)}
+        return add_up(counts | head_counts(self.model), labels)
 
     def _weigh(self, model: nn.Module, inputs: tuple, output: Any) -> Any:
         if self.weights is None or not isinstance(output, dict):

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ..errors import INSTALLED
+
 _LARGEST = 2**20  # bytes of a file that counts as code or as a list beside it; our choice
-_INSTALLED = {'site-packages', 'dist-packages'}
 
 
 def user_modules(config: dict[str, Any]) -> tuple[str, ...]:
@@ -68,4 +69,4 @@ def _counts(path: Path, root: Path) -> bool:
 
 def is_installed(path: Path) -> bool:
     """Whether a file belongs to an installed library, which nobody edits."""
-    return not _INSTALLED.isdisjoint(path.parts)
+    return not INSTALLED.isdisjoint(path.parts)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from mmengine.runner import Runner
 
 from ..errors import UserError, did_you_mean
+from .interpolation import references
 from .signatures import accepted_keys, find_type, registry_at
+
+logger = logging.getLogger('icpc')
 
 # Read by mmengine or by the tools besides Runner's own arguments.
 _OTHER_KEYS = {
@@ -26,29 +31,71 @@ _BUILDER_DICT = re.compile(
 )
 
 
-def check_top_level(tree: dict[str, Any], referenced: set[str]) -> None:
-    """Raise for a top-level name that neither mmengine, icpc nor a `${...}` reads."""
-    for key in tree:
-        if key not in KNOWN_KEYS and key not in referenced and not key.startswith('_'):
-            hint = did_you_mean(key, KNOWN_KEYS | referenced)
-            advice = f'refer to it as ${{{key}}}, or name it _{key} if only the file itself uses it'
-            raise UserError(
-                f'{key}: nothing reads this variable of the config{hint or f"; {advice}"}'
-            )
+def read_variables(tree: dict[str, Any]) -> set[str]:
+    """The variables that what is built reads, through other variables too.
+
+    Args:
+        tree: The config, `${...}` not yet resolved.
+    """
+    found: set[str] = set()
+    pending = [tree[key] for key in KNOWN_KEYS & tree.keys()]
+    while pending:
+        new = set(references(pending.pop())) - found
+        found |= new
+        pending += [tree[name] for name in new if name in tree]
+    return found
 
 
-def check_effect(overrides: dict[str, Any], referenced: set[str]) -> None:
-    """Raise for an overridden variable that nothing reads any more."""
+def check_effect(overrides: dict[str, Any], read: set[str]) -> None:
+    """Raise for an overridden variable that nothing reads any more.
+
+    Args:
+        overrides: `{dotted path: value}`.
+        read: As `read_variables` gives it, after the overrides.
+    """
     for path in overrides:
         key = path.split('.')[0]
         if key == 'class_names':
             raise UserError(
                 'class_names is filled in from the dataset; set classes=[...] to choose classes'
             )
-        if key not in KNOWN_KEYS and key not in referenced:
+        if key not in KNOWN_KEYS and key not in read:
+            hint = did_you_mean(key, KNOWN_KEYS | read)
             raise UserError(
-                f'{path}: overriding it has no effect, nothing in the config refers to ${{{key}}}'
+                f'{path}: overriding it has no effect, nothing in the config refers to '
+                f'${{{key}}}{hint}'
             )
+
+
+def check_read(names: Iterable[str], read: set[str]) -> None:
+    """Raise for a top-level name that neither mmengine, icpc nor a `${...}` reads.
+
+    Args:
+        names: The top-level names.
+        read: As `read_variables` gives it.
+    """
+    for key in names:
+        if _may_be_unread(key) or key in read:
+            continue
+        hint = did_you_mean(key, KNOWN_KEYS | read)
+        advice = (
+            f'leave it out, refer to it as ${{{key}}}, or name it _{key} if only the file itself '
+            'uses it'
+        )
+        raise UserError(f'{key}: nothing reads this variable of the config{hint or f"; {advice}"}')
+
+
+def _may_be_unread(key: str) -> bool:
+    return key in KNOWN_KEYS or key.startswith('_')
+
+
+def drop_unread(tree: dict[str, Any], read: set[str]) -> None:
+    """Leave out the variables of bases whose readers the user replaced or removed, and say so."""
+    unread = [key for key in tree if not _may_be_unread(key) and key not in read]
+    for key in unread:
+        del tree[key]
+    if unread:
+        logger.info(f'{", ".join(unread)}: left out, nothing in the config reads it any more')
 
 
 def check_signatures(tree: dict[str, Any]) -> None:
@@ -119,23 +166,19 @@ def check_class_names(tree: dict[str, Any], expected: list[str] | None) -> None:
     )
 
 
-def check_no_remote_config(path: str | Path, overrides: dict[str, Any]) -> None:
-    """Raise for `package::config` strings: mmengine would run pip to resolve them."""
-    pending, seen = [Path(path)], set()
-    while pending:
-        file = pending.pop()
-        if file in seen or not file.is_file():
-            continue
-        seen.add(file)
-        text = file.read_text()
+def check_no_remote_config(files: dict[Path, str], overrides: dict[str, Any]) -> None:
+    """Raise for `package::config` strings: mmengine would run pip to resolve them.
+
+    Args:
+        files: The config and its bases, path -> text.
+        overrides: `{dotted path: value}`.
+    """
+    for file, text in files.items():
         remote = re.search(r"""['"](\w+)::[^'"]*['"]""", text)
         if remote:
             raise UserError(
                 f'{file}: {remote.group(0)} would make mmengine install packages; give a path'
             )
-        bases = re.search(r'_base_\s*=\s*(\[[^\]]*\]|\([^)]*\)|[^\n]*)', text)
-        names = re.findall(r"""['"]([^'"]+)['"]""", bases.group(1)) if bases else []
-        pending += [(file.parent / name).resolve() for name in names]
     for key, value in overrides.items():
         if re.search(r'\b\w+::', str(value)):
             raise UserError(f'{key}={value}: it would make mmengine install packages; give a path')

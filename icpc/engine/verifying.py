@@ -15,7 +15,7 @@ from rich.table import Table
 from ..datasets.inspection import SplitReport, inspect
 from ..datasets.label_histogram import histogram_csv, histogram_rows, histogram_table
 from ..datasets.verification import verify_layout
-from ..errors import UserError
+from ..errors import UserError, own_fault
 from ..evaluation.pictures import save_overlay
 from .config import load_config
 
@@ -84,9 +84,9 @@ def _verify_split(
         verify_layout(config)
         dataset = DATASETS.build(dict(config, test_mode=True))
     except (UserError, FileNotFoundError, AssertionError) as error:
-        return SplitReport(
-            name, problems={str(error) or 'files of the split are missing': []}
-        ), None
+        message = error if isinstance(error, UserError) else own_fault(error) or error
+        problem = str(message) or 'files of the split are missing'
+        return SplitReport(name, problems={problem: []}), None
     return inspect(name, dataset, sample, workers), dataset
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from ..engine.checkpoint import write_text_atomically
+from ..engine.checkpoint import steps_in, write_text_atomically
 from ..engine.console import say
 from ..engine.fingerprints import code_fingerprint, with_user_code
 from ..engine.run_record import read_record
@@ -130,7 +130,7 @@ class Ablation:
             f'in {clock(ending.seconds)}, about {clock(seconds_left(self.runs, self.jobs))} left'
         )
         if self.request.drop_checkpoints:
-            for path in run.work_dir.glob('iter_*.pth'):
+            for path in steps_in(run.work_dir).values():
                 path.unlink()
 
     def _numbers(self, run: Run) -> str:

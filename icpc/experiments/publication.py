@@ -15,6 +15,7 @@ from ..engine.fingerprints import PACKAGE
 from ..engine.provenance import versions
 from ..engine.run_record import RESOLVED, read_json, read_record
 from ..errors import UserError
+from .published_config import Published, published_config
 from .tables import clock, number
 
 WEIGHTS, CONFIG, CARD = 'model.safetensors', 'config.py', 'README.md'
@@ -47,10 +48,14 @@ def publish(source: Path, out: Path, name: str | None = None, license_name: str 
     config = work_dir / 'config.py'
     if not config.is_file():
         raise UserError(f'{config}: not there; publish a checkpoint from its work dir')
+    resolved = work_dir / RESOLVED
+    resolved = read_json(resolved) if resolved.is_file() else {}
+    classes = checkpoint['meta'].get('classes') or []
+    published = published_config(config, classes, resolved)
     out.mkdir(parents=True, exist_ok=True)
     _write_weights(checkpoint, out / WEIGHTS)
-    write_text_atomically(config.read_text(), out / CONFIG)
-    card = _card(checkpoint, checkpoint_path, name or out.name, license_name)
+    write_text_atomically(published.text, out / CONFIG)
+    card = _card(checkpoint, checkpoint_path, resolved, published, name or out.name, license_name)
     write_text_atomically(card, out / CARD)
     return out
 
@@ -85,10 +90,15 @@ def _prefixed(found: dict[str, str]) -> dict[str, str]:
     return {f'version.{name}': version for name, version in found.items()}
 
 
-def _card(checkpoint: dict[str, Any], path: Path, name: str, license_name: str) -> str:
+def _card(
+    checkpoint: dict[str, Any],
+    path: Path,
+    config: dict[str, Any],
+    published: Published,
+    name: str,
+    license_name: str,
+) -> str:
     record = read_record(path.parent) or {}
-    resolved = path.parent / RESOLVED
-    config = read_json(resolved) if resolved.is_file() else {}
     meta = checkpoint['meta']
     # The record's results are those of the last checkpoint, no other one's.
     own = record.get('state') == 'finished' and record.get('steps') == meta.get('iter')
@@ -106,6 +116,8 @@ def _card(checkpoint: dict[str, Any], path: Path, name: str, license_name: str) 
         model=_model_facts(config.get('model') or {}, checkpoint['state_dict']),
         results=_results(record) if own else [],
         training=_training_facts(config, meta, record),
+        needs=published.needs,
+        root=' --cfg-options data_root=FOLDER' if published.has_root else '',
         weights=WEIGHTS,
         config=CONFIG,
     )

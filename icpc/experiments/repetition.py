@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..engine.checkpoint import latest_checkpoint, write_text_atomically
+from ..engine.checkpoint import latest_checkpoint, steps_in, write_text_atomically
 from ..engine.console import say
 from ..engine.preemption import EXIT_CODE
 from ..engine.run_record import read_record
@@ -41,7 +41,7 @@ def command(run: Path, out: Path, trainer: Path) -> list[str]:
         trainer: Script of tools/train.py.
     """
     ranks = (finished_record(run)['batch'] or {}).get('ranks', 1)
-    saved = latest_checkpoint(out) or any(out.glob('iter_*.pth'))
+    saved = latest_checkpoint(out) or steps_in(out)
     arguments = [str(trainer), str(run / 'config.py'), '--work-dir', str(out)]
     arguments += ['--resume'] if saved else []
     if ranks == 1:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 import runpy
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from ..errors import UserError, did_you_mean
+from ..errors import UserError, described, did_you_mean, own_fault
 
 _SEEDS = 2**32  # numpy takes no larger ones
 
@@ -46,13 +45,8 @@ def _run(path: Path) -> dict[str, Any]:
         raise UserError(f'{path}: no such study file')
     try:
         return runpy.run_path(str(path))
-    except SyntaxError as error:
-        raise UserError(f'{error.filename}:{error.lineno}: {error.msg}') from error
     except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        lines = [frame.lineno for frame in frames if frame.filename == str(path)]
-        place = f'{path}:{lines[-1]}' if lines else str(path)
-        raise UserError(f'{place}: {type(error).__name__}: {error}') from error
+        raise own_fault(error) or UserError(f'{path}: {described(error)}') from error
 
 
 def _expect(holds: bool, where: str, what: str, value: Any) -> None:

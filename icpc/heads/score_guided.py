@@ -44,7 +44,8 @@ class ScoreGuidedFPNHead(SemanticFPNHead):
             raise ValueError(f'model.decode_head.temperature must be above 0, got {temperature}')
         self.score_level = score_level
         self.temperature = temperature
-        self.gain = nn.Parameter(torch.tensor(float(gain)))
+        self.gain = nn.Parameter(torch.tensor([float(gain)]))  # FSDP cannot split a scalar
+        self.register_load_state_dict_pre_hook(_give_gain_a_dimension)
 
     def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
         """Logits (B, K, h, w) at the finest level's size.
@@ -56,3 +57,12 @@ class ScoreGuidedFPNHead(SemanticFPNHead):
         logits = super().forward(pyramid)
         scores = F.interpolate(scores, size=logits.shape[2:], mode='bilinear', align_corners=False)
         return logits + scores * (self.gain / self.temperature)
+
+
+def _give_gain_a_dimension(
+    module: nn.Module, state: dict[str, Tensor], prefix: str, *others: object
+) -> None:
+    """Checkpoints of icpc 0.1 have a scalar there."""
+    gain = state.get(f'{prefix}gain')
+    if gain is not None and gain.dim() == 0:
+        state[f'{prefix}gain'] = gain[None]

@@ -46,6 +46,8 @@ class SemanticFPNHead(FPNHead):
             return 'loss but softmax cross-entropy (loss_decode.type, use_sigmoid, use_mask)'
         if loss.class_weight is not None:
             return 'class weights (loss_decode.class_weight)'
+        if loss.reduction != 'mean':
+            return f'reduction but the mean (loss_decode.reduction={loss.reduction!r})'
         if not loss.avg_non_ignore:
             return 'mean over ignored pixels too (set loss_decode.avg_non_ignore=True)'
         if self.sampler is not None:

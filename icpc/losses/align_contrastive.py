@@ -42,6 +42,7 @@ def align_contrastive_loss(
       that score highest for k; t_m the ``num_hard`` wrong classes that score highest for r.
 
     An image with fewer than two classes contributes nothing. Permuting classes changes nothing.
+    The pairs are found once (``nonzero``); nothing else depends on what the labels hold.
 
     Args:
         dense: (B, D, h, w) embeddings.
@@ -61,15 +62,14 @@ def align_contrastive_loss(
     rank = 0
     if gather:
         (regions, images, classes), rank = gather_rows(regions, images, classes)
-    if len(pairs.label) == 0:
-        return (dense.sum() + text.sum()) * 0.0 + regions.sum() * 0.0
-    own = torch.arange(len(pairs.label), device=dense.device) + rank
+    own = torch.arange(pairs.label.shape[0], device=dense.device) + rank
     others = classes != pairs.label[:, None]
     if negatives == 'image':
         others &= images == pairs.image[:, None]
     to_regions = _text_to_regions(pairs, regions, own, others, temperature, guidance, num_hard)
     to_texts = _region_to_texts(pairs, temperature, guidance, num_hard)
-    return (to_regions + to_texts).mean() / 2
+    count = (own >= 0).sum().clamp(min=1)  # R, without asking the device for it
+    return (to_regions + to_texts).sum() / count / 2
 
 
 def _text_to_regions(
@@ -87,7 +87,7 @@ def _text_to_regions(
     if guidance == 'weight':
         # (R, all): what the alignment of the anchor's image makes of each region.
         belief = torch.einsum('rkd,ad->rak', pairs.text, regions).detach() / temperature
-        index = pairs.label[:, None, None].expand(-1, len(regions), 1)
+        index = pairs.label[:, None, None].expand(-1, regions.shape[0], 1)
         belief = belief.log_softmax(dim=2).gather(2, index).squeeze(2)
         scores = scores + _log_weights(belief, others)
     candidates = [positive, scores.masked_fill(~others, float('-inf'))]
@@ -105,7 +105,7 @@ def _region_to_texts(
     """(R,) losses of each region against the texts of its image."""
     scores = torch.einsum('rkd,rd->rk', pairs.text, pairs.region) / temperature
     own = F.one_hot(pairs.label, scores.shape[1]).bool()
-    positive = scores[own]
+    positive = scores.gather(1, pairs.label[:, None]).squeeze(1)
     if guidance == 'weight':
         scores = scores + _log_weights(scores.detach().log_softmax(dim=1), ~own)
     wrong = scores.masked_fill(own, float('-inf'))
@@ -133,6 +133,8 @@ class AlignContrastiveLoss(nn.Module):
     Raises:
         ValueError: unknown guidance or negatives, or ``gather`` without ``negatives='batch'``.
     """
+
+    uses = frozenset({'dense', 'text'})
 
     def __init__(
         self,

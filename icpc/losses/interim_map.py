@@ -21,6 +21,7 @@ class InterimMapLoss(nn.Module):
     """
 
     needs_text = False
+    uses = frozenset({'interim'})
 
     def __init__(self, weight: float = 0.4, ignore_index: int = 255) -> None:
         super().__init__()

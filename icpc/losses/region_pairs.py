@@ -4,9 +4,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from ..alignment import class_area, region_means
+from ..alignment import class_area, region_means, unit_length
 
 
 class RegionPairs(NamedTuple):
@@ -23,7 +22,7 @@ class RegionPairs(NamedTuple):
     @property
     def anchor(self) -> Tensor:
         """(R, D), the text of the pair's own class."""
-        return self.text[torch.arange(len(self.label), device=self.label.device), self.label]
+        return self.text[torch.arange(self.label.shape[0], device=self.label.device), self.label]
 
 
 def region_pairs(dense: Tensor, text: Tensor, labels: Tensor) -> RegionPairs:
@@ -35,20 +34,29 @@ def region_pairs(dense: Tensor, text: Tensor, labels: Tensor) -> RegionPairs:
         labels: (B, H, W) class ids; ids outside [0, K) are ignored.
     """
     batch, num_classes = len(dense), text.shape[1]
-    pixels = F.normalize(dense, dim=1)
-    text = F.normalize(text, dim=2).expand(batch, -1, -1)
+    pixels = unit_length(dense, dim=1)
+    text = unit_length(text, dim=2).expand(batch, -1, -1)
     area = class_area(labels, num_classes, dense.shape[2:])  # (B, K, h * w)
     means, present = region_means(pixels, area)
-    image, label = taking_part(present).nonzero(as_tuple=True)
+    image, label = pair_indices(present)
     return RegionPairs(
         image,
         label,
         text[image],
-        F.normalize(means[image, label], dim=1),
+        unit_length(means[image, label], dim=1),
         pixels.flatten(2)[image],
         area[image, label],
         area.sum(dim=1)[image],
     )
+
+
+def pair_indices(present: Tensor) -> tuple[Tensor, Tensor]:
+    """(R,) images and (R,) classes of the pairs, for ``present`` (B, K).
+
+    The one place where the loss asks the device for a number, R: with a row for each of the B x K
+    pairs instead, absent ones masked, the same losses would be summed in another order.
+    """
+    return taking_part(present).nonzero(as_tuple=True)
 
 
 def taking_part(present: Tensor) -> Tensor:

@@ -35,6 +35,8 @@ class ScoreMapLoss(nn.Module):
         ignore_index: label of pixels left out.
     """
 
+    uses = frozenset({'score_maps'})
+
     def __init__(
         self, weight: float = 0.4, temperature: float = 0.07, ignore_index: int = 255
     ) -> None:

@@ -1,6 +1,6 @@
 """ICPC's lightweight multi-scale alignment, and with no level chosen a plain FPN."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import torch
 from mmengine.model import BaseModule
@@ -64,6 +64,20 @@ class MultiScaleAlignment(BaseModule):
         joined = [c + num_classes * (i in self.levels) for i, c in enumerate(in_channels)]
         self.fpn = FPN(joined, out_channels, num_outs=len(in_channels))
 
+    def unused(self, outputs: Container[int], maps: Container[int]) -> list[nn.Module]:
+        """The parts that nothing depends on.
+
+        Args:
+            outputs: the levels of the pyramid that the head takes, at least one.
+            maps: the levels whose score maps count somewhere.
+        """
+        convs = zip(self.fpn.lateral_convs, self.fpn.fpn_convs, strict=True)
+        unused, coarser = [], False  # each level is added to the next finer one
+        for level, (lateral, output) in enumerate(convs):
+            coarser = coarser or level in outputs
+            unused += ([] if coarser else [lateral]) + ([] if level in outputs else [output])
+        return unused + [conv for level, conv in self.embed.items() if int(level) not in maps]
+
     def forward(
         self, features: CLIPFeatures, text: Tensor | None
     ) -> tuple[tuple[Tensor, ...], list[Tensor]]:
@@ -85,5 +99,6 @@ class MultiScaleAlignment(BaseModule):
                 dense = self.embed[str(level)](features.pyramid[level])  # (B, D, h_i, w_i)
             scores = cosine_score_map(dense, text)
             score_maps.append(scores)
-            pyramid[level] = torch.cat([pyramid[level], scores * self.score_scale], dim=1)
+            joined = (scores * self.score_scale).to(pyramid[level].dtype)  # float32 under autocast
+            pyramid[level] = torch.cat([pyramid[level], joined], dim=1)
         return self.fpn(pyramid), score_maps

@@ -2,8 +2,8 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from ..alignment import unit_length
 from ..structures import CLIPFeatures
 
 
@@ -37,7 +37,7 @@ class MetaNet(nn.Module):
 
     def forward(self, features: CLIPFeatures) -> Tensor:
         """(B, tokens, W) of the pooled embedding, normalised first."""
-        return self.layers(F.normalize(features.pooled, dim=1)).unflatten(1, (self.tokens, -1))
+        return self.layers(unit_length(features.pooled, dim=1)).unflatten(1, (self.tokens, -1))
 
 
 class CrossAttentionNet(nn.Module):
@@ -68,7 +68,7 @@ class CrossAttentionNet(nn.Module):
         """(B, tokens, W) of [pooled; dense], each normalised first."""
         positions = features.dense.flatten(2).transpose(1, 2)  # (B, h * w, D)
         memory = torch.cat([features.pooled[:, None], positions], dim=1)
-        memory = self.memory(F.normalize(memory, dim=2))
+        memory = self.memory(unit_length(memory, dim=2))
         queries = self.queries.expand(len(memory), -1, -1)
         attended = self.attention(queries, memory, memory, need_weights=False)[0]
         return self.output(attended + queries)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from ..alignment import unit_length
 from ..clip.text_encoder import TextEncoder
 from ..clip.vocabulary import (
     PackedNames,
@@ -72,7 +72,7 @@ class TemplatePrompter(BasePrompter):
         encoded = (sentence(self.text_encoder) for sentence in self.sentences)
         if not self.ensemble:
             return next(encoded)
-        return F.normalize(sum(F.normalize(text, dim=-1) for text in encoded), dim=-1)
+        return unit_length(sum(unit_length(text, dim=-1) for text in encoded), dim=-1)
 
     def _tower_state(self) -> tuple:
         """Changes with every write to the tower's weights, and with the precision."""

@@ -15,14 +15,11 @@ def build_prompter(
 ) -> nn.Module:
     """Builds a prompter; the text tower comes along only where the prompter uses it.
 
-    Parameters of the backbone that only a pooled embedding would train are frozen where the
-    prompter does not use it: DistributedDataParallel waits for the gradient of all others.
-
     Args:
         config: the prompter's, with arguments of the text tower under ``text_encoder``.
         clip: open_clip's model, whose text tower the prompter takes over.
         class_names: K names.
-        backbone: gives ``embed_dim`` and, if it has such, ``pooled_only``.
+        backbone: gives ``embed_dim``.
 
     Raises:
         ValueError: options for a text tower that the prompter does not use.
@@ -38,11 +35,7 @@ def build_prompter(
         )
     else:
         given = dict(class_names=class_names, embed_dim=backbone.embed_dim)
-    prompter = MODELS.build(config, default_args=given)
-    if not prompter.uses_pooled:
-        for parameter in getattr(backbone, 'pooled_only', ()):
-            parameter.requires_grad_(False)
-    return prompter
+    return MODELS.build(config, default_args=given)
 
 
 def build_backbone(config: dict, towers: nn.Module, class_names: Sequence[str]) -> nn.Module:
@@ -116,8 +109,31 @@ def head_config(config: dict, width: int, backbone: nn.Module, class_names: Sequ
     return config
 
 
-def score_map_for(head: nn.Module, neck: nn.Module) -> int | None:
-    """Which of the neck's score maps the head takes besides the pyramid; None for no such head.
+def check_ignore_index(head: nn.Module, losses: nn.ModuleDict, preprocessor: nn.Module) -> None:
+    """Padding has one label, which none of the losses counts.
+
+    Raises:
+        ValueError: the head has none, or a loss or the preprocessor another one.
+    """
+    own = head.ignore_index
+    if own is None:
+        raise ValueError(
+            'model.decode_head.ignore_index is None: pixels beside a picture need a label that no '
+            'loss counts; set it to a number that is no class, such as 255'
+        )
+    others = {f'losses.{name}.ignore_index': loss for name, loss in losses.items()}
+    others = {key: getattr(loss, 'ignore_index', own) for key, loss in others.items()}
+    others['data_preprocessor.seg_pad_val'] = getattr(preprocessor, 'seg_pad_val', own)
+    for key, value in others.items():
+        if value != own:
+            raise ValueError(
+                f'model.{key} is {value}, but model.decode_head.ignore_index is {own}: padding '
+                'has one label that counts nowhere, set both to the same number'
+            )
+
+
+def score_level_for(head: nn.Module, neck: nn.Module) -> int | None:
+    """The level whose score map the head takes besides the pyramid; None for no such head.
 
     Raises:
         ValueError: a level that the neck does not align.
@@ -131,4 +147,4 @@ def score_map_for(head: nn.Module, neck: nn.Module) -> int | None:
             f'are {list(neck.levels)}: set model.neck.levels, or model.decode_head.score_level to '
             'one of them; without text take SemanticFPNHead'
         )
-    return neck.levels.index(level)
+    return level

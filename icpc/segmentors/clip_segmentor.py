@@ -5,31 +5,36 @@ from functools import partial
 
 import torch
 from mmengine.structures import PixelData
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.models.segmentors.base import BaseSegmentor
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from mmseg.utils import add_prefix
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ..alignment import cosine_score_map
 from ..clip import load_clip
 from ..clip.vocabulary import shuffled
 from ..memory_budget import check_memory_budget
+from ..padding import pad_images, pad_samples
 from ..structures import CLIPFeatures
 from .assembly import (
     build_backbone,
     build_prompter,
+    check_ignore_index,
     head_config,
     neck_sizes,
-    score_map_for,
+    score_level_for,
     without_text,
 )
+from .contracts import check_alignment, check_features, check_logits, check_losses, check_text
 from .held_out import build_held_out
 from .inference import Result, predict_maps, window_grid
 from .loss_units import LossUnits
 from .memory import PredictionMemory, prediction_memory
+from .pixels import with_pixels
+from .unused import freeze_unused
 from .waiting import BUDGET_KEY, MEMORY_BUDGET
 
 
@@ -77,6 +82,7 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         test_cfg: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
+        data_preprocessor, _ = with_pixels(data_preprocessor, clip, backbone)
         BaseSegmentor.__init__(self, data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.class_names = tuple(class_names)
         towers = load_clip(**clip)
@@ -91,14 +97,38 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         self._init_decode_head(
             head_config(decode_head, self.neck.out_channels, self.backbone, self.class_names)
         )
-        self._score_map = score_map_for(self.decode_head, self.neck)
+        self.score_level = score_level_for(self.decode_head, self.neck)
         self.held_out = build_held_out(self.class_names, held_out_classes, self.decode_head)
         self.losses = nn.ModuleDict(
             {name: MODELS.build(dict(cfg)) for name, cfg in (losses or {}).items() if cfg}
         )
+        check_ignore_index(self.decode_head, self.losses, self.data_preprocessor)
+        freeze_unused(self)
         self.train_cfg, self.test_cfg = train_cfg or {}, test_cfg or {}
         check_memory_budget(self.test_cfg.get('memory_budget'), BUDGET_KEY)
         window_grid((1, 1), self.test_cfg)  # refuses a grid that does not work
+
+    def encode_images(self, images: Tensor) -> CLIPFeatures:
+        """Features of pictures (B, 3, H, W), padded to a size that the backbone divides."""
+        features = self.backbone(pad_images(images, self.backbone.size_divisor))
+        check_features(self.backbone, features, len(images))
+        return features
+
+    @staticmethod
+    def fill_pixels(model: dict) -> str | None:
+        """Fills in mean and deviation where a model's config leaves them out.
+
+        Args:
+            model: the config, changed in place.
+
+        Returns:
+            what the user has to know about them, in a sentence; None for nothing.
+        """
+        given, backbone = model.get('data_preprocessor'), model.get('backbone') or {}
+        filled, note = with_pixels(given, model.get('clip') or {}, backbone)
+        if filled is not given:
+            model['data_preprocessor'] = filled
+        return note
 
     def encode_text(self, features: CLIPFeatures, static: Tensor | None = None) -> Tensor | None:
         """(B or 1, K, D), not normalised; None for a model without text.
@@ -109,7 +139,11 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         """
         if self.prompter is None:
             return None
-        return self.prompter(features) if static is None else self.prompter.refine(static, features)
+        encode = self.prompter if static is None else partial(self.prompter.refine, static)
+        text = encode(features)
+        batch, classes = len(features.pyramid[0]), len(self.class_names)
+        check_text(self.prompter, text, batch, classes, self.backbone.embed_dim)
+        return text
 
     def loss(self, inputs: Tensor, data_samples: list[SegDataSample]) -> dict[str, Tensor]:
         """One training step's losses.
@@ -121,23 +155,40 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         Returns:
             ``decode.*`` of the head and ``loss_*`` of each alignment loss, scalars.
         """
-        features = self.backbone(inputs)
+        divisor = self.backbone.size_divisor
+        data_samples = pad_samples(data_samples, divisor, self.decode_head.ignore_index)
+        features = self.encode_images(inputs)
         text = self.encode_text(features)  # (B or 1, K, D)
         decoder_inputs, score_maps = self.decoder_inputs(features, text)
-        if self.held_out is None:
-            losses = self._decode_head_forward_train(decoder_inputs, data_samples)
-        else:
+        if self.held_out is not None:
             data_samples = self.held_out.hide_samples(data_samples)
-            head_losses = self.held_out.head_loss(self.decode_head, decoder_inputs, data_samples)
-            losses = add_prefix(head_losses, 'decode')
+        losses = self._head_loss(decoder_inputs, data_samples)
+        if self.held_out is not None:
             score_maps = [self.held_out.drop(score_map) for score_map in score_maps]
             interim = tuple(self.held_out.drop(semantic) for semantic in features.interim)
             features = features._replace(interim=interim)
             text = None if text is None else self.held_out.drop(text)
         labels = torch.stack([sample.gt_sem_seg.data.squeeze(0) for sample in data_samples])
         for name, loss in self.losses.items():
-            losses[f'loss_{name}'] = loss(features, text, score_maps, labels)
+            value = loss(features, text, score_maps, labels)
+            check_losses(f'model.losses.{name}', loss, value)
+            losses[f'loss_{name}'] = value
         return losses
+
+    def _head_loss(
+        self, inputs: tuple[Tensor, ...], data_samples: list[SegDataSample]
+    ) -> dict[str, Tensor]:
+        """The decode head's losses and accuracy, with MMSegmentation's prefix."""
+        head = self.decode_head
+        if type(head).loss is BaseDecodeHead.loss:
+            logits = head.forward(inputs)
+            check_logits(head, logits, len(inputs[0]))
+            logits = logits if self.held_out is None else self.held_out.drop(logits)
+            losses = head.loss_by_feat(logits, data_samples)
+        else:  # of more than dense logits
+            losses = head.loss(inputs, data_samples, self.train_cfg)
+        check_losses('model.decode_head', head, losses)
+        return add_prefix(losses, 'decode')
 
     def test_step_with_maps(self, data: dict, classes: Sequence[int]) -> list[SegDataSample]:
         """``test_step``, and the score maps of a few classes.
@@ -200,12 +251,11 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
 
     def _maps(self, images: Tensor, static: Tensor | None) -> list[Tensor]:
         """Head logits and, with text, score map of padded images, each at its own resolution."""
-        height, width = images.shape[2:]
-        divisor = self.backbone.size_divisor
-        features = self.backbone(F.pad(images, (0, -width % divisor, 0, -height % divisor)))
+        features = self.encode_images(images)
         text = self.encode_text(features, static)
         decoder_inputs, _ = self.decoder_inputs(features, text)
         maps = [self.decode_head.forward(decoder_inputs)]
+        check_logits(self.decode_head, maps[0], len(images))
         if text is not None:
             maps.append(cosine_score_map(features.dense, text))
         return maps
@@ -224,14 +274,17 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
 
     def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """The decoder's inputs: four maps (B, C, h_i, w_i), and a score map if it takes one."""
-        features = self.backbone(inputs)
+        features = self.encode_images(inputs)
         return self.decoder_inputs(features, self.encode_text(features))[0]
 
     def decoder_inputs(
         self, features: CLIPFeatures, text: Tensor | None
     ) -> tuple[tuple[Tensor, ...], list[Tensor]]:
         """What the head takes, and the neck's score maps (B, K, h_i, w_i)."""
-        pyramid, score_maps = self.neck(features, text)
-        if self._score_map is None:
+        output = self.neck(features, text)
+        batch, classes = len(features.pyramid[0]), len(self.class_names)
+        check_alignment(self.neck, output, batch, len(features.pyramid), classes)
+        pyramid, score_maps = output
+        if self.score_level is None:
             return pyramid, score_maps
-        return (*pyramid, score_maps[self._score_map]), score_maps
+        return (*pyramid, score_maps[self.neck.levels.index(self.score_level)]), score_maps

@@ -65,18 +65,6 @@ class HeldOutClasses(nn.Module):
             for sample in data_samples
         ]
 
-    def head_loss(
-        self, head: BaseDecodeHead, pyramid: Sequence[Tensor], hidden: list[SegDataSample]
-    ) -> dict[str, Tensor]:
-        """The head's own loss of its logits without the held-out channels.
-
-        Args:
-            head: whose ``loss`` is ``loss_by_feat`` of ``forward``.
-            pyramid: its input, maps (B, C, h_i, w_i).
-            hidden: samples of :meth:`hide_samples`.
-        """
-        return head.loss_by_feat(self.drop(head(pyramid)), hidden)
-
 
 def build_held_out(
     class_names: Sequence[str], held_out: Sequence[str] | None, head: BaseDecodeHead

@@ -9,6 +9,7 @@ size are only made where somebody asks for them.
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -149,7 +150,7 @@ class _Collector:
         keep_classes: list[int],
     ) -> None:
         self.axes = [
-            [m.to(like) for m in _axis_matrices(*axis, divisor)]
+            _axis_matrices(*axis, divisor, like.dtype)
             for axis in zip(like.shape[2:], size, places, _restorations(size, meta), strict=True)
         ]
         self.parts: list[tuple[int, Part]] = []
@@ -158,9 +159,9 @@ class _Collector:
         self.keep_logits, self.keep_classes = keep_logits, keep_classes
         kept = like.shape[1] if keep_logits else len(keep_classes)
         self.logits = like.new_zeros(kept, *disk) if kept else None
-        touched = torch.stack([m.any(dim=1) for m in self.axes[0]])  # (window rows, H0)
-        self.first = touched.int().argmax(dim=0)
-        self.last = len(touched) - 1 - touched.flip(0).int().argmax(dim=0)  # (H0,)
+        touched = np.stack([m.any(axis=1) for m in self.axes[0]])  # (window rows, H0)
+        self.first = touched.argmax(axis=0)
+        self.last = len(touched) - 1 - touched[::-1].argmax(axis=0)  # (H0,)
 
     def add(self, values: Tensor, row: int, column: int) -> None:
         """Takes one window's map (K, h, w)."""
@@ -178,13 +179,15 @@ class _Collector:
         Returns:
             the first row of windows that is needed still; those above are forgotten.
         """
-        ready = (self.last == row).nonzero()  # consecutive, since windows come in order
+        ready = np.flatnonzero(self.last == row)  # consecutive, since windows come in order
         if len(ready):
             rows = slice(int(ready.min()), int(ready.max()) + 1)
             if self.keep_logits:
                 self.best[rows] = self.logits[:, rows].argmax(dim=0)
             else:
-                self.best[rows] = argmax_rows([part for _, part in self.parts], rows)
+                self.best[rows] = argmax_rows(
+                    [part for _, part in self.parts], rows, self.best.device
+                )
         waiting = self.first[self.last > row]
         needed = int(waiting.min()) if len(waiting) else row + 1
         self.parts = [(r, part) for r, part in self.parts if r >= needed]
@@ -215,9 +218,14 @@ def _restorations(size: tuple[int, int], meta: dict) -> Iterator[_Restoration]:
 
 
 def _axis_matrices(
-    inputs: int, length: int, places: list[slice], restoration: _Restoration, divisor: int
-) -> list[Tensor]:
-    """For each window (disk size, inputs) float64: its share in the picture on disk."""
+    inputs: int,
+    length: int,
+    places: list[slice],
+    restoration: _Restoration,
+    divisor: int,
+    dtype: torch.dtype,
+) -> list[np.ndarray]:
+    """For each window (disk size, inputs): its share in the picture on disk."""
     window = places[0].stop - places[0].start
     upsampling = bilinear_matrix(inputs, window + -window % divisor)[:window]
     count = torch.zeros(length, 1, dtype=torch.float64)
@@ -229,5 +237,5 @@ def _axis_matrices(
         matrix[place] = upsampling / count[place]
         matrix = matrix[restoration.inside]
         matrix = matrix.flip(0) if restoration.flip else matrix
-        matrices.append(resize_rows(matrix, restoration.size))
+        matrices.append(resize_rows(matrix, restoration.size).to(dtype).numpy())
     return matrices

@@ -1,34 +1,49 @@
 """What each loss is a mean over, so that passes and ranks of different counts weigh rightly."""
 
 from collections.abc import Sequence
+from functools import partial
 
-import torch
 from mmseg.structures import SegDataSample
-from torch import Tensor
+from torch import Tensor, nn
+
+from ..losses.head_units import Count, add_up, head_counts, labelled
 
 
 class LossUnits:
     """For a model with backbone, head, alignment losses, class names and held-out classes."""
 
-    def loss_units(self, data_samples: Sequence[SegDataSample]) -> dict[str, Tensor]:
+    def loss_counts(self) -> dict[str, Count]:
+        """What each loss counts in a picture's labels (H, W), the held-out ones hidden.
+
+        Under the empty name the labelled pixels, for all terms that have no name here.
+
+        Raises:
+            UserError: a loss whose mean over passes and ranks is not that of the global batch.
+        """
+        counts = {'': partial(labelled, ignore_index=self.decode_head.ignore_index)}
+        counts |= head_counts(self)
+        number = len(self.class_names if self.held_out is None else self.held_out.kept)
+        for name, loss in self.losses.items():
+            if hasattr(loss, 'units'):
+                counts[f'loss_{name}'] = partial(_units, loss=loss, num_classes=number)
+        return counts
+
+    def loss_units(self, data_samples: Sequence[SegDataSample]) -> dict[str, Tensor | float]:
         """How many units each loss of these samples is the mean of.
 
         Args:
-            data_samples: B samples with ``gt_sem_seg`` (1, H, W).
+            data_samples: B samples with ``gt_sem_seg`` (1, H, W), each of a size of its own: they
+                are counted one by one, as they come from the data set.
 
         Returns:
-            ``loss_*`` of the losses that count anything but labelled pixels, and, under the empty
-            name, the labelled pixels for all others. Scalars.
+            term -> a scalar, as :meth:`loss_counts` names them.
         """
-        samples = list(data_samples)
-        num_classes = len(self.class_names)
+        device = next(self.backbone.parameters()).device
+        pictures = [sample.gt_sem_seg.data.squeeze(0).to(device) for sample in data_samples]
         if self.held_out is not None:
-            samples = self.held_out.hide_samples(samples)
-            num_classes = len(self.held_out.kept)
-        labels = torch.stack([sample.gt_sem_seg.data.squeeze(0) for sample in samples])
-        labels = labels.to(next(self.backbone.parameters()).device)
-        units = {'': (labels != self.decode_head.ignore_index).sum()}
-        for name, loss in self.losses.items():
-            if hasattr(loss, 'units'):
-                units[f'loss_{name}'] = loss.units(labels, num_classes)
-        return units
+            pictures = [self.held_out.hide(picture) for picture in pictures]
+        return add_up(self.loss_counts(), pictures)
+
+
+def _units(labels: Tensor, loss: nn.Module, num_classes: int) -> Tensor:
+    return loss.units(labels[None], num_classes)

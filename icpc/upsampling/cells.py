@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,20 +25,22 @@ class CellAxis(NamedTuple):
 def cell_axis(inputs: int, outputs: int, dtype: torch.dtype, device: torch.device) -> CellAxis:
     """Cells of an axis that is resized from n ``inputs`` to ``outputs`` pixels.
 
-    Output i lies at (i + 0.5) * inputs / outputs - 0.5, as in ``F.interpolate``.
+    Output i lies at (i + 0.5) * inputs / outputs - 0.5, as in ``F.interpolate``. All is worked out
+    on the host from the two sizes, so that no device is asked for a number.
     """
-    index = torch.arange(outputs, dtype=torch.float64)
+    index = np.arange(outputs)
     place = (index + 0.5) * (inputs / outputs) - 0.5
-    cell = (place.floor().long() + 1).clamp(0, inputs)  # (outputs,)
-    fraction = (place + 1 - cell).clamp(0, 1)
-    first = torch.searchsorted(cell, torch.arange(inputs + 1))
-    slot = torch.arange(outputs) - first[cell]
+    cell = (np.floor(place).astype(np.int64) + 1).clip(0, inputs)  # (outputs,)
+    fraction = (place + 1 - cell).clip(0, 1)
+    slot = index - np.searchsorted(cell, np.arange(inputs + 1))[cell]
     shape = inputs + 1, int(slot.max()) + 1
-    taken = torch.full(shape, -1, dtype=torch.long)
-    taken[cell, slot] = torch.arange(outputs)
-    weights = torch.zeros(*shape, 2, dtype=torch.float64)
-    weights[cell, slot] = torch.stack([1 - fraction, fraction], dim=1)
-    return CellAxis(taken.to(device), weights.to(device, dtype))
+    taken = np.full(shape, -1, dtype=np.int64)
+    taken[cell, slot] = index
+    weights = np.zeros((*shape, 2))
+    weights[cell, slot] = np.stack([1 - fraction, fraction], axis=1)
+    return CellAxis(
+        torch.tensor(taken, device=device), torch.tensor(weights, dtype=dtype, device=device)
+    )
 
 
 class Tile(NamedTuple):

@@ -29,7 +29,7 @@ def upsampled_cross_entropy(
     between the same four inputs), then softmax, then the gradient is formed in place and pulled
     back to low resolution at once. Only the low-resolution gradient is kept for backward, so a
     second backward through the same loss raises. Computed in float32 (float64 for float64 logits)
-    also under autocast.
+    also under autocast, and the gradient stays so until it is multiplied by what comes from above.
 
     Args:
         logits: (B, K, h, w).
@@ -52,7 +52,7 @@ class _UpsampledCrossEntropy(torch.autograd.Function):
             loss, accuracy, gradient = _forward(
                 logits.detach(), labels, ignore_index, scale, ctx.needs_input_grad[0]
             )
-        ctx.gradient = gradient
+        ctx.gradient, ctx.dtype = gradient, logits.dtype
         ctx.mark_non_differentiable(accuracy)
         return loss, accuracy
 
@@ -64,7 +64,9 @@ class _UpsampledCrossEntropy(torch.autograd.Function):
                 'loss again instead of calling backward twice'
             )
         gradient, ctx.gradient = ctx.gradient, None
-        return gradient.mul_(grad_loss), None, None, None
+        # Under fp16 ``grad_loss`` brings the loss scale, without which most entries are below what
+        # half precision can hold.
+        return gradient.mul_(grad_loss).to(ctx.dtype), None, None, None
 
 
 def _forward(
@@ -95,8 +97,6 @@ def _forward(
             share = valid.to(dtype).mul_(scale).div_(count)  # (cells, S)
             back = weights.mul_(share[:, :, None]).transpose(1, 2)
             add_corners(gradient, torch.bmm(back, slope), tile)
-    if gradient is not None:
-        gradient = gradient.to(logits.dtype)
     return (loss / count).to(dtype), (hits / count).to(dtype), gradient
 
 

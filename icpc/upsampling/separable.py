@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,15 +16,18 @@ _SMALLEST_TILE = 16  # pixels along each side; smaller tiles read most inputs tw
 class Part(NamedTuple):
     """One low-resolution map and its share in a picture: ``rows @ map @ columns.T``.
 
+    The matrices stay on the host, where it is looked up which inputs an output needs; what the
+    arithmetic takes of them is moved to its device.
+
     Attributes:
-        values: (K, h, w); on another device than the rest it is fetched band by band.
+        values: (K, h, w); on another device than the arithmetic's it is fetched band by band.
         rows: (H, h), usually zero but for a few inputs per output.
         columns: (W, w).
     """
 
     values: Tensor
-    rows: Tensor
-    columns: Tensor
+    rows: np.ndarray
+    columns: np.ndarray
 
 
 def resize_rows(matrix: Tensor, outputs: int) -> Tensor:
@@ -62,35 +66,37 @@ def upsampled_argmax(logits: Tensor, size: Sequence[int]) -> Tensor:
     """
     if logits.dim() == 4:
         return torch.stack([upsampled_argmax(one, size) for one in logits])
-    device, dtype = logits.device, _working_dtype(logits)
+    dtype = _working_dtype(logits)
     rows, columns = (
-        bilinear_matrix(n, m, dtype).to(device) for n, m in zip(logits.shape[1:], size, strict=True)
+        bilinear_matrix(n, m, dtype).numpy() for n, m in zip(logits.shape[1:], size, strict=True)
     )
-    return argmax_rows([Part(logits, rows, columns)], slice(0, size[0]))
+    return argmax_rows([Part(logits, rows, columns)], slice(0, size[0]), logits.device)
 
 
 @torch.no_grad()
-def argmax_rows(parts: Sequence[Part], wanted: slice) -> Tensor:
+def argmax_rows(parts: Sequence[Part], wanted: slice, device: torch.device | str = 'cpu') -> Tensor:
     """The best class of the sum of several parts, for some rows of the picture.
 
     Args:
         parts: at least one; all of the same K, H and W.
         wanted: rows of the picture.
+        device: where it is computed.
 
     Returns:
-        (wanted rows, W) int64; the first of equal classes.
+        (wanted rows, W) int64 on that device; the first of equal classes.
     """
     classes, width = len(parts[0].values), len(parts[0].columns)
-    device = parts[0].rows.device
+    device = torch.device(device)
     budget = _CPU_TILE if device.type == 'cpu' else _GPU_TILE
     side = max(math.isqrt(budget // classes), _SMALLEST_TILE)
     best = torch.empty(wanted.stop - wanted.start, width, dtype=torch.long, device=device)
-    buffers = torch.empty(2, side * side * classes, dtype=parts[0].rows.dtype, device=device)
+    dtype = _on_device(parts[0].rows[:0], device).dtype
+    buffers = torch.empty(2, side * side * classes, dtype=dtype, device=device)
     index = torch.arange(classes, dtype=buffers.dtype, device=device)
     with torch.autocast(device.type, enabled=False):
         for top in range(wanted.start, wanted.stop, side):
             rows = slice(top, min(top + side, wanted.stop))
-            bands = [band for part in parts if (band := _band(part, rows)) is not None]
+            bands = [band for part in parts if (band := _band(part, rows, device)) is not None]
             for left in range(0, width, side):
                 columns = slice(left, min(left + side, width))
                 shape = rows.stop - rows.start, columns.stop - columns.start, classes
@@ -108,9 +114,10 @@ def add_part(total: Tensor, part: Part) -> None:
     if rows is None or columns is None:
         return
     with torch.autocast(total.device.type, enabled=False):
-        values = part.values.to(part.rows.dtype)
-        across = values @ part.columns[columns].T  # (K, h, W')
-        total[:, rows, columns] += (part.rows[rows] @ across).to(total.dtype)
+        down, right = part.rows[rows], part.columns[columns]
+        down, right = (_on_device(matrix, total.device) for matrix in (down, right))
+        across = part.values.to(down.dtype) @ right.T  # (K, h, W')
+        total[:, rows, columns] += (down @ across).to(total.dtype)
 
 
 class _Band(NamedTuple):
@@ -119,22 +126,24 @@ class _Band(NamedTuple):
     values: Tensor  # (h', w, K)
     rows: Tensor  # (r, h')
     columns: Tensor  # (W, w)
+    used: np.ndarray  # (W, w) on the host: the same
 
 
-def _band(part: Part, rows: slice) -> _Band | None:
+def _band(part: Part, rows: slice, device: torch.device) -> _Band | None:
     """None where the part does not touch these rows."""
     needed = _support(part.rows[rows].T)
     if needed is None:
         return None
-    values = part.values[:, needed].permute(1, 2, 0).to(part.rows).contiguous()
-    return _Band(values, part.rows[rows, needed].contiguous(), part.columns)
+    weights = _on_device(part.rows[rows, needed], device)
+    values = part.values[:, needed].permute(1, 2, 0).to(weights).contiguous()
+    return _Band(values, weights, _on_device(part.columns, device), part.columns)
 
 
 def _sum_tile(bands: list[_Band], columns: slice, total: Tensor) -> None:
     """Writes the sum of all bands at these columns into ``total`` (r, c, K)."""
     started = False
     for band in bands:
-        needed = _support(band.columns[columns].T)
+        needed = _support(band.used[columns].T)
         if needed is None:
             continue
         inputs = band.values[:, needed].flatten(1)  # (h', w' * K)
@@ -149,9 +158,13 @@ def _sum_tile(bands: list[_Band], columns: slice, total: Tensor) -> None:
         total.zero_()
 
 
-def _support(matrix: Tensor) -> slice | None:
+def _on_device(matrix: np.ndarray, device: torch.device) -> Tensor:
+    return torch.tensor(np.ascontiguousarray(matrix), device=device)
+
+
+def _support(matrix: np.ndarray) -> slice | None:
     """The smallest slice of rows outside which a matrix is zero; None for a zero matrix."""
-    used = matrix.any(dim=1).nonzero()
+    used = np.flatnonzero(matrix.any(axis=1))
     return slice(int(used[0]), int(used[-1]) + 1) if len(used) else None
 
 

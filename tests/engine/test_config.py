@@ -121,7 +121,7 @@ def appended(path, text):
         ),
         ("model['class_names'] = ['red', 'green']\n", "class 2, None in the model, 'blue'"),
         ("_base_ = 'mmseg::ade20k.py'\n", 'install packages'),
-        ('lr = [\n', r'toy\.py: .*never closed'),
+        ('lr = [\n', r'toy\.py:39: SyntaxError: .*never closed'),
         ('lr = dict(a=1)\n', r'toy\.py: .*_delete_=True'),
         ("custom_imports = dict(imports=['icpcc'])\n", r'toy\.py: .*icpcc'),
     ],

@@ -1,13 +1,22 @@
 import json
 import pickle
 import re
+import shutil
 from pathlib import Path
 
+import downloads
+import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
+from mmseg.registry import MODELS
 from safetensors import safe_open
 
-from icpc.engine.checkpoint import check_loads_safely, load_checkpoint
+from icpc import load_config
+from icpc.engine.checkpoint import check_loads_safely, load_checkpoint, load_weights
+from icpc.engine.config import merge_config
+from icpc.engine.evaluating import evaluate
+from icpc.engine.run_record import RESOLVED
 from icpc.errors import UserError
 from icpc.experiments.publication import publish
 
@@ -122,3 +131,105 @@ def test_a_damaged_safetensors_file_is_named(tmp_path):
     path.write_bytes(b'\x08\x00\x00\x00\x00\x00\x00\x00{broken}')
     with pytest.raises(UserError, match='damaged'):
         load_checkpoint(path)
+
+
+CONFIG = Path(__file__).parents[2] / 'configs' / 'icpc' / 'icpc_rn50_fpn_80k_folder-512.py'
+NAMES = ['cat', 'dog, hound', 'bird']
+
+
+def own_folder(root: Path, names: list[str]) -> Path:
+    """One picture a split: a column of each of NAMES, by the ids of this folder's own list."""
+    ids = downloads.ids([names.index(name) for name in NAMES], np.uint16)
+    for split in ('training', 'validation'):
+        files = {f'images/{split}/0.jpg': downloads.picture()}
+        downloads.write(root, files | {f'annotations/{split}/0.png': downloads.encoded(ids)})
+    (root / 'classes.txt').write_text(''.join(f'{name}\n' for name in names))
+    return root
+
+
+@pytest.fixture
+def own_run(tmp_path, tiny_resnet_cfg, monkeypatch) -> Path:
+    """The work dir of a run on an own folder, with a CLIP from a folder; both are then gone."""
+    monkeypatch.chdir(tmp_path)
+    data, clip, run = (
+        own_folder(tmp_path / 'data', NAMES),
+        tmp_path / 'clips/tiny',
+        tmp_path / 'run',
+    )
+    clip.mkdir(parents=True)
+    (clip / 'open_clip_config.json').write_text(json.dumps(dict(model_cfg=tiny_resnet_cfg)))
+    run.mkdir()
+    options = {
+        'data_root': str(data),
+        'num_workers': 0,
+        'crop_size': 64,
+        'model.clip': dict(model='clips/tiny', pretrained='clips/tiny.pt', image_size=None),
+        'model.neck.out_channels': 8,
+        'model.decode_head.channels': 8,
+    }
+    (run / 'config.py').write_text(merge_config(CONFIG, options).pretty_text)
+    cfg = load_config(run / 'config.py', ['model.clip.pretrained=None'])
+    (run / RESOLVED).write_text(json.dumps(cfg.to_dict(), default=str))
+    state = MODELS.build(cfg.model).state_dict()
+    meta = {'iter': 1, 'classes': cfg.class_names}
+    torch.save({'state_dict': state, 'meta': meta}, run / 'iter_1.pth')
+    (run / 'last_checkpoint').write_text('iter_1.pth')
+    return run
+
+
+def gone(tmp_path: Path, *keep: Path) -> None:
+    for path in tmp_path.iterdir():
+        if path not in keep:
+            shutil.rmtree(path)
+
+
+def test_an_own_folders_model_loads_and_is_tested_anywhere(own_run, tmp_path):
+    out = publish(own_run, tmp_path / 'out')
+    here = own_folder(tmp_path / 'here', NAMES)
+    before = evaluate(str(own_run / 'config.py'), str(own_run / 'iter_1.pth'), work_dir='t1')
+    gone(tmp_path, out, here)
+    config, weights = str(out / 'config.py'), str(out / 'model.safetensors')
+    cfg = load_config(config)  # no data, no CLIP folder
+    assert cfg.model.class_names == NAMES
+    load_weights(MODELS.build(cfg.model), load_checkpoint(weights), weights)
+
+    # Elsewhere the same classes have other ids, and there are more of them.
+    there = own_folder(tmp_path / 'there', ['bird', 'fish', 'cat', 'dog, hound'])
+    options = [f'data_root={there}']
+    assert evaluate(config, weights, options, 't2') == before
+    shutil.rmtree(there / 'images')
+    with pytest.raises(UserError, match='there/images/validation: no such folder'):
+        evaluate(config, weights, options, 't3')
+
+
+def test_the_config_has_what_is_not_here_written_into_it(own_run, tmp_path):
+    tree = Config.fromfile(str(publish(own_run, tmp_path / 'out') / 'config.py'))
+    assert tree.classes == NAMES
+    assert tree.model.clip.model.embed_dim == 32
+    assert tree.model.clip.pretrained is None
+    assert 'clips/tiny' not in (tmp_path / 'out/config.py').read_text()
+    card = (tmp_path / 'out' / 'README.md').read_text()
+    assert 'model.safetensors --cfg-options data_root=FOLDER\n' in card
+    assert 'pipeline_tag' not in card
+    assert 'training machine' not in card
+
+
+def test_the_card_names_what_the_config_still_needs(own_run, tmp_path):
+    text = (own_run / 'config.py').read_text()
+    text += "custom_imports = dict(imports=['icpc', 'my_parts.heads'])\nload_from = 'a.pth'\n"
+    text += "tta_model = dict(type='Mine', table='/home/me/table.csv')\n"
+    (own_run / 'config.py').write_text(text)
+    out = publish(own_run, tmp_path / 'out')
+    card = (out / 'README.md').read_text()
+    assert 'The config imports `my_parts`, code of the training that is not in here' in card
+    assert '`tta_model.table` still names a place on the training machine' in card
+    tree = Config.fromfile(str(out / 'config.py'), import_custom_modules=False)
+    assert tree.load_from is None
+    assert tree.custom_imports.imports == ['icpc', 'my_parts.heads']
+
+
+def test_a_folder_of_clip_that_is_gone_is_named_before_anything_is_written(own_run, tmp_path):
+    shutil.rmtree(tmp_path / 'clips')
+    with pytest.raises(UserError, match="'clips/tiny' is neither.*publish where the run was made"):
+        publish(own_run, tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()

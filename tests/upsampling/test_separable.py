@@ -50,7 +50,7 @@ def test_sum_of_parts():
         columns = torch.zeros(40, size, dtype=torch.float64)
         columns[place] = bilinear_matrix(size, place.stop - place.start)
         values = torch.randn(5, 4, size, dtype=torch.float64)
-        parts.append(Part(values, bilinear_matrix(4, 24), columns))
+        parts.append(Part(values, bilinear_matrix(4, 24).numpy(), columns.numpy()))
         up = F.interpolate(values[None], size=(24, place.stop - place.start), mode='bilinear')
         total[:, :, place] += up[0]
     assert torch.equal(argmax_rows(parts, slice(3, 21)), total.argmax(0)[3:21])

@@ -19,9 +19,7 @@ model = dict(
         loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True),
     ),
     data_preprocessor=dict(
-        type='SegDataPreProcessor',
-        mean=[122.7709383, 116.7460125, 104.09373615],  # CLIP, times 255
-        std=[68.5005327, 66.6321579, 70.32316305],
+        type='SegDataPreProcessor',  # mean and std are those that the backbone was trained with
         bgr_to_rgb=True,
         pad_val=0,
         seg_pad_val='${ignore_index}',

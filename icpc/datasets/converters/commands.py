@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 
 from ...errors import UserError
+from ...names_file import read_names
 from . import ade20k, ade20k_full, ade20k_names, cityscapes, coco_stuff, own_folder, voc
 from .plan import Plan
 from .sources import Source
@@ -70,7 +71,7 @@ def make_plan(arguments: argparse.Namespace, source: Source) -> Plan:
         table = ade20k_names.read_table(arguments.table) if arguments.table else None
         return ade20k_full.plan(source, table, arguments.expect_classes)
     if arguments.dataset == 'folder':
-        names = own_folder.read_names(arguments.names)
+        names = read_names(arguments.names, f'--names {arguments.names}')
         folders = arguments.images, arguments.masks
         return own_folder.plan(
             source, *folders, names, arguments.first_id, arguments.validation_every

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -15,23 +15,6 @@ from .writing import Job
 
 _JPEG = ('.jpg', '.jpeg')
 _PICTURES = (*_JPEG, '.png', '.bmp', '.webp')
-
-
-def read_names(path: Path) -> list[str]:
-    """Class names, one a line, in the order of the ids.
-
-    Raises:
-        UserError: When the file is missing, empty, or names a class twice.
-    """
-    if not path.is_file():
-        raise UserError(f'--names {path}: no such file (one class name a line, id 0 first)')
-    names = [line.strip() for line in path.read_text().splitlines() if line.strip()]
-    if not names:
-        raise UserError(f'--names {path}: it is empty; one class name a line, id 0 first')
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UserError(f'--names {path}: {twice[0]!r} comes twice')
-    return names
 
 
 def plan(

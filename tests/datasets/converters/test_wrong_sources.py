@@ -28,6 +28,7 @@ from icpc.datasets.converters.plan import Plan
 from icpc.datasets.converters.sources import Source
 from icpc.datasets.converters.writing import Job, prepare
 from icpc.errors import UserError
+from icpc.names_file import read_names
 
 NOISE = np.random.default_rng(0).integers(0, 151, (80, 80), dtype=np.uint8)
 
@@ -182,14 +183,14 @@ def test_cityscapes_without_masks(tmp_path):
 
 @pytest.mark.parametrize(
     ('text', 'message'),
-    [('', 'empty'), ('a\nb\na\n', "'a' comes twice"), (None, 'no such file')],
+    [('', 'empty'), ('a\nb\na\n', "'a' comes twice"), (None, 'no such names file')],
 )
 def test_wrong_names_file(tmp_path, text, message):
     path = tmp_path / 'names.txt'
     if text is not None:
         path.write_text(text)
     with refused(message):
-        own_folder.read_names(path)
+        read_names(path, f'--names {path}')
 
 
 def test_folder_too_small_for_a_validation_split(tmp_path):

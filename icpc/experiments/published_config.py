@@ -1,0 +1,116 @@
+"""A run's config without what stands on the training machine alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmengine.config import Config
+
+from ..clip.loading import local_config
+from ..engine.user_code import user_modules
+from ..errors import UserError
+
+_DATA = re.compile(r'data_root|\w+_dataloader\..*')  # said in the card anyway
+
+
+class Published(NamedTuple):
+    """A config that can be taken anywhere.
+
+    Attributes:
+        text: The run's own where nothing had to change.
+        needs: What it still needs, in sentences.
+        has_root: Whether `data_root` says where the data is.
+    """
+
+    text: str
+    needs: list[str]
+    has_root: bool
+
+
+def published_config(path: Path, classes: list[str], resolved: dict[str, Any]) -> Published:
+    """Frees a run's config from its machine.
+
+    The class list stands in it, in the order of the training, so that no names file is needed to
+    build the model; a local CLIP folder becomes its architecture, whose weights are in the model's
+    file; `load_from`, `resume` and the work dir are taken out. Data is found by `data_root`.
+
+    Args:
+        path: `config.py` of the run.
+        classes: The checkpoint's class names.
+        resolved: The run's resolved config; may be empty.
+
+    Raises:
+        UserError: When the folder of CLIP is no longer there.
+    """
+    text = path.read_text()
+    tree = Config.fromfile(str(path), import_custom_modules=False).to_dict()
+    changed = _freed(tree)
+    if 'classes' in tree and classes and not isinstance(tree['classes'], (list, tuple)):
+        tree['classes'] = [name.strip() for name in classes]
+        changed = True
+    model = tree.get('model') or {}
+    changed |= _free_clip(model, resolved.get('model') or {})
+    backbone = model.get('backbone') or {}
+    if backbone.get('type') == 'ImageNetBackbone' and backbone.get('pretrained') is not False:
+        backbone['pretrained'] = False  # the model's file holds these weights, too
+        changed = True
+    text = Config(tree).pretty_text if changed else text
+    return Published(text, list(_needs(tree)), 'data_root' in tree)
+
+
+def _freed(tree: dict[str, Any]) -> bool:
+    """Take out where the run stood."""
+    given = [key for key in ('load_from', 'resume') if tree.get(key)]
+    tree.update({'load_from': None, 'resume': False} if given else {})
+    return tree.pop('work_dir', None) is not None or bool(given)
+
+
+def _free_clip(model: dict[str, Any], resolved: dict[str, Any]) -> bool:
+    """Replace a folder of CLIP by its architecture, and drop a file of its weights."""
+    clip = model.get('clip') or {}
+    architecture = None
+    if isinstance(clip.get('model'), str):
+        try:
+            architecture = local_config(clip['model'])
+        except ValueError as error:
+            raise UserError(f'model.{error}; publish where the run was made') from error
+    weights = clip.get('pretrained')
+    in_file = isinstance(weights, str) and (Path(weights).suffix or Path(weights).is_file())
+    if architecture is None and not in_file:
+        return False
+    clip.update(pretrained=None, **({} if architecture is None else {'model': architecture}))
+    # The pixels' mean and deviation may have come from beside the weights.
+    pixels = resolved.get('data_preprocessor') or {}
+    known = {key: pixels[key] for key in ('mean', 'std') if key in pixels}
+    (model.get('data_preprocessor') or {}).update(known)
+    return True
+
+
+def _needs(tree: dict[str, Any]) -> Iterator[str]:
+    modules = user_modules(tree)
+    if modules:
+        names = ', '.join(f'`{name}`' for name in modules)
+        yield (
+            f'The config imports {names}, code of the training that is not in here: put the folder '
+            'that holds it into PYTHONPATH.'
+        )
+    for key, value in _paths(tree):
+        yield f'`{key}` still names a place on the training machine, `{value}`: override it.'
+
+
+def _paths(node: Any, path: str = '') -> Iterator[tuple[str, str]]:
+    """Key and value of what is a place on this machine, except that of the data."""
+    items = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in items:
+        here = f'{path}.{key}'.lstrip('.')
+        if isinstance(value, (dict, list, tuple)):
+            yield from _paths(value, here)
+        elif isinstance(value, str) and _is_place(value) and not _DATA.fullmatch(here):
+            yield here, value
+
+
+def _is_place(text: str) -> bool:
+    return text.startswith('/') or ('/' in text and Path(text).exists())

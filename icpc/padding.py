@@ -1,0 +1,64 @@
+"""Pictures and labels at a size that the backbone divides: the same in training and prediction."""
+
+from collections.abc import Sequence
+
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def padded_size(size: Sequence[int], divisor: int) -> tuple[int, int]:
+    """The least multiple of ``divisor`` that is not below (H, W), for each side.
+
+    Args:
+        size: (H, W) in pixels.
+        divisor: a backbone's ``size_divisor``.
+    """
+    return size[0] + -size[0] % divisor, size[1] + -size[1] % divisor
+
+
+def pad_images(images: Tensor, divisor: int) -> Tensor:
+    """Pads pictures (B, 3, H, W) with zeros at the right and at the bottom to :func:`padded_size`.
+
+    Args:
+        images: normalised, so that zero is CLIP's mean colour.
+        divisor: a backbone's ``size_divisor``.
+    """
+    return _pad(images, padded_size(images.shape[2:], divisor), 0)
+
+
+def pad_samples(
+    samples: Sequence[SegDataSample], divisor: int, ignore_index: int
+) -> list[SegDataSample]:
+    """The samples with all label maps padded as their pictures; padding counts in no loss.
+
+    Args:
+        samples: with ``gt_sem_seg`` (1, H, W); edges and other maps of that size are padded too.
+        divisor: a backbone's ``size_divisor``.
+        ignore_index: label of pixels that do not count.
+
+    Returns:
+        The same samples where nothing is to be padded, otherwise new ones with the same metainfo.
+    """
+    samples = list(samples)
+    sizes = [sample.gt_sem_seg.data.shape[-2:] for sample in samples]
+    wanted = [padded_size(size, divisor) for size in sizes]
+    if all(tuple(size) == new for size, new in zip(sizes, wanted, strict=True)):
+        return samples
+    padded = []
+    for sample, size, new in zip(samples, sizes, wanted, strict=True):
+        copy = sample.new()
+        for name, field in sample.items():
+            if isinstance(field, PixelData) and 'data' in field and field.shape == tuple(size):
+                copy.set_field(PixelData(data=_pad(field.data, new, ignore_index)), name)
+        padded.append(copy)
+    return padded
+
+
+def _pad(values: Tensor, size: Sequence[int], value: int) -> Tensor:
+    """Pads (..., h, w) at the right and at the bottom to ``size`` (H, W)."""
+    height, width = values.shape[-2:]
+    if (height, width) == tuple(size):
+        return values
+    return F.pad(values, (0, size[1] - width, 0, size[0] - height), value=value)
