@@ -29,6 +29,7 @@ def run_tool(work: Callable[[], None], debug: bool = False) -> int:
         warnings.simplefilter('ignore')
     try:
         work()
+        distributed.stop()
     except (UserError, FileNotFoundError) as error:
         if debug:
             raise
@@ -49,7 +50,6 @@ def run_tool(work: Callable[[], None], debug: bool = False) -> int:
     except KeyboardInterrupt:
         Console(stderr=True).print('[bold red]interrupted[/]')
         return 130
-    distributed.stop()
     _leave_at_once(0)
     return 0
 
