@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ..upsampling import Part, add_part, argmax_rows, bilinear_matrix, resize_rows
 from .waiting import MEMORY_BUDGET, WaitingMaps
@@ -198,6 +199,29 @@ class _Collector:
         return Result(self.best, self.logits)
 
 
+def padded_to(smallest: int, images: Tensor, metas: Sequence[dict]) -> tuple[Tensor, list[dict]]:
+    """Pads pictures that are too small for a network, and says so in their metainfo.
+
+    Args:
+        smallest: pixels of a side that the network needs, its largest stride.
+        images: (B, 3, H, W).
+        metas: as for :func:`predict_maps`.
+    """
+    below, beside = (max(smallest - side, 0) for side in images.shape[2:])
+    if not below and not beside:
+        return images, list(metas)
+    padded = []
+    for meta in metas:
+        left, right, top, bottom = _padding(meta)
+        padded.append({**meta, 'img_padding_size': (left, right + beside, top, bottom + below)})
+    return F.pad(images, (0, beside, 0, below)), padded
+
+
+def _padding(meta: dict) -> tuple[int, ...]:
+    """Left, right, top, bottom."""
+    return tuple(map(int, meta.get('img_padding_size', meta.get('padding_size', (0, 0, 0, 0)))))
+
+
 class _Restoration(NamedTuple):
     """How one axis goes from the network's input to the disk."""
 
@@ -208,8 +232,7 @@ class _Restoration(NamedTuple):
 
 def _restorations(size: tuple[int, int], meta: dict) -> Iterator[_Restoration]:
     """Of the rows, then of the columns."""
-    padding = meta.get('img_padding_size', meta.get('padding_size', (0, 0, 0, 0)))
-    left, right, top, bottom = (int(p) for p in padding)
+    left, right, top, bottom = _padding(meta)
     insides = slice(top, size[0] - bottom), slice(left, size[1] - right)
     flipped = meta.get('flip_direction', 'horizontal') if meta.get('flip') else None
     disk = meta.get('ori_shape', [inside.stop - inside.start for inside in insides])
