@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import UserError, did_you_mean
 from .interpolation import _EXPRESSION, Interpolator
-from .list_items import Item, index_of, insert, settle, type_name
+from .list_items import Item, index_of, insert, settle
 from .override_values import parse_value
 from .signatures import accepted_keys, is_free
 
@@ -100,11 +100,9 @@ def _peek(tree: dict[str, Any], path: str) -> Any:
         if isinstance(node, dict) and key in node:
             node = node[key]
         elif isinstance(node, (list, tuple)):
-            names = [type_name(item, tree) for item in node]
-            place = key if key.lstrip('-').isdigit() or names.count(key) != 1 else names.index(key)
             try:
-                node = node[int(place)]
-            except (ValueError, IndexError):
+                node = node[index_of(node, key, path, tree)]
+            except UserError:
                 return None
         else:
             return None
@@ -115,6 +113,8 @@ def _set(tree: dict[str, Any], path: str, value: Any, top_level: set[str]) -> No
     *parents, last = path.split('.')
     node: Any = tree
     for depth, key in enumerate(parents):
+        if isinstance(node, list):
+            parents[depth] = key = str(index_of(node, key, path, tree))
         node = _step(tree, node, parents[:depth], key, path)
     here = '.'.join(parents)
     if isinstance(node, list):
@@ -139,7 +139,7 @@ def _step(tree: dict[str, Any], node: Any, walked: list[str], key: str, path: st
     """Go one key down, opening references to variables and parts that were None or left out."""
     here = '.'.join(walked)
     if isinstance(node, list):
-        place: Any = index_of(node, key, path, tree)
+        place: Any = int(key)
     else:
         place = key
         if key not in node:
