@@ -52,7 +52,9 @@ def _parse(option: str) -> tuple[str, Any]:
         raise UserError(f'--cfg-options: {path}: {error}') from error
 
 
-def apply_overrides(tree: dict[str, Any], overrides: dict[str, Any], top_level: set[str]) -> None:
+def apply_overrides(
+    tree: dict[str, Any], overrides: dict[str, Any], top_level: set[str]
+) -> set[str]:
     """Write the overrides into `tree`, types first.
 
     A changed `type` drops the keys of the former type that the new one does not take.
@@ -67,15 +69,20 @@ def apply_overrides(tree: dict[str, Any], overrides: dict[str, Any], top_level: 
         overrides: `{dotted path: value}`.
         top_level: The top-level names that may be set although the config does not hold them.
 
+    Returns:
+        The variables that an override inside `${...}` has put a copy of in its place.
+
     Raises:
         UserError: For a path that neither exists nor is accepted by what stands there.
     """
     flat: dict[str, Any] = {}
     for path, value in overrides.items():
         _flatten(tree, path, value, flat)
+    copied: set[str] = set()
     for path in sorted(flat, key=lambda path: _turn(path, top_level)):
-        _set(tree, path, flat[path], top_level)
+        _set(tree, path, flat[path], top_level, copied)
     settle(tree)
+    return copied
 
 
 def _turn(path: str, top_level: set[str]) -> tuple:
@@ -109,13 +116,15 @@ def _peek(tree: dict[str, Any], path: str) -> Any:
     return node
 
 
-def _set(tree: dict[str, Any], path: str, value: Any, top_level: set[str]) -> None:
+def _set(
+    tree: dict[str, Any], path: str, value: Any, top_level: set[str], copied: set[str]
+) -> None:
     *parents, last = path.split('.')
     node: Any = tree
     for depth, key in enumerate(parents):
         if isinstance(node, list):
             parents[depth] = key = str(index_of(node, key, path, tree))
-        node = _step(tree, node, parents[:depth], key, path)
+        node = _step(tree, node, parents[:depth], key, path, copied)
     here = '.'.join(parents)
     if isinstance(node, list):
         place = index_of(node, last, path, tree)
@@ -135,7 +144,9 @@ def _set(tree: dict[str, Any], path: str, value: Any, top_level: set[str]) -> No
     node[last] = value
 
 
-def _step(tree: dict[str, Any], node: Any, walked: list[str], key: str, path: str) -> Any:
+def _step(
+    tree: dict[str, Any], node: Any, walked: list[str], key: str, path: str, copied: set[str]
+) -> Any:
     """Go one key down, opening references to variables and parts that were None or left out."""
     here = '.'.join(walked)
     if isinstance(node, list):
@@ -147,8 +158,10 @@ def _step(tree: dict[str, Any], node: Any, walked: list[str], key: str, path: st
             node[key] = {}
     child = node[place]
     reference = _EXPRESSION.fullmatch(child) if isinstance(child, str) else None
-    if reference and isinstance(tree.get(reference.group(1).strip()), (dict, list, tuple)):
-        child = deepcopy(tree[reference.group(1).strip()])
+    name = reference and reference.group(1).strip()
+    if isinstance(tree.get(name), (dict, list, tuple)):
+        child = deepcopy(tree[name])
+        copied.add(name)
     if child is None:
         child = {}
     if isinstance(child, tuple):

@@ -66,11 +66,11 @@ def test_variables_without_a_reader_are_left_out_and_said(toy_config, caplog):
         (f'warmup_iters = 3\n{REPLACED["schedule"][1]}', [], 'warmup_iters: nothing reads'),
         ('widht = 3', [], r'widht: nothing reads .*leave it out'),
         ('crop_sise = 3', [], 'did you mean crop_size'),
-        ("one = 1\ntwo = '${one + 1}'", [], 'one: nothing reads'),  # two reads it, nothing two
+        ("one = 1\ntwo = '${one + 1}'", [], 'two: nothing reads'),
         (
             "overrides = {'warmup_iters': 3, 'param_scheduler': dict(type='ConstantLR')}",
             [],
-            'no ef',
+            'has no effect',
         ),
         ("overrides = {'max_iter': 3}", [], 'did you mean max_iters'),
         ("overrides = ['lr']", [], r"leaf\.py: overrides must be a dict .*\['lr'\]"),
