@@ -1,7 +1,14 @@
-"""Datasets: the embedded scenes, ADE20K-Full, your own; importing it registers them."""
+"""Datasets: the embedded scenes, CamVid, ADE20K-Full, your own; importing it registers them."""
 
+from icpc.datasets.camvid import CamVidDataset
 from icpc.datasets.folder import ADE20KFullDataset, FolderDataset
 from icpc.datasets.scenes import ScenesDataset
 from icpc.datasets.wide_labels import LoadWideAnnotations
 
-__all__ = ['ADE20KFullDataset', 'FolderDataset', 'LoadWideAnnotations', 'ScenesDataset']
+__all__ = [
+    'ADE20KFullDataset',
+    'CamVidDataset',
+    'FolderDataset',
+    'LoadWideAnnotations',
+    'ScenesDataset',
+]

@@ -22,6 +22,7 @@ WAYS = {
     'voc': (downloads.voc, 'voc-512', 'VOC2012'),
     'pascal-context59': (downloads.pascal_context59, 'pascal-context59-512', 'VOC2010'),
     'cityscapes': (downloads.cityscapes, 'cityscapes-768', ''),
+    'camvid': (downloads.camvid, 'camvid-352', ''),
     'folder': (downloads.folder, 'folder-512', ''),
     'ade20k-full': (downloads.ade20k_full, 'ade20k-full-512', ''),
 }
@@ -48,7 +49,8 @@ def test_whole_way(name, tmp_path, capsys, tiny_resnet_cfg):
     path = str(CONFIGS / f'icpc_rn50_fpn_80k_{config}.py')
     options = {'data_root': str(tmp_path / 'data' / root), 'crop_size': 32, 'num_workers': 0}
     reports = verify(path, options, str(tmp_path / 'pictures'), sample=None)
-    assert [report.name for report in reports] == ['training', 'validation']
+    splits = ['training', 'validation', *(['test'] if name == 'camvid' else [])]
+    assert [report.name for report in reports] == splits
     assert all(report.checked == report.pictures > 0 for report in reports)
     for report in reports:
         picture = np.array(Image.open(tmp_path / 'pictures' / f'{report.name}.png'))
