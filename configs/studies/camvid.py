@@ -1,5 +1,5 @@
 # The four methods on real pictures: CamVid with the packaged tiny CLIP, which has seen drawn scenes
-# alone. A run takes one core below a minute:
+# alone:
 #   python tools/prepare_data.py camvid --source CamVid --out data/camvid
 #   python tools/ablate.py configs/studies/camvid.py --jobs 2
 base = '../icpc/icpc_tiny_fpn_1k_camvid-128.py'

@@ -109,6 +109,7 @@ def test_a_picture_in_two_splits(tmp_path):
         (downloads.encoded(np.zeros((9, 9), np.uint8)), 'must be of one size'),
         (b'', 'cannot be read'),
     ],
+    ids=['id', 'size', 'empty'],
 )
 def test_a_wrong_mask_is_named(tmp_path, content, message):
     refused(tmp_path, replaced('CamVid/valannot/val_1.png', content), f'valannot/val_1.*{message}')
