@@ -101,9 +101,11 @@ def _places(error: BaseException) -> Iterator[tuple[str, int]]:
 
 
 def _is_own(file: str) -> bool:
-    if not file or file.startswith('<') or not INSTALLED.isdisjoint(Path(file).parts):
+    path = Path(file)
+    # Compiled libraries name sources that are not there.
+    if not INSTALLED.isdisjoint(path.parts) or not path.is_file():
         return False
-    return not any(folder in Path(file).resolve().parents for folder in _OURS)
+    return not any(folder in path.resolve().parents for folder in _OURS)
 
 
 def _last_words(text: str) -> str:

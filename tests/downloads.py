@@ -134,6 +134,17 @@ def cityscapes() -> dict[str, bytes]:
     return files
 
 
+def camvid() -> dict[str, bytes]:
+    files = {}
+    for split, shade in (('train', 10), ('val', 20), ('test', 30)):
+        for i in range(2):
+            pixels = np.full((*SIZE, 3), shade + i, np.uint8)
+            pixels[:, ::2] = 200
+            files[f'CamVid/{split}/{split}_{i}.png'] = encoded(pixels)
+            files[f'CamVid/{split}annot/{split}_{i}.png'] = encoded(ids([0, 3, 10, 11]))
+    return files
+
+
 def folder() -> dict[str, bytes]:
     files = {}
     for i in range(4):

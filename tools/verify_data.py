@@ -15,7 +15,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', help='folder of the pictures (work_dirs/<config name>_data)')
     parser.add_argument('--workers', type=int, help='threads')
     parser.add_argument(
-        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='overrides'
+        '--cfg-options',
+        nargs='+',
+        action='extend',
+        default=[],
+        metavar='KEY=VALUE',
+        help='overrides',
     )
     parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
     return parser.parse_args()

@@ -1,5 +1,6 @@
-"""Datasets: the embedded scenes, ADE20K-Full, your own; importing it registers them."""
+"""Datasets: the embedded scenes, CamVid, ADE20K-Full, your own; importing it registers them."""
 
+from icpc.datasets.camvid import CamVidDataset
 from icpc.datasets.folder import ADE20KFullDataset, FolderDataset
 from icpc.datasets.picture_subset import PictureSubset
 from icpc.datasets.scenes import ScenesDataset
@@ -7,6 +8,7 @@ from icpc.datasets.wide_labels import LoadWideAnnotations
 
 __all__ = [
     'ADE20KFullDataset',
+    'CamVidDataset',
     'FolderDataset',
     'LoadWideAnnotations',
     'PictureSubset',

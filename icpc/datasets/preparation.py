@@ -17,6 +17,7 @@ _PREPARE = {
     'PascalContextDataset59': (
         'python tools/prepare_data.py pascal-context59 ... (data_root is VOC2010 in its --out)'
     ),
+    'CamVidDataset': 'python tools/prepare_data.py camvid --source CamVid --out {root}',
     'CityscapesDataset': 'python tools/prepare_data.py cityscapes --source ... --out {root}',
     'FolderDataset': 'python tools/prepare_data.py folder --source ... --out {root}',
 }

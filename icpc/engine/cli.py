@@ -29,6 +29,7 @@ def run_tool(work: Callable[[], None], debug: bool = False) -> int:
         warnings.simplefilter('ignore')
     try:
         work()
+        distributed.stop()
     except Requeue:
         say('stopped as told, and saved; the same command with --resume goes on')
         _leave_at_once(EXIT_CODE)
@@ -46,7 +47,6 @@ def run_tool(work: Callable[[], None], debug: bool = False) -> int:
         )
         _leave_at_once(code)
         return code
-    distributed.stop()
     _leave_at_once(0)
     return 0
 

@@ -78,16 +78,15 @@ def merge_config(
     set_here = own_names(path, files[path]) or set(tree)
     own = _own_overrides(tree, path)
     known = validation.read_variables(tree) | mentioned(files.values())
-    apply_overrides(tree, own, validation.KNOWN_KEYS)
-    read = validation.read_variables(tree)
+    # What the file itself sets has to be read; what bases set may have lost its reader.
+    validation.check_read(tree, known, known)
+    read = apply_overrides(tree, own, validation.KNOWN_KEYS) | validation.read_variables(tree)
     if _OVERRIDES in set_here:
         validation.check_effect(own, read)
-    # What the file itself sets has to be read; what bases set may have lost its reader.
-    validation.check_read([key for key in tree if key in set_here], read)
-    validation.check_read(tree, known)
-    apply_overrides(tree, parsed, validation.KNOWN_KEYS)
+    validation.check_read([key for key in tree if key in set_here], read, known)
+    copied = apply_overrides(tree, parsed, validation.KNOWN_KEYS)
     read = validation.read_variables(tree)
-    validation.check_effect(parsed, read)
+    validation.check_effect(parsed, read | copied)
     validation.drop_unread(tree, read)
     return Config(tree, filename=str(path))
 

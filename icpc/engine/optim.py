@@ -59,6 +59,7 @@ class GroupedOptimConstructor:
             )
         ]
         optimizer = OPTIMIZERS.build({**self.optimizer_cfg, 'params': params})
+        optimizer.register_load_state_dict_pre_hook(_fit_scalar_moments)
         if any(isinstance(tensor, DTensor) for tensors in groups.values() for tensor in tensors):
             optimizer.register_load_state_dict_pre_hook(split_optimizer_state)
         return OPTIM_WRAPPERS.build(
@@ -79,6 +80,24 @@ class GroupedOptimConstructor:
                 raise UserError(
                     f'optim_wrapper.paramwise_cfg.custom_keys.{key}: no parameter begins so{hint}'
                 )
+
+
+def _fit_scalar_moments(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> dict[str, Any]:
+    """Moments of what was a scalar once get the shape (1,) that it has now."""
+    parameters = [p for group in optimizer.param_groups for p in group['params']]
+    numbers = [number for group in state['param_groups'] for number in group['params']]
+    fitted = dict(state['state'])
+    for number, parameter in zip(numbers, parameters, strict=False):  # torch tells of other counts
+        if parameter.shape == (1,) and number in fitted:
+            fitted[number] = {
+                key: value[None] if key != 'step' and _is_scalar(value) else value
+                for key, value in fitted[number].items()
+            }
+    return {**state, 'state': fitted}
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.dim() == 0
 
 
 def _inside(name: str, part: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import UserError, did_you_mean
 from .interpolation import _EXPRESSION, Interpolator
-from .list_items import Item, index_of, insert, settle, type_name
+from .list_items import Item, index_of, insert, settle
 from .override_values import parse_value
 from .signatures import accepted_keys, is_free
 
@@ -52,7 +52,9 @@ def _parse(option: str) -> tuple[str, Any]:
         raise UserError(f'--cfg-options: {path}: {error}') from error
 
 
-def apply_overrides(tree: dict[str, Any], overrides: dict[str, Any], top_level: set[str]) -> None:
+def apply_overrides(
+    tree: dict[str, Any], overrides: dict[str, Any], top_level: set[str]
+) -> set[str]:
     """Write the overrides into `tree`, types first.
 
     A changed `type` drops the keys of the former type that the new one does not take.
@@ -67,15 +69,20 @@ def apply_overrides(tree: dict[str, Any], overrides: dict[str, Any], top_level: 
         overrides: `{dotted path: value}`.
         top_level: The top-level names that may be set although the config does not hold them.
 
+    Returns:
+        The variables that an override inside `${...}` has put a copy of in its place.
+
     Raises:
         UserError: For a path that neither exists nor is accepted by what stands there.
     """
     flat: dict[str, Any] = {}
     for path, value in overrides.items():
         _flatten(tree, path, value, flat)
+    copied: set[str] = set()
     for path in sorted(flat, key=lambda path: _turn(path, top_level)):
-        _set(tree, path, flat[path], top_level)
+        _set(tree, path, flat[path], top_level, copied)
     settle(tree)
+    return copied
 
 
 def _turn(path: str, top_level: set[str]) -> tuple:
@@ -100,22 +107,24 @@ def _peek(tree: dict[str, Any], path: str) -> Any:
         if isinstance(node, dict) and key in node:
             node = node[key]
         elif isinstance(node, (list, tuple)):
-            names = [type_name(item, tree) for item in node]
-            place = key if key.lstrip('-').isdigit() or names.count(key) != 1 else names.index(key)
             try:
-                node = node[int(place)]
-            except (ValueError, IndexError):
+                node = node[index_of(node, key, path, tree)]
+            except UserError:
                 return None
         else:
             return None
     return node
 
 
-def _set(tree: dict[str, Any], path: str, value: Any, top_level: set[str]) -> None:
+def _set(
+    tree: dict[str, Any], path: str, value: Any, top_level: set[str], copied: set[str]
+) -> None:
     *parents, last = path.split('.')
     node: Any = tree
     for depth, key in enumerate(parents):
-        node = _step(tree, node, parents[:depth], key, path)
+        if isinstance(node, list):
+            parents[depth] = key = str(index_of(node, key, path, tree))
+        node = _step(tree, node, parents[:depth], key, path, copied)
     here = '.'.join(parents)
     if isinstance(node, list):
         place = index_of(node, last, path, tree)
@@ -135,11 +144,13 @@ def _set(tree: dict[str, Any], path: str, value: Any, top_level: set[str]) -> No
     node[last] = value
 
 
-def _step(tree: dict[str, Any], node: Any, walked: list[str], key: str, path: str) -> Any:
+def _step(
+    tree: dict[str, Any], node: Any, walked: list[str], key: str, path: str, copied: set[str]
+) -> Any:
     """Go one key down, opening references to variables and parts that were None or left out."""
     here = '.'.join(walked)
     if isinstance(node, list):
-        place: Any = index_of(node, key, path, tree)
+        place: Any = int(key)
     else:
         place = key
         if key not in node:
@@ -147,8 +158,10 @@ def _step(tree: dict[str, Any], node: Any, walked: list[str], key: str, path: st
             node[key] = {}
     child = node[place]
     reference = _EXPRESSION.fullmatch(child) if isinstance(child, str) else None
-    if reference and isinstance(tree.get(reference.group(1).strip()), (dict, list, tuple)):
-        child = deepcopy(tree[reference.group(1).strip()])
+    name = reference and reference.group(1).strip()
+    if isinstance(tree.get(name), (dict, list, tuple)):
+        child = deepcopy(tree[name])
+        copied.add(name)
     if child is None:
         child = {}
     if isinstance(child, tuple):

@@ -9,10 +9,10 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 
 from ..errors import UserError
+from .failures import own_calls
 
 MINUTES = 30.0  # our choice; a validation batch or a checkpoint that takes longer is rare
 _LOOKS = 50  # times that it looks while the limit passes
@@ -91,7 +91,7 @@ def check_minutes(minutes: float) -> None:
 def _where(frame: FrameType | None) -> str:
     """The innermost place, and the innermost one that belongs to no library."""
     stack = traceback.extract_stack(frame) if frame is not None else []
-    own = [call for call in stack if 'site-packages' not in Path(call.filename).parts]
+    own = own_calls(stack)
     places = [f'{call.filename}:{call.lineno}' for call in own[-1:]]
     places += [f'waiting in {call.name}' for call in stack[-1:] if call not in own[-1:]]
     return f' ({", ".join(places)})' if places else ''

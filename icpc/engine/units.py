@@ -11,7 +11,7 @@ from mmengine.dist import all_reduce, get_world_size
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
-from ..losses.head_units import add_up, head_counts, labelled
+from ..head_units import add_up, head_counts, labelled
 
 OTHERS = ''  # the units of every term that has none of its own
 

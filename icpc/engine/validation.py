@@ -60,24 +60,24 @@ def check_effect(overrides: dict[str, Any], read: set[str]) -> None:
                 'class_names is filled in from the dataset; set classes=[...] to choose classes'
             )
         if key not in KNOWN_KEYS and key not in read:
-            hint = did_you_mean(key, KNOWN_KEYS | read)
             raise UserError(
-                f'{path}: overriding it has no effect, nothing in the config refers to '
-                f'${{{key}}}{hint}'
+                f'{path}: overriding it has no effect, nothing in the config refers to ${{{key}}}; '
+                f'leave it out, or set ${{{key}}} where it is to act'
             )
 
 
-def check_read(names: Iterable[str], read: set[str]) -> None:
+def check_read(names: Iterable[str], read: set[str], known: set[str]) -> None:
     """Raise for a top-level name that neither mmengine, icpc nor a `${...}` reads.
 
     Args:
         names: The top-level names.
         read: As `read_variables` gives it.
+        known: Those that are no typing error, since a file of the config reads them.
     """
     for key in names:
         if _may_be_unread(key) or key in read:
             continue
-        hint = did_you_mean(key, KNOWN_KEYS | read)
+        hint = '' if key in known else did_you_mean(key, KNOWN_KEYS | known | read)
         advice = (
             f'leave it out, refer to it as ${{{key}}}, or name it _{key} if only the file itself '
             'uses it'

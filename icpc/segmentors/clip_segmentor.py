@@ -1,5 +1,6 @@
 """The one way through the model: backbone, prompter, neck, head, losses."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -30,7 +31,7 @@ from .assembly import (
 )
 from .contracts import check_alignment, check_features, check_logits, check_losses, check_text
 from .held_out import build_held_out
-from .inference import Result, predict_maps, window_grid
+from .inference import Result, padded_to, predict_maps, window_grid
 from .loss_units import LossUnits
 from .memory import PredictionMemory, prediction_memory
 from .pixels import with_pixels
@@ -241,6 +242,7 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
     ) -> list[list[Result]]:
         """What the head and, with text, the score map make of each picture."""
         static = None if self.prompter is None else self.prompter.static_text()
+        inputs, metas = padded_to(math.ceil(max(self.backbone.strides)), inputs, metas)
         grid = window_grid(inputs.shape[2:], self.test_cfg)
         keep_logits, divisor = self.test_cfg.get('keep_logits', False), self.backbone.size_divisor
         forward = partial(self._maps, static=static)

@@ -9,11 +9,19 @@ size are only made where somebody asks for them.
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from ..upsampling import Part, add_part, argmax_rows, bilinear_matrix, resize_rows
+from ..upsampling import (
+    AxisMatrix,
+    Part,
+    add_part,
+    argmax_rows,
+    axis_matrix,
+    bilinear_matrix,
+    resize_rows,
+)
 from .waiting import MEMORY_BUDGET, WaitingMaps
 
 Forward = Callable[[Tensor], list[Tensor]]
@@ -150,18 +158,21 @@ class _Collector:
         keep_classes: list[int],
     ) -> None:
         self.axes = [
-            _axis_matrices(*axis, divisor, like.dtype)
+            [matrix.to(like) for matrix in _axis_matrices(*axis, divisor)]
             for axis in zip(like.shape[2:], size, places, _restorations(size, meta), strict=True)
         ]
         self.parts: list[tuple[int, Part]] = []
-        disk = [len(axis[0]) for axis in self.axes]
+        disk = [len(axis[0].spans) for axis in self.axes]
         self.best = torch.empty(disk, dtype=torch.long, device=like.device)
         self.keep_logits, self.keep_classes = keep_logits, keep_classes
         kept = like.shape[1] if keep_logits else len(keep_classes)
         self.logits = like.new_zeros(kept, *disk) if kept else None
-        touched = np.stack([m.any(axis=1) for m in self.axes[0]])  # (window rows, H0)
-        self.first = touched.argmax(axis=0)
-        self.last = len(touched) - 1 - touched[::-1].argmax(axis=0)  # (H0,)
+        # Of each row of pixels (H0) the first and the last row of windows that touch it.
+        touching = [
+            [index for index, (_, behind) in enumerate(spans) if behind]
+            for spans in zip(*(matrix.spans for matrix in self.axes[0]), strict=True)
+        ]
+        self.first, self.last = ([rows[place] for rows in touching] for place in (0, -1))
 
     def add(self, values: Tensor, row: int, column: int) -> None:
         """Takes one window's map (K, h, w)."""
@@ -179,23 +190,44 @@ class _Collector:
         Returns:
             the first row of windows that is needed still; those above are forgotten.
         """
-        ready = np.flatnonzero(self.last == row)  # consecutive, since windows come in order
-        if len(ready):
-            rows = slice(int(ready.min()), int(ready.max()) + 1)
+        ready = [pixel for pixel, last in enumerate(self.last) if last == row]  # consecutive,
+        if ready:  # since windows come in order
+            rows = slice(ready[0], ready[-1] + 1)
             if self.keep_logits:
                 self.best[rows] = self.logits[:, rows].argmax(dim=0)
             else:
-                self.best[rows] = argmax_rows(
-                    [part for _, part in self.parts], rows, self.best.device
-                )
-        waiting = self.first[self.last > row]
-        needed = int(waiting.min()) if len(waiting) else row + 1
+                self.best[rows] = argmax_rows([part for _, part in self.parts], rows)
+        waiting = zip(self.first, self.last, strict=True)
+        needed = min((first for first, last in waiting if last > row), default=row + 1)
         self.parts = [(r, part) for r, part in self.parts if r >= needed]
         return needed
 
     def result(self) -> Result:
         """The picture's prediction; all rows of windows must be complete."""
         return Result(self.best, self.logits)
+
+
+def padded_to(smallest: int, images: Tensor, metas: Sequence[dict]) -> tuple[Tensor, list[dict]]:
+    """Pads pictures that are too small for a network, and says so in their metainfo.
+
+    Args:
+        smallest: pixels of a side that the network needs, its largest stride.
+        images: (B, 3, H, W).
+        metas: as for :func:`predict_maps`.
+    """
+    below, beside = (max(smallest - side, 0) for side in images.shape[2:])
+    if not below and not beside:
+        return images, list(metas)
+    padded = []
+    for meta in metas:
+        left, right, top, bottom = _padding(meta)
+        padded.append({**meta, 'img_padding_size': (left, right + beside, top, bottom + below)})
+    return F.pad(images, (0, beside, 0, below)), padded
+
+
+def _padding(meta: dict) -> tuple[int, ...]:
+    """Left, right, top, bottom."""
+    return tuple(map(int, meta.get('img_padding_size', meta.get('padding_size', (0, 0, 0, 0)))))
 
 
 class _Restoration(NamedTuple):
@@ -208,8 +240,7 @@ class _Restoration(NamedTuple):
 
 def _restorations(size: tuple[int, int], meta: dict) -> Iterator[_Restoration]:
     """Of the rows, then of the columns."""
-    padding = meta.get('img_padding_size', meta.get('padding_size', (0, 0, 0, 0)))
-    left, right, top, bottom = (int(p) for p in padding)
+    left, right, top, bottom = _padding(meta)
     insides = slice(top, size[0] - bottom), slice(left, size[1] - right)
     flipped = meta.get('flip_direction', 'horizontal') if meta.get('flip') else None
     disk = meta.get('ori_shape', [inside.stop - inside.start for inside in insides])
@@ -223,9 +254,8 @@ def _axis_matrices(
     places: list[slice],
     restoration: _Restoration,
     divisor: int,
-    dtype: torch.dtype,
-) -> list[np.ndarray]:
-    """For each window (disk size, inputs): its share in the picture on disk."""
+) -> list[AxisMatrix]:
+    """For each window (disk size, inputs) float64, on the CPU: its share in the picture on disk."""
     window = places[0].stop - places[0].start
     upsampling = bilinear_matrix(inputs, window + -window % divisor)[:window]
     count = torch.zeros(length, 1, dtype=torch.float64)
@@ -237,5 +267,5 @@ def _axis_matrices(
         matrix[place] = upsampling / count[place]
         matrix = matrix[restoration.inside]
         matrix = matrix.flip(0) if restoration.flip else matrix
-        matrices.append(resize_rows(matrix, restoration.size).to(dtype).numpy())
+        matrices.append(axis_matrix(resize_rows(matrix, restoration.size)))
     return matrices

@@ -6,7 +6,7 @@ from functools import partial
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from ..losses.head_units import Count, add_up, head_counts, labelled
+from ..head_units import Count, add_up, head_counts, labelled
 
 
 class LossUnits:

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from mmengine.logging import print_log
 from torch import nn
 
-from ..necks import MultiScaleAlignment
-
 _ALL = frozenset({'pyramid', 'dense', 'pooled', 'interim', 'text', 'score_maps'})
 
 
@@ -41,7 +39,7 @@ class _Use:
         self.losses = frozenset().union(*(getattr(x, 'uses', _ALL) for x in model.losses.values()))
         neck, head = model.neck, model.decode_head
         count = len(model.backbone.channels)
-        self.known = isinstance(neck, MultiScaleAlignment)
+        self.known = hasattr(neck, 'unused')
         chosen = getattr(head, 'in_index', list(range(count)))
         chosen = chosen if isinstance(chosen, list | tuple) else [chosen]
         self.outputs = {index % count for index in chosen} if self.known else set(range(count))

@@ -1,8 +1,9 @@
 """Bilinear upsampling cut into cells: the outputs that lie between the same four inputs."""
 
+from functools import lru_cache
+from math import floor
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,19 +29,28 @@ def cell_axis(inputs: int, outputs: int, dtype: torch.dtype, device: torch.devic
     Output i lies at (i + 0.5) * inputs / outputs - 0.5, as in ``F.interpolate``. All is worked out
     on the host from the two sizes, so that no device is asked for a number.
     """
-    index = np.arange(outputs)
-    place = (index + 0.5) * (inputs / outputs) - 0.5
-    cell = (np.floor(place).astype(np.int64) + 1).clip(0, inputs)  # (outputs,)
-    fraction = (place + 1 - cell).clip(0, 1)
-    slot = index - np.searchsorted(cell, np.arange(inputs + 1))[cell]
-    shape = inputs + 1, int(slot.max()) + 1
-    taken = np.full(shape, -1, dtype=np.int64)
-    taken[cell, slot] = index
-    weights = np.zeros((*shape, 2))
-    weights[cell, slot] = np.stack([1 - fraction, fraction], axis=1)
+    taken, weights = _cells(inputs, outputs)
     return CellAxis(
         torch.tensor(taken, device=device), torch.tensor(weights, dtype=dtype, device=device)
     )
+
+
+@lru_cache(maxsize=64)  # two axes of each map: the same few sizes in every step of a training
+def _cells(inputs: int, outputs: int) -> tuple[list[list[int]], list[list[tuple[float, float]]]]:
+    """The outputs of each cell, and what they take; all cells padded to the same length."""
+    taken: list[list[int]] = [[] for _ in range(inputs + 1)]
+    weights: list[list[tuple[float, float]]] = [[] for _ in range(inputs + 1)]
+    for index in range(outputs):
+        place = (index + 0.5) * (inputs / outputs) - 0.5
+        cell = min(max(floor(place) + 1, 0), inputs)
+        fraction = min(max(place + 1 - cell, 0.0), 1.0)
+        taken[cell].append(index)
+        weights[cell].append((1 - fraction, fraction))
+    room = max(map(len, taken))
+    for row, pairs in zip(taken, weights, strict=True):
+        pairs += [(0.0, 0.0)] * (room - len(row))
+        row += [-1] * (room - len(row))
+    return taken, weights
 
 
 class Tile(NamedTuple):

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,21 +12,53 @@ _CPU_TILE, _GPU_TILE = 2**18, 2**24
 _SMALLEST_TILE = 16  # pixels along each side; smaller tiles read most inputs twice
 
 
+class AxisMatrix(NamedTuple):
+    """What each output of an axis takes of each input, usually of a few inputs alone.
+
+    Attributes:
+        weights: (outputs, inputs), on the device of the arithmetic.
+        spans: of each output, its first input with a weight and the one behind the last; (0, 0)
+            for none. On the host, so that the device is never asked what is needed.
+    """
+
+    weights: Tensor
+    spans: list[tuple[int, int]]
+
+    def to(self, like: Tensor) -> 'AxisMatrix':
+        """With weights on the device and in the type of ``like``."""
+        return AxisMatrix(self.weights.to(like), self.spans)
+
+    def inputs(self, outputs: slice) -> slice | None:
+        """The inputs that some outputs need; None for none."""
+        spans = [span for span in self.spans[outputs] if span[1]]
+        return slice(min(a for a, _ in spans), max(b for _, b in spans)) if spans else None
+
+    def outputs(self) -> slice | None:
+        """The outputs that need any input; None for none."""
+        used = [index for index, span in enumerate(self.spans) if span[1]]
+        return slice(used[0], used[-1] + 1) if used else None
+
+
+def axis_matrix(weights: Tensor) -> AxisMatrix:
+    """An axis from its weights (outputs, inputs) on the CPU."""
+    used = (weights != 0).int()
+    first, behind = used.argmax(dim=1), used.shape[1] - used.flip(1).argmax(dim=1)
+    behind = behind.where(used.any(dim=1), 0)
+    return AxisMatrix(weights, list(zip(first.tolist(), behind.tolist(), strict=True)))
+
+
 class Part(NamedTuple):
     """One low-resolution map and its share in a picture: ``rows @ map @ columns.T``.
 
-    The matrices stay on the host, where it is looked up which inputs an output needs; what the
-    arithmetic takes of them is moved to its device.
-
     Attributes:
-        values: (K, h, w); on another device than the arithmetic's it is fetched band by band.
-        rows: (H, h), usually zero but for a few inputs per output.
-        columns: (W, w).
+        values: (K, h, w); on another device than the rest it is fetched band by band.
+        rows: H outputs of h inputs.
+        columns: W outputs of w inputs.
     """
 
     values: Tensor
-    rows: np.ndarray
-    columns: np.ndarray
+    rows: AxisMatrix
+    columns: AxisMatrix
 
 
 def resize_rows(matrix: Tensor, outputs: int) -> Tensor:
@@ -66,37 +97,36 @@ def upsampled_argmax(logits: Tensor, size: Sequence[int]) -> Tensor:
     """
     if logits.dim() == 4:
         return torch.stack([upsampled_argmax(one, size) for one in logits])
-    dtype = _working_dtype(logits)
+    like = logits.new_empty(0, dtype=_working_dtype(logits))
     rows, columns = (
-        bilinear_matrix(n, m, dtype).numpy() for n, m in zip(logits.shape[1:], size, strict=True)
+        axis_matrix(bilinear_matrix(n, m, like.dtype)).to(like)
+        for n, m in zip(logits.shape[1:], size, strict=True)
     )
-    return argmax_rows([Part(logits, rows, columns)], slice(0, size[0]), logits.device)
+    return argmax_rows([Part(logits, rows, columns)], slice(0, size[0]))
 
 
 @torch.no_grad()
-def argmax_rows(parts: Sequence[Part], wanted: slice, device: torch.device | str = 'cpu') -> Tensor:
+def argmax_rows(parts: Sequence[Part], wanted: slice) -> Tensor:
     """The best class of the sum of several parts, for some rows of the picture.
 
     Args:
         parts: at least one; all of the same K, H and W.
         wanted: rows of the picture.
-        device: where it is computed.
 
     Returns:
-        (wanted rows, W) int64 on that device; the first of equal classes.
+        (wanted rows, W) int64; the first of equal classes.
     """
-    classes, width = len(parts[0].values), len(parts[0].columns)
-    device = torch.device(device)
+    classes, width = len(parts[0].values), len(parts[0].columns.spans)
+    device, dtype = parts[0].rows.weights.device, parts[0].rows.weights.dtype
     budget = _CPU_TILE if device.type == 'cpu' else _GPU_TILE
     side = max(math.isqrt(budget // classes), _SMALLEST_TILE)
     best = torch.empty(wanted.stop - wanted.start, width, dtype=torch.long, device=device)
-    dtype = _on_device(parts[0].rows[:0], device).dtype
     buffers = torch.empty(2, side * side * classes, dtype=dtype, device=device)
     index = torch.arange(classes, dtype=buffers.dtype, device=device)
     with torch.autocast(device.type, enabled=False):
         for top in range(wanted.start, wanted.stop, side):
             rows = slice(top, min(top + side, wanted.stop))
-            bands = [band for part in parts if (band := _band(part, rows, device)) is not None]
+            bands = [band for part in parts if (band := _band(part, rows)) is not None]
             for left in range(0, width, side):
                 columns = slice(left, min(left + side, width))
                 shape = rows.stop - rows.start, columns.stop - columns.start, classes
@@ -110,12 +140,11 @@ def argmax_rows(parts: Sequence[Part], wanted: slice, device: torch.device | str
 @torch.no_grad()
 def add_part(total: Tensor, part: Part) -> None:
     """Adds one part to full-size maps (K, H, W), in place."""
-    rows, columns = _support(part.rows), _support(part.columns)
+    rows, columns = part.rows.outputs(), part.columns.outputs()
     if rows is None or columns is None:
         return
+    down, right = part.rows.weights[rows], part.columns.weights[columns]
     with torch.autocast(total.device.type, enabled=False):
-        down, right = part.rows[rows], part.columns[columns]
-        down, right = (_on_device(matrix, total.device) for matrix in (down, right))
         across = part.values.to(down.dtype) @ right.T  # (K, h, W')
         total[:, rows, columns] += (down @ across).to(total.dtype)
 
@@ -125,30 +154,29 @@ class _Band(NamedTuple):
 
     values: Tensor  # (h', w, K)
     rows: Tensor  # (r, h')
-    columns: Tensor  # (W, w)
-    used: np.ndarray  # (W, w) on the host: the same
+    columns: AxisMatrix  # W outputs of w inputs
 
 
-def _band(part: Part, rows: slice, device: torch.device) -> _Band | None:
+def _band(part: Part, rows: slice) -> _Band | None:
     """None where the part does not touch these rows."""
-    needed = _support(part.rows[rows].T)
+    needed = part.rows.inputs(rows)
     if needed is None:
         return None
-    weights = _on_device(part.rows[rows, needed], device)
+    weights = part.rows.weights[rows, needed].contiguous()
     values = part.values[:, needed].permute(1, 2, 0).to(weights).contiguous()
-    return _Band(values, weights, _on_device(part.columns, device), part.columns)
+    return _Band(values, weights, part.columns)
 
 
 def _sum_tile(bands: list[_Band], columns: slice, total: Tensor) -> None:
     """Writes the sum of all bands at these columns into ``total`` (r, c, K)."""
     started = False
     for band in bands:
-        needed = _support(band.used[columns].T)
+        needed = band.columns.inputs(columns)
         if needed is None:
             continue
         inputs = band.values[:, needed].flatten(1)  # (h', w' * K)
         down = (band.rows @ inputs).unflatten(1, (-1, total.shape[2]))  # (r, w', K)
-        across = band.columns[columns, needed].expand(len(total), -1, -1)  # (r, c, w')
+        across = band.columns.weights[columns, needed].expand(len(total), -1, -1)  # (r, c, w')
         if started:
             total.baddbmm_(across, down)
         else:
@@ -156,16 +184,6 @@ def _sum_tile(bands: list[_Band], columns: slice, total: Tensor) -> None:
         started = True
     if not started:
         total.zero_()
-
-
-def _on_device(matrix: np.ndarray, device: torch.device) -> Tensor:
-    return torch.tensor(np.ascontiguousarray(matrix), device=device)
-
-
-def _support(matrix: np.ndarray) -> slice | None:
-    """The smallest slice of rows outside which a matrix is zero; None for a zero matrix."""
-    used = np.flatnonzero(matrix.any(axis=1))
-    return slice(int(used[0]), int(used[-1]) + 1) if len(used) else None
 
 
 def _best_class(values: Tensor, spare: Tensor, index: Tensor) -> Tensor:
@@ -185,4 +203,13 @@ def _working_dtype(values: Tensor) -> torch.dtype:
     return torch.float64 if values.dtype == torch.float64 else torch.float32
 
 
-__all__ = ['Part', 'add_part', 'argmax_rows', 'bilinear_matrix', 'resize_rows', 'upsampled_argmax']
+__all__ = [
+    'AxisMatrix',
+    'Part',
+    'add_part',
+    'argmax_rows',
+    'axis_matrix',
+    'bilinear_matrix',
+    'resize_rows',
+    'upsampled_argmax',
+]

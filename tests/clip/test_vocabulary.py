@@ -9,6 +9,7 @@ from icpc.clip.vocabulary import (
     START,
     PackedNames,
     prompt_name,
+    shuffled,
     split_shared_prefix,
     tokenize,
 )
@@ -99,3 +100,30 @@ def test_the_budget_counts_the_end_token_and_names_the_classes() -> None:
     assert 'sky' not in str(error.value)
     with pytest.raises(ValueError, match="3 of 5 .*'traffic light' .*'pool table'"):
         packed.check_budget(prefix=6, positions=8)
+
+
+ALIKE = ['bed', 'Bed ', 'traffic light', 'traffic_light', 'sky', 'sea; ocean']
+
+
+@pytest.mark.parametrize('seed', range(20))
+def test_no_class_keeps_a_text_that_reads_as_its_own(seed: int) -> None:
+    others = shuffled(ALIKE, seed)
+    assert sorted(others) == sorted(ALIKE)
+    own, new = ([tokenize(prompt_name(name)) for name in names] for names in (ALIKE, others))
+    assert all(one != other for one, other in zip(own, new, strict=True))
+
+
+def test_different_names_take_those_before_them_on_a_random_round_trip() -> None:
+    order = torch.randperm(5, generator=torch.Generator().manual_seed(7)).tolist()
+    names = shuffled(NAMES, 7)
+    assert [names[k] for k in order] == [NAMES[order[i - 1]] for i in range(5)]
+
+
+@pytest.mark.parametrize('names', [['sky', 'Sky', 'sea'], ['a', 'a'], ['a', 'b', 'a ', 'A', 'c']])
+def test_names_that_cannot_all_change_are_named(names: list[str]) -> None:
+    alike = sum(name.strip().lower() == names[0].lower() for name in names)
+    with pytest.raises(
+        ValueError, match=f'{alike} of {len(names)} class names read alike'
+    ) as error:
+        shuffled(names, 0)
+    assert repr(names[0]) in str(error.value)

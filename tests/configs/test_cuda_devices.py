@@ -45,11 +45,12 @@ KINDS = {kind(path): path for path in LEAVES}
 @pytest.fixture
 def fake(monkeypatch):
     """A mode in which tensors are fake."""
-    plain = inference._axis_matrices
+    mode, plain = FakeTensorMode(), inference._axis_matrices
 
     def real(*args):
         with unset_fake_temporarily():
-            return plain(*args)
+            matrices = plain(*args)
+        return [one._replace(weights=mode.from_tensor(one.weights)) for one in matrices]
 
     monkeypatch.setattr(inference, '_axis_matrices', real)
 
@@ -59,7 +60,7 @@ def fake(monkeypatch):
     monkeypatch.setattr(region_pairs, 'pair_indices', seven_pairs)
     with warnings.catch_warnings():  # there is no CUDA
         warnings.simplefilter('ignore')
-        yield FakeTensorMode()
+        yield mode
 
 
 def on_cuda(model: torch.nn.Module, mode: FakeTensorMode) -> torch.nn.Module:

@@ -10,6 +10,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from icpc.engine import checkpoint
+from icpc.engine.checkpoint import steps_in
+from icpc.engine.checkpoint_hook import NewestCheckpointsHook
 from icpc.errors import UserError
 
 
@@ -125,3 +127,15 @@ def test_plain_values_survive_a_safe_round_trip(tmp_path):
 def test_what_hooks_keep_for_themselves_is_left_out():
     info = {'iter': np.int64(3), 'best': [1.0, 'x'], 'object': object(), 'inside': {'a': object()}}
     assert checkpoint.drop_foreign(info) == {'iter': 3, 'best': [1.0, 'x']}
+
+
+def test_only_files_of_training_are_its_checkpoints(tmp_path):
+    for name in ('iter_4.pth', 'iter_12.pth', 'iter_best.pth', 'iter_1.pth.tmp', 'my_iter_3.pth'):
+        (tmp_path / name).write_bytes(b'')
+    for name in ('iter_.pth', 'iter_-5.pth', 'iter_007.pth', 'iter_2_old.pth', 'iter_٣.pth'):
+        (tmp_path / name).write_bytes(b'')
+    (tmp_path / 'iter_8.pth').mkdir()
+    assert steps_in(tmp_path) == {n: tmp_path / f'iter_{n}.pth' for n in (4, 12)}
+    NewestCheckpointsHook(interval=1, keep=1)._remove_old(tmp_path, newest=12)
+    assert steps_in(tmp_path).keys() == {12}
+    assert (tmp_path / 'iter_best.pth').exists()

@@ -36,3 +36,18 @@ def test_other_models_are_left_alone(capsys):
     hook = MemoryEstimateHook()
     hook.before_val_iter(SimpleNamespace(model=torch.nn.Identity()), 0, {'inputs': []})
     assert capsys.readouterr().out == ''
+
+
+def test_of_several_views_the_largest_counts(capsys):
+    asked = []
+    model = SimpleNamespace(
+        class_names=['a'], prediction_memory=lambda *sizes: asked.append(sizes) or (0, 0)
+    )
+    sample = SegDataSample(metainfo=dict(ori_shape=(40, 60)))
+    sizes = (20, 30), (50, 75), (50, 70)
+    batch = {
+        'inputs': [[torch.zeros(3, *size)] for size in sizes],
+        'data_samples': [[sample]] * len(sizes),
+    }
+    MemoryEstimateHook().before_test_iter(SimpleNamespace(model=model), 0, batch)
+    assert asked == [((50, 75), (40, 60))]

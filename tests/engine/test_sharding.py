@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from sharded_training import OPTIONS
+from toy_run import write_clip_config
 
 from icpc.engine.checkpoint import load_checkpoint
 from icpc.engine.evaluating import evaluate
@@ -16,24 +17,6 @@ from icpc.engine.sharding import FullySharded
 from icpc.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
-_CONFIG = """
-_base_ = ['{toy}']
-model = dict(
-    _delete_=True,
-    type='CLIPSegmentor',
-    class_names='${{class_names}}',
-    clip=dict(model={clip}),
-    backbone=dict(type='CLIPViT', norm_cfg=dict(type='GN', num_groups=2)),
-    prompter=dict(type='InstancePrompter'),
-    neck=dict(type='MultiScaleAlignment', levels=[2], out_channels=8),
-    decode_head=dict(type='SemanticFPNHead', channels=8, norm_cfg=None,
-                     loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True)),
-    losses=dict(score_map=dict(type='ScoreMapLoss')),
-    data_preprocessor=dict(type='SegDataPreProcessor', mean=[123.0] * 3, std=[60.0] * 3,
-                           bgr_to_rgb=True, seg_pad_val=255, size=(32, 32)),
-    test_cfg=dict(mode='whole'),
-)
-"""
 
 
 def losses(folder: Path) -> list[float]:
@@ -49,8 +32,7 @@ def assert_close(first: dict, second: dict, **tolerance: float) -> None:
 
 
 def test_it_trains_saves_and_resumes_as_ddp(toy_config, tiny_vit_cfg, tmp_path):
-    config = tmp_path / 'clip.py'
-    config.write_text(_CONFIG.format(toy=toy_config, clip=tiny_vit_cfg))
+    config = write_clip_config(tmp_path, toy_config, tiny_vit_cfg)
     command = [sys.executable, '-m', 'torch.distributed.run', '--standalone']
     command += ['--nproc_per_node', '2', str(Path(__file__).with_name('sharded_training.py'))]
     paths = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])

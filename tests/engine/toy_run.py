@@ -74,3 +74,30 @@ def write_config(folder: Path, low: int) -> Path:
     path = folder / 'toy.py'
     path.write_text(_CONFIG.format(configs=CONFIGS, root=root))
     return path
+
+
+_CLIP_CONFIG = """
+_base_ = ['{toy}']
+model = dict(
+    _delete_=True,
+    type='CLIPSegmentor',
+    class_names='${{class_names}}',
+    clip=dict(model={clip}),
+    backbone=dict(type='CLIPViT', norm_cfg=dict(type='GN', num_groups=2)),
+    prompter=dict(type='InstancePrompter'),
+    neck=dict(type='MultiScaleAlignment', levels=[2], out_channels=8),
+    decode_head=dict(type='SemanticFPNHead', channels=8, norm_cfg=None,
+                     loss_decode=dict(type='CrossEntropyLoss', avg_non_ignore=True)),
+    losses=dict(score_map=dict(type='ScoreMapLoss')),
+    data_preprocessor=dict(type='SegDataPreProcessor', mean=[123.0] * 3, std=[60.0] * 3,
+                           bgr_to_rgb=True, seg_pad_val=255, size=(32, 32)),
+    test_cfg=dict(mode='whole'),
+)
+"""
+
+
+def write_clip_config(folder: Path, toy: Path, clip: dict) -> Path:
+    """A model with text on the toy data of another config."""
+    path = folder / 'clip.py'
+    path.write_text(_CLIP_CONFIG.format(toy=toy, clip=clip))
+    return path

@@ -1,8 +1,22 @@
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
+import pytest
+from mmcv.transforms import LoadImageFromFile
 from PIL import Image
 
 from icpc.evaluation.panel import PanelRow, save_panel
-from icpc.evaluation.pictures import colourise, overlay, save_mask, save_overlay
+from icpc.evaluation.pictures import (
+    class_names,
+    colourise,
+    overlay,
+    palette_of,
+    read_picture,
+    save_mask,
+    save_overlay,
+)
 
 PALETTE = np.array([[255, 0, 0], [0, 255, 0]])
 NAMES = ['red', 'green']
@@ -64,3 +78,81 @@ def test_a_white_class_has_a_border_in_both_legends(tmp_path):
     for name in ('panel', 'overlay'):
         pixels = np.asarray(Image.open(tmp_path / f'{name}.png').convert('RGB'))
         assert (pixels == grey).all(-1).sum() > 30, name
+
+
+def row_of(height, width, maps=(), image=None):
+    rng = np.random.default_rng(height)
+    picture = rng.integers(0, 255, (height, width, 3)).astype(np.uint8)
+    labels = rng.integers(0, 2, (height, width))
+    named = {name: rng.random((height, width)) for name in maps}
+    return PanelRow(picture if image is None else image, labels, labels, named)
+
+
+@pytest.mark.parametrize(
+    ('rows', 'names'),
+    [
+        ([row_of(9, 40, ['red', 'green']), row_of(70, 8, ['red']), row_of(5, 5)], NAMES),
+        ([row_of(8, 8, ['a $b$ $']), row_of(8, 8)], ['a $b$ $', '_background_']),
+        ([PanelRow(np.zeros((4, 4, 3), np.uint8), *[np.full((4, 4), 65535)] * 2)], NAMES),
+        ([PanelRow(np.zeros((4, 4, 3), np.uint8), *[np.zeros((4, 4), int)] * 2)], ['only']),
+        ([replace(row_of(6, 6), score_maps={'red': np.full((6, 6), np.nan)})], NAMES),
+        ([replace(row_of(6, 6), score_maps={'red': np.zeros((6, 6))})], NAMES),
+    ],
+    ids=['sizes', 'names', 'nothing', 'one class', 'nan', 'flat'],
+)
+def test_whatever_the_rows_hold_a_panel_is_drawn(tmp_path, recwarn, rows, names):
+    save_panel(tmp_path / 'p.png', rows, names, PALETTE, 'mean of 2 views')
+    assert np.asarray(Image.open(tmp_path / 'p.png')).std() > 1
+    assert [path.name for path in tmp_path.iterdir()] == ['p.png']
+    assert not list(recwarn)
+
+
+def test_a_huge_picture_becomes_a_thumbnail_whose_parts_fit():
+    large = row_of(50, 1700, ['red'], image=np.full((25, 850, 3), 77, np.uint8))
+    small = large.thumbnail(longest=600)
+    assert small.image.shape == (17, 567, 3)
+    assert (small.image == 77).all()
+    assert small.truth.shape == small.score_maps['red'].shape == (17, 567)
+    assert small.prediction[1, 2] == large.prediction[3, 6]
+    assert small.prediction.base is None  # the large one can be forgotten
+    assert small.score_maps['red'][2, 1] == large.score_maps['red'][6, 3]
+    same = row_of(20, 30).thumbnail()
+    assert np.array_equal(same.image, row_of(20, 30).image)
+
+
+def test_a_panel_that_cannot_be_written_leaves_the_former_one(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, 'No space left on device')
+
+    (tmp_path / 'p.png').write_bytes(b'former')
+    monkeypatch.setattr(Path, 'replace', full)
+    with pytest.raises(OSError, match='No space'):
+        save_panel(tmp_path / 'p.png', [row_of(8, 8)], NAMES, PALETTE)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b'former']
+
+
+@pytest.mark.parametrize('mode', ['L', 'RGB', 'I;16', 'P', 'RGBA'])
+def test_pictures_of_any_mode_are_read_as_rgb(tmp_path, mode):
+    kind = np.uint16 if mode == 'I;16' else np.uint8
+    grey = np.full((5, 7), 100 * (257 if mode == 'I;16' else 1), dtype=kind)
+    image = Image.fromarray(grey) if mode in ('L', 'I;16') else Image.fromarray(grey).convert(mode)
+    image.save(tmp_path / 'x.png')
+    assert read_picture(tmp_path / 'x.png').tolist() == np.full((5, 7, 3), 100).tolist()
+
+
+def test_a_turned_picture_is_read_as_the_network_reads_it(tmp_path):
+    image, exif = Image.new('RGB', (30, 20), 'white'), Image.Exif()
+    exif[0x0112] = 6  # orientation: lies on its side
+    image.save(tmp_path / 'x.jpg', exif=exif)
+    loaded = LoadImageFromFile()({'img_path': str(tmp_path / 'x.jpg')})['img']
+    assert read_picture(tmp_path / 'x.jpg').shape == loaded.shape
+
+
+@pytest.mark.parametrize('own', [None, [], [[1, 2, 3]], [[1, 2, 3], [4, 5, 6]]])
+def test_missing_colours_are_made_up(own):
+    dataset = SimpleNamespace(metainfo={'classes': ['a ', 'b'], 'palette': own})
+    palette = palette_of(dataset)
+    assert (palette.shape, palette.dtype) == ((2, 3), np.uint8)
+    assert palette[: len(own or ())].tolist() == (own or [])
+    assert palette.tolist() == palette_of(dataset).tolist()
+    assert class_names(dataset) == ['a', 'b']

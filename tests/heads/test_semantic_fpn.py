@@ -59,6 +59,7 @@ def test_ignore_index_of_the_head():
     ('options', 'message'),
     [
         (dict(loss_decode=dict(type='CrossEntropyLoss')), 'avg_non_ignore'),
+        (dict(loss_decode=dict(PLAIN, reduction='sum')), "reduction='sum'"),
         (dict(loss_decode=dict(PLAIN, class_weight=[1.0] * 5)), 'class weights'),
         (dict(loss_decode=dict(PLAIN, use_sigmoid=True)), 'softmax cross-entropy'),
         (dict(loss_decode=dict(type='DiceLoss')), 'softmax cross-entropy'),

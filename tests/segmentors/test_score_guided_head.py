@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
+from icpc.engine.optim import GroupedOptimConstructor
 from icpc.heads import ScoreGuidedFPNHead, SemanticFPNHead
 
 HEAD = dict(type='ScoreGuidedFPNHead')
@@ -58,3 +60,25 @@ def test_temperature_must_be_positive() -> None:
         ScoreGuidedFPNHead(
             [4], in_channels=[4], in_index=[0], channels=4, num_classes=2, temperature=0.0
         )
+
+
+def test_the_gain_can_be_split_and_checkpoints_with_a_scalar_load_and_resume() -> None:
+    sizes = dict(feature_strides=[4], in_channels=[4], in_index=[0], channels=4, num_classes=3)
+    head = nn.Sequential(ScoreGuidedFPNHead(gain=0.5, **sizes))
+    assert [name for name, p in head.named_parameters() if p.dim() == 0] == []
+    old = head.state_dict()
+    old['0.gain'] = torch.tensor(2.0)
+    head.load_state_dict(old, strict=True)
+    assert head[0].gain.tolist() == [2.0]
+    assert old['0.gain'].dim() == 0  # the user's dict stays
+    wrapper = GroupedOptimConstructor(dict(optimizer=dict(type='AdamW', lr=0.1)))(head)
+    head[0].gain.sum().backward()
+    wrapper.optimizer.step()
+    state = wrapper.optimizer.state_dict()
+    (moments,) = state['state'].values()
+    for name in ('exp_avg', 'exp_avg_sq'):
+        moments[name] = moments[name][0]
+    wrapper.optimizer.load_state_dict(state)
+    (loaded,) = wrapper.optimizer.state.values()
+    assert (loaded['exp_avg'].shape, loaded['step'].shape) == ((1,), ())
+    wrapper.optimizer.step()

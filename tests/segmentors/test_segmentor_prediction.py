@@ -182,3 +182,66 @@ def test_extract_feat_is_the_decoders_input(build: Callable, batch: tuple) -> No
         ]
         own = F.interpolate(model.decode_head(pyramid), size=(64, 96), mode='bilinear')
         torch.testing.assert_close(own, model.encode_decode(batch[0]), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize('budget', [None, 1e-4])
+@pytest.mark.parametrize('size', [{}, dict(crop_size=(48, 48), stride=(32, 32), mode='slide')])
+def test_score_maps_of_a_few_classes_are_those_of_all(
+    build: Callable, batch: tuple, size: dict, budget: float | None
+) -> None:
+    """They add up from windows that may wait in a file; predictions stay as they are."""
+    model, (images, _) = build().eval(), batch
+    meta = dict(ori_shape=(50, 61), flip=True, flip_direction='horizontal')
+    test_cfg = {'mode': 'whole', **size, 'memory_budget': budget}
+
+    def predicted(keep_logits: bool, few: list[int]) -> list[SegDataSample]:
+        model.test_cfg = ConfigDict(**test_cfg, keep_logits=keep_logits)
+        return model.predict(images, [SegDataSample(metainfo=meta) for _ in images], few)
+
+    for whole, plain, both, few in zip(
+        predicted(True, []),
+        predicted(False, []),
+        predicted(True, [3, 1]),
+        predicted(False, [3, 1]),
+        strict=True,
+    ):
+        assert 'score_maps' not in whole
+        assert set(few.keys()) == {'pred_sem_seg', 'pred_score_map', 'score_maps'}
+        assert set(plain.keys()) == {'pred_sem_seg', 'pred_score_map'}
+        assert torch.equal(few.score_maps.data, whole.score_logits.data[[3, 1]])
+        assert torch.equal(both.score_maps.data, whole.score_logits.data[[3, 1]])
+        for field in ('pred_sem_seg', 'pred_score_map'):
+            assert torch.equal(few.get(field).data, plain.get(field).data)
+
+
+def test_a_step_with_maps_is_a_step_with_maps_beside_it(build: Callable) -> None:
+    preprocessor = dict(type='SegDataPreProcessor', mean=[9.0] * 3, std=[2.0] * 3)
+    model = build(data_preprocessor=preprocessor, test_cfg=dict(keep_logits=False)).eval()
+    data = {'inputs': [torch.randint(0, 99, (3, 40, 50))], 'data_samples': [SegDataSample()]}
+    (plain,), (sample,) = model.test_step(dict(data)), model.test_step_with_maps(dict(data), [2])
+    assert torch.equal(sample.pred_sem_seg.data, plain.pred_sem_seg.data)
+    assert sample.score_maps.data.shape == (1, 40, 50)
+    assert 0 < sample.score_maps.data.abs().max() <= 1
+    (sample,) = build(prompter=None).eval().predict(torch.zeros(1, 3, 64, 64), None, [2])
+    assert 'score_maps' not in sample
+
+
+@TOWERS
+@pytest.mark.parametrize('size', [(9, 70), (40, 5), (1, 1)])
+def test_a_picture_smaller_than_the_largest_stride_is_padded_and_cut(
+    build: Callable, tower: str, size: tuple[int, int]
+) -> None:
+    model, images = build(tower).eval(), torch.randn(2, 3, *size)
+
+    def both(pictures: Tensor, **meta: object) -> list[Tensor]:
+        samples = model.predict(pictures, [SegDataSample(metainfo=meta) for _ in pictures])
+        names = ('seg_logits', 'score_logits')
+        return [torch.stack([sample.get(name).data for sample in samples]) for name in names]
+
+    padded = F.pad(images, (0, max(32 - size[1], 0), 0, max(32 - size[0], 0)))
+    expected = [part[..., : size[0], : size[1]] for part in both(padded)]
+    flipped = both(images, flip=True, flip_direction='vertical')
+    for found, mirrored, own in zip(both(images), flipped, expected, strict=True):
+        torch.testing.assert_close(found, own, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(mirrored, own.flip(2), rtol=1e-5, atol=1e-5)
+    assert both(images, ori_shape=(64, 64))[0].shape[2:] == (64, 64)

@@ -8,6 +8,7 @@ from icpc.upsampling import (
     Part,
     add_part,
     argmax_rows,
+    axis_matrix,
     bilinear_matrix,
     separable,
     upsampled_argmax,
@@ -50,7 +51,7 @@ def test_sum_of_parts():
         columns = torch.zeros(40, size, dtype=torch.float64)
         columns[place] = bilinear_matrix(size, place.stop - place.start)
         values = torch.randn(5, 4, size, dtype=torch.float64)
-        parts.append(Part(values, bilinear_matrix(4, 24).numpy(), columns.numpy()))
+        parts.append(Part(values, axis_matrix(bilinear_matrix(4, 24)), axis_matrix(columns)))
         up = F.interpolate(values[None], size=(24, place.stop - place.start), mode='bilinear')
         total[:, :, place] += up[0]
     assert torch.equal(argmax_rows(parts, slice(3, 21)), total.argmax(0)[3:21])

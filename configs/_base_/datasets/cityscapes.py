@@ -5,7 +5,7 @@ dataset_type = 'CityscapesDataset'
 data_root = 'data/cityscapes'
 train_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
+    dict(type='${annotations}'),
     dict(type='RandomResize', scale=(2048, 1024), ratio_range=(0.5, 2.0), keep_ratio=True),
     dict(type='RandomCrop', crop_size=('${crop_size}', '${crop_size}'), cat_max_ratio=0.75),
     dict(type='RandomFlip', prob=0.5),
@@ -14,7 +14,7 @@ train_pipeline = [
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='LoadAnnotations'),
+    dict(type='${annotations}'),
     dict(type='PackSegInputs'),
 ]
 tta_pipeline = [
@@ -31,7 +31,7 @@ tta_pipeline = [
                 dict(type='Resize', scale_factor=1.75, keep_ratio=True),
             ],
             [dict(type='RandomFlip', prob=0.0), dict(type='RandomFlip', prob=1.0)],
-            [dict(type='LoadAnnotations')],
+            [dict(type='${annotations}')],
             [dict(type='PackSegInputs')],
         ],
     ),

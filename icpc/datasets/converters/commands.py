@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from ...errors import UserError
 from ...names_file import read_names
-from . import ade20k, ade20k_full, ade20k_names, cityscapes, coco_stuff, own_folder, voc
+from . import ade20k, ade20k_full, ade20k_names, camvid, cityscapes, coco_stuff, own_folder, voc
 from .plan import Plan
 from .sources import Source
 from .writing import prepare
@@ -20,6 +20,7 @@ _PLANS: dict[str, Callable[[Source], Plan]] = {
     'voc': voc.plan_voc,
     'pascal-context59': voc.plan_context,
     'cityscapes': cityscapes.plan,
+    'camvid': camvid.plan,
 }
 
 

@@ -24,6 +24,7 @@ MAKE = {
     'voc': downloads.voc,
     'pascal-context59': downloads.pascal_context59,
     'cityscapes': downloads.cityscapes,
+    'camvid': downloads.camvid,
     'folder': downloads.folder,
     'ade20k-full': downloads.ade20k_full,
 }

@@ -9,8 +9,8 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.losses import CrossEntropyLoss, DiceLoss, LovaszLoss, TverskyLoss
 from torch import Tensor, nn
 
-from ..errors import UserError
-from ..padding import padded_size
+from .errors import UserError
+from .padding import padded_size
 
 Count = Callable[[Tensor], Tensor | float]  # labels (H, W) of a picture -> its units
 _ONE_PASS = (

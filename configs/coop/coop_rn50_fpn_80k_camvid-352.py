@@ -1,0 +1,6 @@
+_base_ = [
+    '../_base_/models/coop.py',
+    '../_base_/datasets/camvid.py',
+    '../_base_/schedules/adamw_poly.py',
+    '../_base_/default_runtime.py',
+]
