@@ -28,6 +28,7 @@ class Edition:
         files: The download that holds the scenes.
         root: Folder of the prepared data that configs call data_root.
         first_id: Of the prepared masks, as `tools/test.py --out` writes them.
+        splits: That it has; the last one is tested.
         options: More of `tools/prepare_data.py`; {source} is the download.
     """
 
@@ -36,16 +37,18 @@ class Edition:
     files: Callable[[list[tuple[str, Scene]]], dict[str, bytes]]
     root: str = ''
     first_id: int = 0
+    splits: tuple[str, ...] = ('training', 'validation')
     options: tuple[str, ...] = field(default=())
 
 
 @dataclass(frozen=True)
 class Tree:
-    """A prepared dataset: its data_root, and the classes (H, W) of every validation picture."""
+    """A prepared dataset: its data_root, and the classes (H, W) of every picture that is tested."""
 
     root: Path
     truth: dict[str, np.ndarray]
     first_id: int
+    splits: tuple[str, ...]
 
 
 def prepared(key: str, folder: Path) -> Tree:
@@ -56,14 +59,14 @@ def prepared(key: str, folder: Path) -> Tree:
     places = ['--source', str(source), '--out', str(out), '--workers', '1']
     assert prepare_data.main([key, *places, *options]) == 0
     classes = np.vectorize(edition.ids.get)
-    truth = {n: classes(scene.labels) for n, scene in named if scene.split == 'validation'}
-    return Tree(out / edition.root, truth, edition.first_id)
+    truth = {n: classes(scene.labels) for n, scene in named if scene.split == edition.splits[-1]}
+    return Tree(out / edition.root, truth, edition.first_id, edition.splits)
 
 
 def named_scenes(key: str) -> list[tuple[str, Scene]]:
     """The pictures of an edition with their names."""
     edition = EDITIONS[key]
-    return [(edition.name(scene), scene) for scene in scenes(edition.ids)]
+    return [(edition.name(scene), scene) for scene in scenes(edition.ids, edition.splits)]
 
 
 def _ade20k(named: list[tuple[str, Scene]]) -> dict[str, bytes]:
@@ -153,6 +156,15 @@ def _cityscapes(named: list[tuple[str, Scene]]) -> dict[str, bytes]:
     return files
 
 
+def _camvid(named: list[tuple[str, Scene]]) -> dict[str, bytes]:
+    files = {}
+    for name, scene in named:
+        split = {'training': 'train', 'validation': 'val'}.get(scene.split, scene.split)
+        files[f'CamVid/{split}/{name}.png'] = scene.png
+        files[f'CamVid/{split}annot/{name}.png'] = scene.mask()
+    return files
+
+
 def _folder(named: list[tuple[str, Scene]]) -> dict[str, bytes]:
     """By names, every second picture is for validation: training's come between them."""
     files = {'names.txt': downloads.lines(['cat', 'dog', 'bird', 'tree'])}
@@ -222,6 +234,13 @@ EDITIONS = {
         ids={0: -1, 4: -1, 7: 0, 8: 1, 23: 10, 26: 13, 33: 18},
         name=lambda scene: f'town/town_{_number(scene):06}_000019_leftImg8bit',
         files=_cityscapes,
+    ),
+    'camvid': Edition(
+        # sky, building, road, car; 11 is void.
+        ids={11: -1, 0: 0, 1: 1, 3: 3, 8: 8},
+        name=lambda scene: f'0001TP_{scene.split}_{scene.place:06}',
+        files=_camvid,
+        splits=('training', 'validation', 'test'),
     ),
     'folder': Edition(
         ids={255: -1, 0: 0, 1: 1, 2: 2, 3: 3},
