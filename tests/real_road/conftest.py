@@ -9,6 +9,7 @@ import pytest
 import torch
 from editions import Tree, prepared
 from random_weights import as_if_trained
+from running_tools import keep_layout
 from safetensors.torch import save_file
 from tiny_clips import TINY_RESNET, TINY_VIT
 from yapf.yapflib import yapf_api
@@ -30,9 +31,8 @@ def _quick_collection() -> Iterator[None]:
 
 @pytest.fixture(scope='session', autouse=True)
 def _plain_configs() -> Iterator[None]:
-    """Each run writes its config several times; a third of its seconds would go into layout."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(yapf_api, 'FormatCode', lambda text, **_: (text, True))
+        patch.setattr(yapf_api, 'FormatCode', keep_layout)
         yield
 
 

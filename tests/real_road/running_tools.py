@@ -1,12 +1,19 @@
-"""A tool on one rank or several, each a fork of this process, which has imported everything."""
+"""A tool on one rank or several, each a fork of a process that has imported everything."""
 
+import multiprocessing
+import os
 import socket
 import sys
 import time
 from contextlib import ExitStack
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NoReturn
 
 from forked_process import ForkedProcess
+from yapf.yapflib import yapf_api
+
+from icpc.engine import cli, evaluating, rehearsal, sharding, training  # noqa: F401  (before forks)
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 
@@ -26,16 +33,53 @@ def run_tool(tool: str, *words: str, log: Path, ranks: int = 1, limit: float = 1
     if ranks > 1:
         common = dict(WORLD_SIZE=str(ranks), MASTER_ADDR='127.0.0.1', MASTER_PORT=_free_port())
         command += ['--launcher', 'pytorch']
-    with ExitStack() as files:
-        processes = []
-        for rank in range(ranks):
-            file = files.enter_context((log / f'{rank}.txt').open('w'))
-            place = dict(RANK=str(rank), LOCAL_RANK=str(rank)) if ranks > 1 else {}
-            processes.append(ForkedProcess(command, file, common | place))
-        codes = _codes(processes, time.monotonic() + limit)
-    printed = [(log / f'{rank}.txt').read_text() for rank in range(ranks)]
+    logs = [log / f'{rank}.txt' for rank in range(ranks)]
+    places = [dict(RANK=str(rank), LOCAL_RANK=str(rank)) if common else {} for rank in range(ranks)]
+    environments = [{**common, **place} for place in places]
+    _FORKS.send((os.getcwd(), command, environments, logs, limit))
+    codes = _FORKS.recv()
+    printed = [path.read_text() for path in logs]
     assert codes == [0] * ranks, f'exit codes {codes} (-9: killed here)\n' + '\n'.join(printed)
     return printed[0]
+
+
+def keep_layout(text: str, **_: object) -> tuple[str, bool]:
+    """In place of yapf: each run writes its config several times, for a third of its seconds."""
+    return text, True
+
+
+def _start_forking() -> Connection:
+    """A process that has imported everything and computed nothing yet: autograd dislikes forks."""
+    ours, theirs = multiprocessing.Pipe()
+    if os.fork() == 0:
+        ours.close()
+        _serve(theirs)
+    theirs.close()
+    return ours
+
+
+def _serve(requests: Connection) -> NoReturn:
+    yapf_api.FormatCode = keep_layout
+    try:
+        while True:
+            folder, *request = requests.recv()
+            os.chdir(folder)
+            requests.send(_run(*request))
+    except EOFError:  # the tests are over
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def _run(
+    command: list[str], environments: list[dict[str, str]], logs: list[Path], limit: float
+) -> list[int | None]:
+    with ExitStack() as files:
+        processes = [
+            ForkedProcess(command, files.enter_context(path.open('w')), environment)
+            for environment, path in zip(environments, logs, strict=True)
+        ]
+        return _codes(processes, time.monotonic() + limit)
 
 
 def _codes(processes: list[ForkedProcess], deadline: float) -> list[int | None]:
@@ -54,3 +98,6 @@ def _free_port() -> str:
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         return str(probe.getsockname()[1])
+
+
+_FORKS = _start_forking()  # while tests are collected, before any has run

@@ -1,5 +1,8 @@
 """All pairs of switches on the configs of every published dataset, from download to publication."""
 
+import shutil
+from dataclasses import replace
+
 import pytest
 from pairs import SWITCHES, allowed_pairs, every_value, leaves, pairs_of, table
 from story import LARGE_PICTURES, SMALL, Road, walk
@@ -42,6 +45,25 @@ def road(row, made, clips):
         amp=row['amp'],
         ranks=row['ranks'],
     )
+
+
+@pytest.mark.slow
+def test_the_published_847_classes(tree, clips, tmp_path):
+    made = tree('ade20k-full of 847 classes')
+    row = next(row for row in TABLE if row['data'] == 'ade20k-full' and row['method'] == 'icpc')
+    plain = {switch: values[0] for switch, values in SWITCHES.items()}
+    walk(road({**row, **plain}, made, clips), made, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which('g++') is None, reason='inductor compiles with g++')
+@pytest.mark.parametrize('tower', ['rn50', 'vit-b16'])
+def test_inductor(tower, tree, clips, tmp_path):
+    made = tree('ade20k')
+    row = next(row for row in TABLE if (row['data'], row['tower']) == ('ade20k', tower))
+    plain = {switch: values[0] for switch, values in SWITCHES.items()}
+    compiled = road({**row, **plain}, made, clips)
+    walk(replace(compiled, options={**compiled.options, 'compile': True}), made, tmp_path)
 
 
 def test_the_table_holds_every_pair_and_every_config():

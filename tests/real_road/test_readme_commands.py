@@ -15,6 +15,7 @@ COMMANDS = re.findall(r'^(?:python|torchrun --nproc_per_node \d+) tools/(.+)$', 
 CONFIG = 'configs/icpc/icpc_rn50_fpn_80k_ade20k-512.py'
 CHECKPOINT = f'work_dirs/{Path(CONFIG).stem}/iter_80000.pth'
 STEPS = 2
+QUICK = {'num_workers': 0, 'default_hooks.panel.count': 2}
 
 
 def test_the_commands_are_those_that_run_here():
@@ -44,14 +45,16 @@ def test_they_run_to_their_end(crop, ranks, tmp_path, monkeypatch, clips):
         'model.clip.pretrained': 'auto',
         'model.neck.out_channels': 8,
         'model.decode_head.channels': 8,
+        **({} if crop == 512 else QUICK),
     }
     options = ['--cfg-options', *(f'{key}={value}' for key, value in options.items())]
 
     def run(*words, name, ranks=ranks):
         return run_tool(*words, *options, log=tmp_path / name, ranks=ranks, limit=500)
 
-    run('train.py', CONFIG, '--rehearse', name='rehearsal')
-    assert not Path('work_dirs').exists()
+    if crop == 512 or ranks == 1:
+        run('train.py', CONFIG, '--rehearse', name='rehearsal')
+        assert not Path('work_dirs').exists()
     trained = run('train.py', CONFIG, name='train')
     assert f'global batch 32 = {ranks} rank(s) x {4 // ranks} images x 8 accumulation' in trained
     checkpoint = CHECKPOINT.replace('80000', str(STEPS))
