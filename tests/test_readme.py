@@ -1,6 +1,7 @@
 """What the README shows works as it stands there."""
 
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -50,3 +51,11 @@ def test_the_prompter_in_ten_lines_trains(tmp_path: Path, monkeypatch, tiny_resn
     losses = model.loss(torch.randn(2, 3, 64, 64), samples)
     sum(value for name, value in losses.items() if 'loss' in name).backward()
     assert model.prompter.context.weight.grad.abs().sum() > 0
+
+
+def test_options_may_come_in_several_groups(monkeypatch):
+    for tool in ('train', 'verify_data'):
+        given = [tool, 'x.py', '--cfg-options', 'a=1', 'b=2', '--cfg-options', 'c=3']
+        monkeypatch.setattr('sys.argv', given)
+        arguments = runpy.run_path(str(ROOT / 'tools' / f'{tool}.py'))['parse_args']()
+        assert arguments.cfg_options == ['a=1', 'b=2', 'c=3']

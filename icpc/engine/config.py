@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -145,12 +146,10 @@ def _fill_pixels(tree: dict[str, Any]) -> None:
     """Mean and deviation of the pixels, where the model knows them."""
     model = tree.get('model') or {}
     fill = getattr(find_type(model.get('type'), 'model'), 'fill_pixels', None)
-    try:
+    with suppress(ValueError):  # no such CLIP: the check of the data, or the model itself, says so
         note = fill(model) if fill else None
-    except ValueError as error:
-        raise UserError(f'model.{error}') from error
-    if note:
-        logger.info(note)
+        if note:
+            logger.info(note)
 
 
 def _fill_batch(tree: dict[str, Any]) -> None:

@@ -42,6 +42,9 @@ class PanelHook(Hook):
         maps: Score maps in each row.
         classes: Whose score maps to show; None shows classes of each picture, large to small.
 
+    Attributes:
+        failure: Why the last panel could not be drawn, None where it could.
+
     Raises:
         UserError: For fewer than one row or no number of maps; before the run, for a class that
             the dataset does not have.
@@ -56,6 +59,7 @@ class PanelHook(Hook):
         self.count = count
         self.maps = maps
         self.classes = classes
+        self.failure: str | None = None
 
     def before_train(self, runner: Runner) -> None:
         """Look for the chosen classes before the first step."""
@@ -69,10 +73,12 @@ class PanelHook(Hook):
         """Draw the panel, on rank 0; the others hold its weights together with it meanwhile."""
         with evaluated_weights(runner):
             if is_main_process():
+                self.failure = None
                 try:
                     self._draw(runner)
                 except Exception as error:
-                    say(f'the panel could not be drawn, the numbers stand: {in_one_line(error)}')
+                    self.failure = in_one_line(error)
+                    say(f'the panel could not be drawn, the numbers stand: {self.failure}')
 
     @torch.no_grad()
     def _draw(self, runner: Runner) -> None:

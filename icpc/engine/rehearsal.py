@@ -133,6 +133,7 @@ class _Rehearsal:
                 break
             if any_rank(self.signals):
                 raise Requeue
+        self.measured.problems += [f'the panel: {failure}' for failure in self.watch.failures]
         self.measured.take(self.watch)
         return self.measured
 

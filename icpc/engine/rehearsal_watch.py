@@ -24,6 +24,7 @@ class RehearsalHook(Hook):
         steps: Seconds of each optimiser step, without loading.
         pictures: Path of each evaluated picture -> seconds of its prediction.
         saving: Seconds of a checkpoint.
+        failures: What hooks could not do, though it ended nothing: the panel.
     """
 
     priority = 'VERY_HIGH'  # the clock stops before other hooks work
@@ -33,6 +34,7 @@ class RehearsalHook(Hook):
         self.steps: list[float] = []
         self.pictures: dict[str, float] = {}
         self.saving = 0.0
+        self.failures: list[str] = []
         self._saving_since: float | None = None
 
     def before_train(self, runner: Runner) -> None:
@@ -115,6 +117,13 @@ class RehearsalHook(Hook):
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """What follows are the panel and the record."""
         self.phase = 'finishing the test (record and pictures)'
+
+    def after_run(self, runner: Runner) -> None:
+        """Failures that hooks tell in a line and go on."""
+        for hook in runner.hooks:
+            failure = getattr(hook, 'failure', None)
+            if failure and failure not in self.failures:
+                self.failures.append(failure)
 
     def _begin(self, runner: Runner, what: str, batch: dict[str, Any] | None) -> None:
         image, sample = _first(batch['inputs']), _first(batch['data_samples'])

@@ -24,7 +24,7 @@ _GRACE = 120  # seconds that a run has to save itself after SIGTERM
 _TAIL = 12  # lines shown of a failed run
 
 
-class Stopped(Exception):
+class Stopped(BaseException):  # no fault, as KeyboardInterrupt is none
     """The tool was told to stop, and has told its runs."""
 
 

@@ -193,3 +193,15 @@ def test_a_cut_record_is_named(original, finished, name):
         (finished / name).write_text(damaged)
         with pytest.raises(UserError, match=f'{finished}/{name}: is cut or damaged'):
             resume(original, finished)
+
+
+def test_a_variable_that_lost_its_reader_is_no_other_recipe():
+    before = {'train_cfg': {'max_iters': 8}, 'lr': 1, 'norm_cfg': {'type': 'GN'}, 'model': {'a': 1}}
+    now = {'train_cfg': {'max_iters': 8}, 'lr': 1, 'model': {'a': 1}}
+    assert (
+        continuation._recipe_changes(before, now, [])
+        == continuation._recipe_changes(now, before, [])
+        == []
+    )
+    assert continuation._recipe_changes(before, {**now, 'lr': 2}, []) == [('lr', 1, 2)]
+    assert continuation._recipe_changes(before, {**now, 'model': {}}, []) == [('model.a', 1, None)]

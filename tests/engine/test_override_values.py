@@ -13,6 +13,7 @@ from icpc.errors import UserError
         ("painter's easel, sky", ["painter's easel", 'sky']),
         ("[a,'b, c',d]", ['a', 'b, c', 'd']),
         ("'abc", "'abc"),
+        ("it's, a cat's, b", ["it's", "a cat's", 'b']),  # two apostrophes quote nothing
         ('a"b', 'a"b'),
         ('])', '])'),
         ('{name}', '{name}'),

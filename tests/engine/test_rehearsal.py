@@ -14,7 +14,7 @@ from mmseg.registry import TRANSFORMS
 from PIL import Image
 
 from icpc import host_memory
-from icpc.engine import rehearsal_report
+from icpc.engine import panel_hook, rehearsal_report
 from icpc.engine.rehearsal import rehearse
 from icpc.engine.training import train
 from icpc.errors import UserError
@@ -154,6 +154,14 @@ def test_a_disk_that_will_be_full(toy, capsys, monkeypatch):
     )
     out = found(toy, capsys)
     assert 'the disk will be full: 3 checkpoints at once' in out
+
+
+def test_a_panel_that_cannot_be_drawn(toy, capsys, monkeypatch):
+    def fail(*_: object) -> None:
+        raise RuntimeError('no such font')
+
+    monkeypatch.setattr(panel_hook, 'save_panel', fail)
+    assert 'problem: the panel: RuntimeError: no such font' in found(toy, capsys)
 
 
 def test_a_class_that_occurs_nowhere_is_told(toy, capsys):
