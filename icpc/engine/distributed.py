@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from datetime import timedelta
 
 import torch
@@ -77,7 +78,10 @@ def stop() -> None:
     global _watch
     if distributed.is_initialized():
         note('the end, where all ranks meet')
-        distributed.barrier()
+        # Nothing is left to do: a rank that has passed may be gone before this one has read its
+        # last word, and one that failed has said why itself.
+        with suppress(RuntimeError):
+            distributed.barrier()
         distributed.destroy_process_group()
     if _watch is not None:
         _watch.stop()

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -71,3 +72,20 @@ def test_the_launcher_wants_torchrun(monkeypatch):
     monkeypatch.delenv('RANK', raising=False)
     with pytest.raises(UserError, match='torchrun --nproc_per_node'):
         distributed.start('pytorch')
+
+
+def test_a_rank_that_leaves_first_fails_no_other(monkeypatch):
+    """Under load, gloo closes its connections before the last rank has passed the barrier."""
+    left = []
+
+    def barrier():
+        raise RuntimeError('Connection closed by peer')
+
+    stand_in = SimpleNamespace(
+        is_initialized=lambda: True,
+        barrier=barrier,
+        destroy_process_group=lambda: left.append(True),
+    )
+    monkeypatch.setattr(distributed, 'distributed', stand_in)
+    distributed.stop()
+    assert left == [True]

@@ -8,7 +8,7 @@ import numpy as np
 CROP = 64
 # Portrait and landscape, smaller and larger than the crop, odd sides, one as large as the crop.
 SIZES = ((97, 131), (131, 90), (33, 47), (55, 149), (CROP, CROP), (40, 61))  # height, width
-COUNTS = {'training': 6, 'validation': 5}
+COUNTS = {'training': 6, 'validation': 5, 'test': 5}
 GREY, PALETTE, IGNORED = 1, 2, 3  # places of the special ones in each split
 
 
@@ -17,7 +17,7 @@ class Scene:
     """One picture and its labels.
 
     Attributes:
-        split: training or validation.
+        split: training, validation or test.
         place: In its split, from 0.
         labels: (H, W) ids of the published masks.
         pixels: (H, W, 3) uint8; (H, W) of a grey one.
@@ -44,18 +44,19 @@ class Scene:
         return downloads.encoded(self.labels.astype(np.uint8), palette=wanted)
 
 
-def scenes(ids: dict[int, int], seed: int = 0) -> list[Scene]:
-    """The pictures of both splits; validation shows nothing of the last id.
+def scenes(ids: dict[int, int], splits: tuple[str, ...], seed: int = 0) -> list[Scene]:
+    """The pictures of some splits; only training shows the last id.
 
     Args:
         ids: Id in the published masks -> class, -1 for what does not count; at least one such.
+        splits: Which.
         seed: Of the pixels.
     """
     rng, made = np.random.default_rng(seed), []
-    for split, count in COUNTS.items():
-        for place in range(count):
+    for split in splits:
+        for place in range(COUNTS[split]):
             size = SIZES[place % len(SIZES)]
-            shown = list(ids)[: -1 if split == 'validation' else None]
+            shown = list(ids)[: None if split == 'training' else -1]
             shown = [i for i in shown if ids[i] < 0] if place == IGNORED else shown
             labels = rng.choice(shown, (3, 4)).repeat(size[0] // 3 + 1, 0)
             labels = labels.repeat(size[1] // 4 + 1, 1)[: size[0], : size[1]]

@@ -33,8 +33,8 @@ SMALL = {
     'model.decode_head.channels': 8,
     'default_hooks.panel.count': 2,  # each row is drawn for a fifth of a second
 }
-# Cityscapes' pictures are not resized to the crop but to (2048, 1024) first.
-LARGE_PICTURES = {'train_pipeline.2.scale': (2 * CROP, CROP)}
+# Where pictures are not resized to the crop but to a size of their own.
+OWN_SIZE = {'train_pipeline.2.scale': (2 * CROP, CROP)}
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Road:
 
 def walk(road: Road, tree: Tree, folder: Path) -> None:
     """Verify, train, resume, test, test with TTA, publish, test what was published."""
-    verified(road, folder / 'data')
+    verified(road, tree, folder / 'data')
     metrics = road.train(folder / 'run')
     assert resumed(road, folder) == metrics
     checkpoint = folder / 'run' / f'iter_{STEPS}.pth'
@@ -92,10 +92,10 @@ def walk(road: Road, tree: Tree, folder: Path) -> None:
     assert again == metrics
 
 
-def verified(road: Road, out: Path) -> None:
+def verified(road: Road, tree: Tree, out: Path) -> None:
     """The data are right, and a labelled picture of each split is drawn."""
     reports = verify(str(road.config), road.words, str(out), sample=None)
-    assert [report.name for report in reports] == ['training', 'validation']
+    assert [report.name for report in reports] == list(tree.splits)
     assert all(report.checked == report.pictures > 0 for report in reports)
     for report in reports:
         assert np.asarray(Image.open(out / f'{report.name}.png')).std() > 10

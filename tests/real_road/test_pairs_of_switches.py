@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from pairs import SWITCHES, allowed_pairs, every_value, leaves, pairs_of, table
-from story import LARGE_PICTURES, SMALL, Road, walk
+from story import OWN_SIZE, SMALL, Road, walk
 
 TABLE = table()
 ALWAYS = every_value(TABLE)
@@ -31,7 +31,7 @@ def road(row, made, clips):
         row['config'],
         {
             **SMALL,
-            **(LARGE_PICTURES if row['data'] == 'cityscapes' else {}),
+            **(OWN_SIZE if row['data'] in ('cityscapes', 'camvid') else {}),
             'data_root': made.root,
             'model.clip.model': clips[row['tower']],
             'model.clip.pretrained': 'auto',

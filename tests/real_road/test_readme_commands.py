@@ -10,8 +10,8 @@ from PIL import Image
 from running_tools import run_tool
 
 ROOT = Path(__file__).resolve().parents[2]
-SECTION = (ROOT / 'README.md').read_text().split('## Train on ADE20K')[1].split('\n## ')[0]
-COMMANDS = re.findall(r'^(?:python|torchrun --nproc_per_node \d+) tools/(.+)$', SECTION, re.M)
+BLOCK = (ROOT / 'README.md').read_text().split('## Train on ADE20K')[1].split('```')[1]
+COMMANDS = re.findall(r'^(?:python|torchrun --nproc_per_node \d+) tools/(.+)$', BLOCK, re.M)
 CONFIG = 'configs/icpc/icpc_rn50_fpn_80k_ade20k-512.py'
 CHECKPOINT = f'work_dirs/{Path(CONFIG).stem}/iter_80000.pth'
 STEPS = 2
@@ -52,7 +52,7 @@ def test_they_run_to_their_end(crop, ranks, tmp_path, monkeypatch, clips):
     def run(*words, name, ranks=ranks):
         return run_tool(*words, *options, log=tmp_path / name, ranks=ranks, limit=500)
 
-    if crop == 512 or ranks == 1:
+    if crop == 512:
         run('train.py', CONFIG, '--rehearse', name='rehearsal')
         assert not Path('work_dirs').exists()
     trained = run('train.py', CONFIG, name='train')
