@@ -16,7 +16,7 @@ from yapf.yapflib import yapf_api
 
 from icpc.clip import load_clip
 
-pytest.register_assert_rewrite('story', 'running_tools')
+pytest.register_assert_rewrite('story')
 DEEPER = {**TINY_RESNET, 'vision_cfg': {**TINY_RESNET['vision_cfg'], 'layers': [1, 1, 2, 1]}}
 TOWERS = {'rn50': TINY_RESNET, 'rn101': DEEPER, 'vit-b16': TINY_VIT}
 
