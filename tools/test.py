@@ -8,9 +8,9 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description='Evaluate a checkpoint: per-class table and mIoU.')
     parser.add_argument('config', help='the config it was trained with')
-    parser.add_argument('checkpoint', help='such as work_dirs/demo/iter_600.pth')
+    parser.add_argument('checkpoint', help='such as work_dirs/demo/iter_1000.pth')
     parser.add_argument('--tta', action='store_true', help='average over scales and flips')
-    parser.add_argument('--split', choices=('test', 'val'), default='test')
+    parser.add_argument('--split', choices=('test', 'val'), default='test', help='(default: test)')
     parser.add_argument('--out', metavar='DIR', help='save the predicted masks there')
     parser.add_argument(
         '--show-dir', metavar='DIR', help='save the predictions drawn over the pictures there'
@@ -24,6 +24,7 @@ def parse_args() -> argparse.Namespace:
         metavar='KEY=VALUE',
         help='overrides',
     )
+<<<<<<< HEAD
     parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
     parser.add_argument(
         '--rank-timeout',
@@ -31,6 +32,13 @@ def parse_args() -> argparse.Namespace:
         default=30,
         metavar='MINUTES',
         help='of several ranks, one that stands still for so long ends with a message (30)',
+=======
+    parser.add_argument(
+        '--launcher',
+        choices=('none', 'pytorch', 'slurm'),
+        default='none',
+        help='what started the ranks: pytorch for torchrun, slurm for srun (default: one process)',
+>>>>>>> w-install
     )
     parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
     return parser.parse_args()
