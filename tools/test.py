@@ -24,21 +24,18 @@ def parse_args() -> argparse.Namespace:
         metavar='KEY=VALUE',
         help='overrides',
     )
-<<<<<<< HEAD
-    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
+    parser.add_argument(
+        '--launcher',
+        choices=('none', 'pytorch', 'slurm'),
+        default='none',
+        help='what started the ranks: pytorch for torchrun, slurm for srun (default: one process)',
+    )
     parser.add_argument(
         '--rank-timeout',
         type=float,
         default=30,
         metavar='MINUTES',
         help='of several ranks, one that stands still for so long ends with a message (30)',
-=======
-    parser.add_argument(
-        '--launcher',
-        choices=('none', 'pytorch', 'slurm'),
-        default='none',
-        help='what started the ranks: pytorch for torchrun, slurm for srun (default: one process)',
->>>>>>> w-install
     )
     parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
     return parser.parse_args()
