@@ -19,10 +19,10 @@ DEMO_OPTIONS := $(if $(filter 1,$(SCRATCH)),--cfg-options model.clip.model=work_
 
 setup: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml constraints.txt opencv-headless/pyproject.toml
+$(VENV)/.installed: pyproject.toml constraints.txt tools/opencv-headless/pyproject.toml
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 10), "icpc needs Python >= 3.10"'
 	$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	$(PIP) install --quiet -c constraints.txt ./opencv-headless -e '.[test]'
+	$(PIP) install --quiet -c constraints.txt ./tools/opencv-headless -e '.[test]'
 	$(HEADLESS) 2>/dev/null || $(PIP) install --quiet --force-reinstall --no-deps \
 		-c constraints.txt opencv-python-headless
 	$(HEADLESS)

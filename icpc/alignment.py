@@ -1,5 +1,7 @@
 """Pure functions that compare pictures with text, position by position."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -15,8 +17,15 @@ def unit_length(embeddings: Tensor, dim: int) -> Tensor:
         embeddings: of any shape and any length along ``dim``.
         dim: the dimension that holds an embedding.
     """
-    with torch.autocast(embeddings.device.type, enabled=False):
+    with without_autocast(embeddings.device):
         return F.normalize(at_least_float32(embeddings), dim=dim)
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager:
+    """A block that computes in the types of its inputs; meta tensors know no autocast."""
+    if torch.amp.is_autocast_available(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()
 
 
 def at_least_float32(values: Tensor) -> Tensor:
@@ -40,7 +49,7 @@ def cosine_score_map(dense: Tensor, text: Tensor) -> Tensor:
     batch, width, height, columns = dense.shape
     pixels = unit_length(dense.flatten(2), dim=1)  # (B, D, h * w)
     classes = unit_length(text, dim=-1).expand(batch, -1, -1)  # (B, K, D)
-    with torch.autocast(dense.device.type, enabled=False):
+    with without_autocast(dense.device):
         scores = classes @ pixels
     return scores.reshape(batch, text.shape[1], height, columns)
 

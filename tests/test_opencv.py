@@ -92,11 +92,11 @@ def test_other_failures_are_shown_as_they_are(
 
 def test_setup_installs_the_version_of_the_constraints_without_windows():
     constraints = (ROOT / 'constraints.txt').read_text()
-    stand_in = (ROOT / 'opencv-headless/pyproject.toml').read_text()
+    stand_in = (ROOT / 'tools/opencv-headless/pyproject.toml').read_text()
     versions = re.findall(r'^opencv-python(?:-headless)?==(\S+)$', constraints, flags=re.MULTILINE)
     versions += re.findall(r'^version = "(.*)"$', stand_in, flags=re.MULTILINE)
     versions += re.findall(r'"opencv-python-headless==(.*)"', stand_in)
     assert len(versions) == 4
     assert len(set(versions)) == 1
     assert 'name = "opencv-python"' in stand_in
-    assert "./opencv-headless -e '.[test]'" in (ROOT / 'Makefile').read_text()
+    assert "./tools/opencv-headless -e '.[test]'" in (ROOT / 'Makefile').read_text()

@@ -12,6 +12,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--split', default='test', help='split to report (default: test)')
     parser.add_argument('--train-images', type=int, help='fit on the first n only (default: all)')
     arguments = parser.parse_args(argv)
+    if arguments.train_images is not None and arguments.train_images < 1:
+        parser.error(f'--train-images must be at least 1, got {arguments.train_images}')
 
     import numpy as np
 
@@ -27,6 +29,8 @@ def main(argv: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     pictures, labels = splits[0]
+    if (arguments.train_images or 0) > len(pictures):
+        parser.error(f'--train-images {arguments.train_images}: there are {len(pictures)}')
     training = (pictures[: arguments.train_images], labels[: arguments.train_images])
     settings, chosen = choose_settings(training, splits[1], len(CLASSES))
     iou = evaluate_table(training, splits[2], settings, len(CLASSES))

@@ -17,7 +17,7 @@ downloaded. *Image tower alone* is a model with learned class vectors in the pla
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description='Which CLIP models work here, and why not.')
-    parser.add_argument('--out', help='write the table there instead of printing it')
+    parser.add_argument('--out', help='write the table there instead of printing it (some minutes)')
     parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
     return parser.parse_args()
 
@@ -26,9 +26,12 @@ def main() -> int:
     """Run the tool."""
     args = parse_args()
     from icpc.engine.cli import run_tool
+    from icpc.errors import UserError
     from icpc.experiments.clip_families import table
 
     def work() -> None:
+        if args.out and not Path(args.out).absolute().parent.is_dir():
+            raise UserError(f'--out {args.out}: there is no such folder to write it into')
         text = _HEADER + table() + '\n'
         if args.out:
             Path(args.out).write_text(text)

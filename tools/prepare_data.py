@@ -6,6 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 
+class Defaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Adds the default to each help, where there is one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default is None else super()._get_help_string(action)
+
+
 def add_scenes_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `scenes`."""
     parser.add_argument('--out', type=Path, default=Path('data/scenes'), help='folder to write')
@@ -50,7 +57,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
         '--source', type=Path, required=True, help='what was downloaded: a folder, .zip or .tar'
     )
     parser.add_argument('--out', type=Path, required=True, help='folder to write')
-    parser.add_argument('--workers', type=int, help='processes, one a core if not given')
+    parser.add_argument('--workers', type=int, help='processes (default: one a core)')
 
 
 def add_ade20k_full_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +79,7 @@ def add_folder_arguments(parser: argparse.ArgumentParser) -> None:
         '--first-id', type=int, default=0, help='id of the first class; 1 where 0 is unlabelled'
     )
     parser.add_argument(
-        '--validation-every', type=int, default=10, help='each so-manieth picture is validation'
+        '--validation-every', type=int, default=10, help='one picture of so many is for validation'
     )
 
 
@@ -116,8 +123,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest='dataset', required=True, metavar='DATASET')
     for name, (text, add_arguments, run) in COMMANDS.items():
-        defaults = argparse.ArgumentDefaultsHelpFormatter
-        command = commands.add_parser(name, help=text, description=text, formatter_class=defaults)
+        command = commands.add_parser(name, help=text, description=text, formatter_class=Defaults)
         add_arguments(command)
         command.set_defaults(run=run)
     arguments = parser.parse_args(argv)

@@ -8,9 +8,9 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description='Evaluate a checkpoint: per-class table and mIoU.')
     parser.add_argument('config', help='the config it was trained with')
-    parser.add_argument('checkpoint', help='such as work_dirs/demo/iter_600.pth')
+    parser.add_argument('checkpoint', help='such as work_dirs/demo/iter_1000.pth')
     parser.add_argument('--tta', action='store_true', help='average over scales and flips')
-    parser.add_argument('--split', choices=('test', 'val'), default='test')
+    parser.add_argument('--split', choices=('test', 'val'), default='test', help='(default: test)')
     parser.add_argument('--out', metavar='DIR', help='save the predicted masks there')
     parser.add_argument(
         '--show-dir', metavar='DIR', help='save the predictions drawn over the pictures there'
@@ -24,7 +24,12 @@ def parse_args() -> argparse.Namespace:
         metavar='KEY=VALUE',
         help='overrides',
     )
-    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
+    parser.add_argument(
+        '--launcher',
+        choices=('none', 'pytorch', 'slurm'),
+        default='none',
+        help='what started the ranks: pytorch for torchrun, slurm for srun (default: one process)',
+    )
     parser.add_argument(
         '--rank-timeout',
         type=float,

@@ -7,7 +7,9 @@ import sys
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description='Train, then evaluate once on the test split.')
-    parser.add_argument('config', help='a config, such as configs/icpc_rn50_fpn_80k_ade20k-512.py')
+    parser.add_argument(
+        'config', help='a config, such as configs/icpc/icpc_rn50_fpn_80k_ade20k-512.py'
+    )
     parser.add_argument('--work-dir', help='where to write (default: work_dirs/<config name>)')
     parser.add_argument(
         '--resume', action='store_true', help="continue from the work dir's last checkpoint"
@@ -33,7 +35,12 @@ def parse_args() -> argparse.Namespace:
         metavar='KEY=VALUE',
         help='overrides, such as max_iters=1000',
     )
-    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm'), default='none')
+    parser.add_argument(
+        '--launcher',
+        choices=('none', 'pytorch', 'slurm'),
+        default='none',
+        help='what started the ranks: pytorch for torchrun, slurm for srun (default: one process)',
+    )
     parser.add_argument(
         '--rank-timeout',
         type=float,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,8 @@ import numpy as np
 from mmcv.transforms import LoadAnnotations
 from PIL import Image
 from torch.utils.data import Dataset
+
+from .mask_reading import annotation_loader
 
 Size = tuple[int, int]  # height and width in pixels
 
@@ -98,7 +100,7 @@ def absent_classes(
         Ids in the order of the dataset's classes; masks that cannot be read count as empty.
     """
     classes = len(dataset.metainfo['classes'])
-    load = _annotation_loader(dataset)
+    load = annotation_loader(dataset)
     if load is None:
         return []
     met = np.zeros(classes, dtype=bool)
@@ -112,11 +114,6 @@ def absent_classes(
             if met.all():
                 break
     return np.flatnonzero(~met).tolist()
-
-
-def _annotation_loader(dataset: Dataset) -> LoadAnnotations | None:
-    steps: Iterable[Any] = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
-    return next((step for step in steps if isinstance(step, LoadAnnotations)), None)
 
 
 def _ids(load: LoadAnnotations, info: dict[str, Any], ignore_index: int) -> np.ndarray:

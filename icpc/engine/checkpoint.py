@@ -55,6 +55,10 @@ def load_checkpoint(path: str | Path, map_location: str | torch.device = 'cpu') 
         UserError: When it is missing, or holds anything but tensors and plain types.
     """
     path = Path(path)
+    if path.is_dir():
+        names = sorted(f.name for f in path.iterdir() if f.suffix in ('.pth', '.safetensors'))
+        hint = f'give one in it: {", ".join(names)}' if names else 'there is none in it'
+        raise UserError(f'{path} is a folder, not a checkpoint; {hint}')
     if not path.is_file():
         raise UserError(f'{path}: no such checkpoint')
     try:

@@ -28,6 +28,7 @@ from .batch import plan_batch, world_size
 from .config import finish_config, merge_config
 from .console import muted, say
 from .evaluating import evaluate
+from .failures import in_one_line
 from .preemption import Requeue, StopSignals, any_rank
 from .rank_watch import MINUTES
 from .rehearsal_data import Splits, look_at_data
@@ -234,7 +235,7 @@ def _explained(error: Exception) -> str:
             "training; for evaluation model.test_cfg.mode='slide', a lower "
             'model.test_cfg.memory_budget, a batch_size of 1'
         )
-    return text if isinstance(error, UserError) else f'{type(error).__name__}: {text}'
+    return text if isinstance(error, UserError) else in_one_line(error)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -12,6 +13,7 @@ from torch.utils.data import Dataset
 
 from ..datasets.inspection import inspect
 from ..datasets.odd_pictures import absent_classes, find_odd_pictures, picture_sizes
+from .failures import in_one_line
 
 _NAMED = 8  # classes named of those that are absent
 
@@ -81,17 +83,16 @@ def _read(name: str, dataset: Dataset, sampled: tuple[int, ...]) -> list[str]:
     """Read pictures and masks as files, then through the split's pipeline."""
     report = inspect(name, dataset, sampled)
     problems = [f'{name}: {message}' for message in report.messages()]
-    bad = {path for files in report.problems.values() for path in files}
+    told = {file for files in report.problems.values() for file in files}
     for index in sampled:
         info = dataset.get_data_info(index)
         paths = [str(info.get(key, '')) for key in ('img_path', 'seg_map_path')]
-        if any(path.endswith(tuple(bad)) for path in paths if bad):
-            continue  # told already
+        if told & {Path(path).name for path in paths}:
+            continue
         try:
             dataset[index]
         except Exception as error:
-            reason = ' '.join(str(error).split())
-            problems.append(f'{name}: {paths[0]}: {type(error).__name__}: {reason}')
+            problems.append(f'{name}: {paths[0]}: {in_one_line(error)}')
             break  # a pipeline that fails often fails for all
     return problems
 

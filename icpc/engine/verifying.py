@@ -47,8 +47,11 @@ def verify(
         One report a split.
 
     Raises:
-        UserError: After the table, when something is wrong.
+        UserError: After the table, when something is wrong; before it, for no pictures or threads.
     """
+    for option, number in (('--sample', sample), ('--workers', workers)):
+        if number is not None and number < 1:
+            raise UserError(f'{option} must be at least 1, got {number}')
     register_all_modules(init_default_scope=True)
     cfg = load_config(config, options)
     folder = Path(out or f'work_dirs/{Path(config).stem}_data')

@@ -34,7 +34,7 @@ def read_variables(path: Path) -> dict[str, Any]:
         raise UserError(f'{path}: a study has no {key}{hint}')
     for key in ('base', 'metrics'):
         if given.get(key) in (None, '', [], (), {}):
-            raise UserError(f'{path}: set {key}')
+            raise UserError(f'{path}: set {key}, without which it is no study')
     for key, value in given.items():
         _CHECKS[key](f'{path}: {key}', value)
     return given

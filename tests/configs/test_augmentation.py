@@ -13,6 +13,7 @@ DATASETS = {path.stem for path in (FOLDER / '_base_/datasets').glob('*.py')}
 LEAVES = {
     'ade20k': 'icpc_rn50_fpn_80k_ade20k-512',
     'ade20k_full': 'icpc_rn50_fpn_80k_ade20k-full-512',
+    'camvid': 'icpc_rn50_fpn_80k_camvid-352',
     'cityscapes': 'icpc_rn50_fpn_80k_cityscapes-768',
     'coco_stuff10k': 'icpc_rn50_fpn_80k_coco-stuff10k-512',
     'coco_stuff164k': 'icpc_rn50_fpn_80k_coco-stuff164k-512',
@@ -21,6 +22,7 @@ LEAVES = {
     'scenes': 'icpc_tiny_fpn_1k_scenes-128',
     'voc': 'icpc_rn50_fpn_80k_voc-512',
 }
+SMALL_PICTURES = {'camvid': [0.75, 1.0, 1.25, 1.5], 'scenes': [1.0, 1.25, 1.5]}
 
 
 def size_after(step: dict | None, size: tuple[int, int]) -> np.ndarray:
@@ -44,7 +46,7 @@ def test_views_are_multiples_of_the_size_that_is_tested(name, size):
     plain = [step for step in config.test_pipeline if step['type'] == 'Resize']
     views, flips, load, _ = config.tta_pipeline[1]['transforms']
     tested = size_after(plain[0] if plain else None, size)
-    factors = [1.0, 1.25, 1.5] if name == 'scenes' else [0.5, 0.75, 1.0, 1.25, 1.5, 1.75]
+    factors = SMALL_PICTURES.get(name, [0.5, 0.75, 1.0, 1.25, 1.5, 1.75])
     assert len(views) == len(factors)
     for view, factor in zip(views, factors, strict=True):
         assert np.abs(size_after(view, size) - factor * tested).max() <= 1

@@ -36,6 +36,17 @@ def test_a_file_that_would_run_code_is_refused_and_does_not_run(tmp_path):
     assert not (tmp_path / 'ran').exists()
 
 
+@pytest.mark.parametrize(
+    ('names', 'hint'),
+    [(['b.pth', 'a.safetensors', 'c.txt'], 'it: a.safetensors, b.pth$'), (['c.txt'], 'none in it')],
+)
+def test_a_folder_is_no_checkpoint(tmp_path, names, hint):
+    for name in names:
+        (tmp_path / name).touch()
+    with pytest.raises(UserError, match=f'is a folder, not a checkpoint; .*{hint}'):
+        checkpoint.load_checkpoint(tmp_path)
+
+
 def test_a_damaged_file_is_one_clear_message(tmp_path):
     whole = tmp_path / 'whole.pth'
     checkpoint.save_atomically({'state_dict': {'x': torch.ones(1000)}}, whole)

@@ -242,3 +242,10 @@ def test_sampling_looks_at_some_and_full_at_all(ade, tmp_path, capsys):
     reports = verify(str(ADE), options, str(tmp_path / 'out'), sample=5)
     assert (reports[0].pictures, reports[0].checked) == (38, 5)
     assert Image.open(tmp_path / 'out/training.png').size[0] > 100
+
+
+@pytest.mark.parametrize('option', ['sample', 'workers'])
+def test_looking_at_nothing_is_refused(tmp_path, option):
+    with pytest.raises(UserError, match=f'--{option} must be at least 1, got 0'):
+        verify(str(ADE), out=str(tmp_path / 'out'), **{option: 0})
+    assert not (tmp_path / 'out').exists()

@@ -1,10 +1,12 @@
 """The colour x position table against cases worked by hand."""
 
+import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from icpc.datasets.scene_files import write_scenes
 from icpc.evaluation.colour_position import (
     IGNORED,
     TableSettings,
@@ -14,6 +16,8 @@ from icpc.evaluation.colour_position import (
     intersection_over_union,
     read_split,
 )
+
+TOOL = Path(__file__).parents[2] / 'tools/colour_position_baseline.py'
 
 
 def _coloured(labels: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -68,3 +72,17 @@ def test_the_choice_is_made_on_validation() -> None:
 def test_missing_split_names_the_fix(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match='prepare_data.py scenes'):
         read_split(tmp_path, 'training')
+
+
+@pytest.mark.parametrize(
+    ('count', 'message'), [(0, 'must be at least 1, got 0'), (3, '3: there are 2')]
+)
+def test_a_number_of_pictures_that_is_not_there_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture, count: int, message: str
+) -> None:
+    list(write_scenes(tmp_path, dict(training=2, validation=1, test=1), 48, 0))
+    with pytest.raises(SystemExit, match='2'):
+        runpy.run_path(str(TOOL))['main'](
+            ['--data-root', str(tmp_path), '--train-images', str(count)]
+        )
+    assert f'--train-images {message}' in capsys.readouterr().err
