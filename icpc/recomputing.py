@@ -14,6 +14,7 @@ def recomputed(owner: nn.Module, function: Callable[..., Any], *args: Any, **kwa
     """``function(*args, **kwargs)``; with ``owner.checkpointing`` its activations are not kept.
 
     Values and gradients are the same: random numbers repeat, and batch norms count a batch once.
+    Within a model that is compiled such a part stays uncompiled.
 
     Args:
         owner: whose switch counts.
@@ -22,6 +23,11 @@ def recomputed(owner: nn.Module, function: Callable[..., Any], *args: Any, **kwa
     """
     if not (owner.checkpointing and torch.is_grad_enabled()):
         return function(*args, **kwargs)
+    return _checkpointed(function, *args, **kwargs)
+
+
+@torch.compiler.disable  # which has no checkpoint with contexts of its own
+def _checkpointed(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     module = function if isinstance(function, nn.Module) else getattr(function, '__self__', None)
 
     def contexts() -> tuple[AbstractContextManager, AbstractContextManager]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from icpc.backbones.imagenet import ImageNetBackbone
 from icpc.clip import CLIPResNet, CLIPTimm, CLIPViT, TextEncoder, load_clip
 from icpc.clip.vocabulary import PackedNames
+from icpc.recomputing import recomputed
 
 
 def tower(visual: dict, image_size: int = 64) -> nn.Module:
@@ -112,3 +113,19 @@ def test_nothing_is_recomputed_without_gradients() -> None:
     backbone.checkpointing = True
     with torch.no_grad():
         assert not backbone(torch.randn(1, 3, 64, 64)).dense.requires_grad
+
+
+def test_what_recomputes_in_a_compiled_model_gives_the_same():
+    """PMSS's matchers recompute from the start, in towers that may be compiled."""
+    owner, inputs = nn.Linear(3, 3), torch.randn(2, 3, requires_grad=True)
+    owner.checkpointing = True
+
+    def forward(x: Tensor) -> Tensor:
+        return recomputed(owner, owner, x.sin()).cos()
+
+    gradients = []
+    for function in (forward, torch.compile(forward, backend='eager')):
+        with kept_bytes() as kept:
+            loss = function(inputs).sum()
+        gradients.append((torch.autograd.grad(loss, [inputs, owner.weight]), sum(kept.values())))
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=0, atol=0)
