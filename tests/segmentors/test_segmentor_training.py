@@ -133,10 +133,20 @@ def test_another_class_count_raises(build: Callable) -> None:
         build(decode_head=dict(num_classes=150))
 
 
-def test_an_unknown_mode_raises(build: Callable, batch: tuple) -> None:
-    model = build(test_cfg=dict(mode='crop'))
-    with pytest.raises(ValueError, match="test_cfg.mode must be 'whole' or 'slide', got 'crop'"):
-        model.predict(batch[0])
+@pytest.mark.parametrize(
+    ('test_cfg', 'message'),
+    [
+        (dict(mode='crop'), "test_cfg.mode must be 'whole' or 'slide', got 'crop'"),
+        (dict(mode='slide', crop_size=(64, 64)), 'test_cfg.stride, two whole numbers .* got None'),
+        (dict(mode='slide', crop_size=64, stride=(64, 64)), 'test_cfg.crop_size, two .* got 64'),
+        (dict(mode='slide', crop_size=(64, 64), stride=(64, 80)), 'stride 80, crop 64'),
+    ],
+)
+def test_a_grid_of_windows_that_does_not_work(
+    build: Callable, test_cfg: dict, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        build(test_cfg=test_cfg)
 
 
 @pytest.mark.parametrize('norm_eval', [True, False])
