@@ -11,7 +11,6 @@ from mmseg.datasets import ADE20KDataset
 from mmseg.registry import DATASETS
 from mmseg.utils import register_all_modules
 from PIL import Image
-from test_whole_way import WAYS, Arguments
 
 from icpc import load_config
 from icpc.datasets.class_counts import class_counts
@@ -25,6 +24,31 @@ from icpc.datasets.verification import verify_labels
 from icpc.engine.prediction_hooks import SavePredictionsHook
 from icpc.engine.verifying import verify
 from icpc.errors import UserError
+
+# name -> (made-up download, config, data_root below the prepared folder)
+WAYS = {
+    'ade20k': (downloads.ade20k, 'ade20k-512', ''),
+    'coco-stuff10k': (downloads.coco_stuff10k, 'coco-stuff10k-512', ''),
+    'coco-stuff164k': (downloads.coco_stuff164k, 'coco-stuff164k-512', ''),
+    'voc': (downloads.voc, 'voc-512', 'VOC2012'),
+    'pascal-context59': (downloads.pascal_context59, 'pascal-context59-512', 'VOC2010'),
+    'cityscapes': (downloads.cityscapes, 'cityscapes-768', ''),
+    'camvid': (downloads.camvid, 'camvid-352', ''),
+    'folder': (downloads.folder, 'folder-512', ''),
+    'ade20k-full': (downloads.ade20k_full, 'ade20k-full-512', ''),
+}
+
+
+class Arguments:
+    """What the command line gives."""
+
+    def __init__(self, dataset: str, tmp_path: Path) -> None:
+        self.dataset = dataset
+        self.table, self.expect_classes = None, 4
+        self.images, self.masks, self.first_id, self.validation_every = 'pictures', 'labels', 0, 2
+        self.names = tmp_path / 'names.txt'
+        self.names.write_text('cat\ndog\nbird\n')
+
 
 CONFIGS = Path(__file__).parents[2] / 'configs' / 'icpc'
 FOLDER = CONFIGS / 'icpc_rn50_fpn_80k_folder-512.py'
