@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +53,19 @@ def _words(error: Exception) -> str:
     return described(error) if isinstance(error, KeyError) else str(error)
 
 
+class _OnceWritten(Config):
+    """A config whose text is made once: mmengine asks for it several times a run, and yapf takes a
+    quarter of a second for it.
+    """
+
+    @property
+    def pretty_text(self) -> str:
+        """The text as it was when it was asked for first."""
+        if '_written' not in self.__dict__:
+            object.__setattr__(self, '_written', super().pretty_text)
+        return self.__dict__['_written']
+
+
 @RUNNERS.register_module()
 class SafeRunner(HookCalls):
     """Loads strictly and with `weights_only`, saves atomically, logs to the file alone.
@@ -67,7 +79,7 @@ class SafeRunner(HookCalls):
     @classmethod
     def from_cfg(cls, cfg: Config) -> SafeRunner:
         """Build a runner; what its parts refuse becomes one clear message."""
-        cfg = Config(cfg.to_dict(), filename=cfg.filename)
+        cfg = _OnceWritten(cfg.to_dict(), filename=cfg.filename)
         # mmengine keeps visualisers, hubs and loggers of the process by this name.
         cfg.experiment_name = f'{Path(cfg.filename or "run").stem}_{next(_RUNS)}'
         for split in ('val', 'test'):
@@ -177,14 +189,10 @@ class SafeRunner(HookCalls):
         elif seed != self.seed and get_rank() == 0:
             say(f'seed {self.seed} goes on where seed {seed} was saved: other data from here on')
 
-    @cached_property
-    def _config_text(self) -> str:
-        return self.cfg.pretty_text  # takes a quarter of a second
-
     def _meta(self) -> dict[str, Any]:
         metainfo = getattr(self.train_dataloader.dataset, 'metainfo', {})
         return {
-            'cfg': self._config_text,
+            'cfg': self.cfg.pretty_text,
             'seed': self.seed,
             'run': run_identity(self.work_dir),
             'validated': getattr(self.train_loop, 'validated', self.iter),
