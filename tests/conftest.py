@@ -1,16 +1,35 @@
 """Shared by all tests: one thread (faster on small tensors), and tiny CLIPs without a download."""
 
 import copy
+import gc
+from collections.abc import Iterator
 
 import pytest
 import torch
 from mmseg.utils import register_all_modules
 from tiny_clips import TINY_RESNET, TINY_VIT
+from unformatted import keep_layout
+from yapf.yapflib import yapf_api
 
 import icpc  # noqa: F401  (registers every module)
 
 torch.set_num_threads(1)
 register_all_modules(init_default_scope=True)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _quick_collection() -> Iterator[None]:
+    """Datasets collect garbage when they are built; what was imported before is none."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _plain_configs() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yapf_api, 'FormatCode', keep_layout)
+        yield
 
 
 @pytest.fixture

@@ -1,13 +1,15 @@
 """Building the parts of a model that depend on each other, and on whether it uses text."""
 
 import inspect
+import logging
 from collections.abc import Sequence
 
-from mmengine.logging import print_log
 from mmseg.registry import MODELS
 from torch import nn
 
 from ..clip import TextEncoder, backbone_type
+
+logger = logging.getLogger('icpc')
 
 
 def build_prompter(
@@ -64,10 +66,9 @@ def without_text(backbone: dict, losses: dict | None) -> tuple[dict, dict]:
     }
     left_out = [name for name in losses if name not in kept]
     if left_out:
-        print_log(
+        logger.info(
             'model.prompter is None: no text, so score maps and alignment losses '
-            f'({", ".join(left_out)}) are left out',
-            logger='current',
+            f'({", ".join(left_out)}) are left out'
         )
     return dict(backbone, dense=None), kept
 

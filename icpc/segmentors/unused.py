@@ -1,9 +1,11 @@
 """Freezes what no loss of a model can train, since DistributedDataParallel waits for all others."""
 
+import logging
 from collections.abc import Iterator
 
-from mmengine.logging import print_log
 from torch import nn
+
+logger = logging.getLogger('icpc')
 
 _ALL = frozenset({'pyramid', 'dense', 'pooled', 'interim', 'text', 'score_maps'})
 
@@ -85,7 +87,6 @@ def _trains(module: nn.Module) -> bool:
 def _say_losses_of_no_level(model: nn.Module) -> None:
     names = [n for n, x in model.losses.items() if getattr(x, 'uses', _ALL) == {'score_maps'}]
     if names:
-        print_log(
-            f'model.neck.levels is []: no score map, so {", ".join(names)} of model.losses stay 0',
-            logger='current',
+        logger.info(
+            f'model.neck.levels is []: no score map, so {", ".join(names)} of model.losses stay 0'
         )

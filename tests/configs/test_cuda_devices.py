@@ -45,6 +45,9 @@ KINDS = {kind(path): path for path in LEAVES}
 @pytest.fixture
 def fake(monkeypatch):
     """A mode in which tensors are fake."""
+    # Autograd starts a thread for each device that it finds when it first runs, and forbids forks
+    # from then on; the mode below brings a device that is not there.
+    torch.zeros(1, requires_grad=True).sum().backward()
     mode, plain = FakeTensorMode(), inference._axis_matrices
 
     def real(*args):

@@ -63,19 +63,13 @@ def test_it_tells_time_and_memory_and_leaves_nothing_behind(toy, capsys):
     assert sorted(toy.parent.rglob('*')) == before
 
 
-def test_it_does_not_change_what_a_run_gives(toy, tmp_path):
-    short = OPTIONS | {'max_iters': 2}
-    alone = train(str(toy), short, str(tmp_path / 'alone'))
-    rehearse(str(toy), short)
-    assert train(str(toy), short, str(tmp_path / 'after')) == alone
-
-
-def test_a_former_run_in_the_work_dir_is_left_alone(toy, tmp_path):
-    folder = tmp_path / 'run'
-    train(str(toy), OPTIONS | {'max_iters': 1}, str(folder))
+def test_a_run_before_it_and_one_after_it_are_what_they_are_without_it(toy, tmp_path):
+    short, folder = OPTIONS | {'max_iters': 2}, tmp_path / 'run'
+    alone = train(str(toy), short, str(folder))
     before = {path: path.read_bytes() for path in folder.rglob('*') if path.is_file()}
-    rehearse(str(toy), OPTIONS, str(folder))
+    rehearse(str(toy), short, str(folder))
     assert {path: path.read_bytes() for path in folder.rglob('*') if path.is_file()} == before
+    assert train(str(toy), short, str(tmp_path / 'after')) == alone
 
 
 @pytest.mark.parametrize('split', ['training', 'validation'])
@@ -174,6 +168,7 @@ def test_a_class_that_occurs_nowhere_is_told(toy, capsys):
     assert "1 class occurs in no mask of any split ('" in out
 
 
+@pytest.mark.slow
 def test_two_ranks(toy, tmp_path):
     before = sorted(tmp_path.rglob('*'))
     paths = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])

@@ -1,6 +1,5 @@
 """Made-up trees and tiny CLIPs, made once a session."""
 
-import gc
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,31 +8,14 @@ import pytest
 import torch
 from editions import Tree, prepared
 from random_weights import as_if_trained
-from running_tools import keep_layout
 from safetensors.torch import save_file
 from tiny_clips import TINY_RESNET, TINY_VIT
-from yapf.yapflib import yapf_api
 
 from icpc.clip import load_clip
 
 pytest.register_assert_rewrite('story')
 DEEPER = {**TINY_RESNET, 'vision_cfg': {**TINY_RESNET['vision_cfg'], 'layers': [1, 1, 2, 1]}}
 TOWERS = {'rn50': TINY_RESNET, 'rn101': DEEPER, 'vit-b16': TINY_VIT}
-
-
-@pytest.fixture(scope='session', autouse=True)
-def _quick_collection() -> Iterator[None]:
-    """Datasets collect garbage when they are built; what was imported before is none."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.fixture(scope='session', autouse=True)
-def _plain_configs() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(yapf_api, 'FormatCode', keep_layout)
-        yield
 
 
 @pytest.fixture(autouse=True)

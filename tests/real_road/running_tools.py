@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from forked_process import ForkedProcess
+from unformatted import keep_layout
 from yapf.yapflib import yapf_api
 
 from icpc.engine import cli, evaluating, rehearsal, sharding, training  # noqa: F401  (before forks)
@@ -41,11 +42,6 @@ def run_tool(tool: str, *words: str, log: Path, ranks: int = 1, limit: float = 1
     printed = [path.read_text() for path in logs]
     assert codes == [0] * ranks, f'exit codes {codes} (-9: killed here)\n' + '\n'.join(printed)
     return printed[0]
-
-
-def keep_layout(text: str, **_: object) -> tuple[str, bool]:
-    """In place of yapf: each run writes its config several times, for a third of its seconds."""
-    return text, True
 
 
 def _start_forking() -> Connection:

@@ -15,6 +15,7 @@ COMMANDS = re.findall(r'^(?:python|torchrun --nproc_per_node \d+) tools/(.+)$', 
 CONFIG = 'configs/icpc/icpc_rn50_fpn_80k_ade20k-512.py'
 CHECKPOINT = f'work_dirs/{Path(CONFIG).stem}/iter_80000.pth'
 STEPS = 2
+SLOW = [(64, 1), (512, 1), (512, 2)]  # crop and ranks
 QUICK = {'num_workers': 0, 'default_hooks.panel.count': 2}
 
 
@@ -29,8 +30,13 @@ def test_the_commands_are_those_that_run_here():
     assert expected == COMMANDS
 
 
-@pytest.mark.parametrize('ranks', [1, 2])
-@pytest.mark.parametrize('crop', [64, pytest.param(512, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ('crop', 'ranks'),
+    [
+        (64, 2),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in [(64, 1), (512, 1), (512, 2)]),
+    ],
+)
 def test_they_run_to_their_end(crop, ranks, tmp_path, monkeypatch, clips):
     """The published download as it is, in the default folders, with eight passes a step."""
     named = named_scenes('ade20k')

@@ -164,7 +164,7 @@ def test_other_heads_and_held_out_classes(tiny_vit_cfg, prompter, options):
 
 def test_a_map_that_nothing_takes_is_said(tiny_resnet_cfg, monkeypatch):
     said = []
-    monkeypatch.setattr(unused, 'print_log', lambda text, **options: said.append(text))
+    monkeypatch.setattr(unused.logger, 'info', said.append)
     model = build('resnet', tiny_resnet_cfg, PROMPTERS['ICPC'], LOSSES['all'], [])
     assert said == ['model.neck.levels is []: no score map, so score_map of model.losses stay 0']
     assert without_gradient(model) == []
