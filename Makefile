@@ -37,10 +37,10 @@ endif
 	$(RUN) tools/train.py $(DEMO) --work-dir work_dirs/demo $(DEMO_OPTIONS)
 
 test: setup lint
-	$(RUN) -m pytest -n 2
+	$(RUN) -m pytest -n 2 --dist loadgroup
 
 test-all: setup lint
-	$(RUN) -m pytest -n 2 -m ''
+	$(RUN) -m pytest -n 2 --dist loadgroup -m ''
 
 lint: setup
 	$(BIN)/ruff check .

@@ -25,6 +25,10 @@ OPTIONS = {
 }
 
 
+# Their runs are made once, by one of the processes that run the tests.
+pytestmark = pytest.mark.xdist_group('killed')
+
+
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory):
     root = tmp_path_factory.mktemp('killed')

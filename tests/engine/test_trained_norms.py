@@ -21,6 +21,10 @@ from icpc.engine.running_statistics import average_running_statistics
 ROOT = Path(__file__).resolve().parents[2]
 
 
+# Their runs are made once, by one of the processes that run the tests.
+pytestmark = pytest.mark.xdist_group('norms')
+
+
 @pytest.fixture(scope='module')
 def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp('norms')

@@ -80,6 +80,10 @@ def second_rank(_: int, port: int, file: str) -> None:
     torch.save(find_all(1, port), file)
 
 
+# Their runs are made once, by one of the processes that run the tests.
+pytestmark = pytest.mark.xdist_group('gathering')
+
+
 @pytest.fixture(scope='module')
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
     """What two processes found, this one and another; started once for all tests."""
