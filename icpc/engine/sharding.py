@@ -14,7 +14,7 @@ from mmseg.registry import HOOKS
 from torch import Tensor, distributed, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
-from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 
 from ..errors import UserError
 from .around_evaluation import AroundEvaluation
@@ -110,7 +110,7 @@ def whole(value: Any) -> Any:
     All ranks must call it, and the main process alone gets the copies.
     """
     if isinstance(value, DTensor):
-        full = value.detach().full_tensor()
+        full = _put_together(value.detach())
         return full.cpu() if is_main_process() else value.detach()
     if isinstance(value, Tensor):
         return value.detach().cpu() if is_main_process() else value.detach()
@@ -119,6 +119,23 @@ def whole(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(whole(item) for item in value)
     return value
+
+
+def _put_together(value: DTensor) -> Tensor:
+    """The whole tensor on every rank, by a plain collective.
+
+    `full_tensor` waits by a functional collective, which crashes the process now and then over
+    gloo (seen in torch 2.14: a segmentation fault in `wait_tensor`).
+    """
+    if value.placements != (Shard(0),):
+        return value.full_tensor()
+    mesh, part = value.device_mesh, value.to_local()
+    rows = -(-len(value) // mesh.size())  # of each rank but the last ones
+    padded = part.new_zeros(rows, *value.shape[1:])
+    padded[: len(part)] = part
+    parts = [torch.empty_like(padded) for _ in range(mesh.size())]
+    distributed.all_gather(parts, padded, group=mesh.get_group())
+    return torch.cat(parts)[: len(value)]
 
 
 def split_optimizer_state(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> dict:
