@@ -38,11 +38,7 @@ class MemoryEstimateHook(Hook):
         if self._said or batch is None or not hasattr(bare(runner.model), 'prediction_memory'):
             return
         self._said = True
-        # With test-time augmentation a picture comes in several sizes: the largest counts.
-        sizes = [tuple(image.shape[-2:]) for image in _leaves(batch['inputs'])]
-        size = max(sizes, key=lambda size: size[0] * size[1])
-        sample = next(_leaves(batch['data_samples']))
-        disk = tuple(sample.metainfo.get('ori_shape', size))[:2]
+        size, disk, _ = first_picture(batch)
         predict = without_wrapper(runner.model)
         held, elsewhere = (number / 2**20 for number in predict.prediction_memory(size, disk))
         rest = (
@@ -54,6 +50,17 @@ class MemoryEstimateHook(Hook):
             f'for a picture of {size[0]} x {size[1]} ({disk[0]} x {disk[1]} on disk), beside the '
             f'network{rest if elsewhere else ""}'
         )
+
+
+def first_picture(batch: dict[str, Any]) -> tuple[tuple, tuple, str]:
+    """Size in the network, size on disk and path of a batch's first picture.
+
+    With test-time augmentation it comes in several sizes: the largest counts.
+    """
+    sizes = [tuple(image.shape[-2:]) for image in _leaves(batch['inputs'])]
+    size = max(sizes, key=lambda size: size[0] * size[1])
+    meta = next(_leaves(batch['data_samples'])).metainfo
+    return size, tuple(meta.get('ori_shape', size))[:2], meta.get('img_path', 'a picture')
 
 
 def _leaves(items: Any) -> Iterator[Any]:

@@ -12,6 +12,8 @@ from mmengine.runner import Runner
 
 from ..errors import UserError
 from ..host_memory import available_memory
+from .memory_estimate import first_picture
+from .unwrapping import bare, without_wrapper
 
 _GIB = 2**30
 
@@ -126,12 +128,9 @@ class RehearsalHook(Hook):
                 self.failures.append(failure)
 
     def _begin(self, runner: Runner, what: str, batch: dict[str, Any] | None) -> None:
-        image, sample = _first(batch['inputs']), _first(batch['data_samples'])
-        size = tuple(image.shape[-2:])
-        disk = tuple(sample.metainfo.get('ori_shape', size))[:2]
-        path = sample.metainfo.get('img_path', 'a picture')
+        size, disk, path = first_picture(batch)
         self.phase = f'{what} {path} ({disk[0]} x {disk[1]})'
-        _refuse_if_too_large(runner.bare_model, size, disk)
+        _refuse_if_too_large(without_wrapper(runner.model), size, disk)
         self._since = _now()
 
     def _end(self, outputs: Sequence | None) -> None:
@@ -147,17 +146,11 @@ def _now() -> float:
     return time.perf_counter()
 
 
-def _first(items: Any) -> Any:
-    while isinstance(items, (list, tuple)):
-        items = items[0]
-    return items
-
-
 def _refuse_if_too_large(
     model: torch.nn.Module, size: tuple[int, ...], disk: tuple[int, ...]
 ) -> None:
     """Raise where the maps that a prediction must hold are larger than the memory that is left."""
-    if not hasattr(model, 'prediction_memory'):
+    if not hasattr(bare(model), 'prediction_memory'):
         return
     held = model.prediction_memory(size, disk).held
     device = next(model.parameters()).device
