@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from icpc.clip.vocabulary import END, START
+from icpc.clip.text.vocabulary import END, START
 from icpc.structures import CLIPFeatures
 
 _POSITIONS = 13  # DenseCLIP: start, 8 contexts, up to 3 name tokens, end

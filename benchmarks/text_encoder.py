@@ -48,7 +48,7 @@ def class_names(count: int, source: str = 'ade20k') -> list[str]:
     from mmseg.utils import get_classes
     from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
 
-    from icpc.clip.vocabulary import tokenize
+    from icpc.clip.text.vocabulary import tokenize
 
     if source == 'ade20k':
         return list(itertools.islice(itertools.cycle(get_classes('ade')), count))

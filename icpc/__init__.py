@@ -2,8 +2,23 @@
 
 from . import opencv  # noqa: F401  isort: skip  (first: it says what to do where cv2 fails)
 from . import quiet  # noqa: F401  isort: skip  (it silences the imports of the others)
-from . import backbones, clip, heads, losses, necks, prompts, segmentors
-from .engine import load_config
+from . import (  # noqa: F401
+    backbones,
+    checkpoints,
+    clip,
+    console,
+    datasets,
+    evaluation,
+    heads,
+    losses,
+    necks,
+    prompts,
+    ranks,
+    run_dir,
+    segmentors,
+    training,
+)
+from .config import load_config
 
 __version__ = '0.1.0'
 __all__ = ['backbones', 'clip', 'heads', 'load_config', 'losses', 'necks', 'prompts', 'segmentors']

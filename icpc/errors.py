@@ -1,7 +1,5 @@
 """The one error that tools show without a traceback, and where a mistake of own code stands."""
 
-from __future__ import annotations
-
 import re
 import sysconfig
 import traceback
@@ -84,6 +82,28 @@ def raised_by_us(error: BaseException) -> bool:
     """Whether an exception came up in icpc itself, not in what it calls."""
     places = list(_places(error))
     return bool(places) and _PACKAGE in Path(places[-1][0]).resolve().parents
+
+
+def in_one_line(error: BaseException) -> str:
+    """Type, message and place: `ValueError: not so (/home/me/my_hook.py:12)`.
+
+    Args:
+        error: As it was raised; the place is the innermost one outside the libraries.
+    """
+    calls = traceback.extract_tb(error.__traceback__)
+    place = next(reversed(own_calls(calls) or calls), None)
+    text = f'{type(error).__name__}: {" ".join(str(error).split())}'
+    return text if place is None else f'{text} ({place.filename}:{place.lineno})'
+
+
+def own_calls(calls: Iterable[traceback.FrameSummary]) -> list[traceback.FrameSummary]:
+    """Those inside icpc or the user's code, neither Python's nor an installed library's."""
+    return [call for call in calls if _is_no_library(Path(call.filename))]
+
+
+def _is_no_library(path: Path) -> bool:
+    library = INSTALLED & set(path.parts) or path.is_relative_to(_OURS[-1])
+    return path.is_relative_to(_PACKAGE) or not library
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

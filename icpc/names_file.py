@@ -1,7 +1,5 @@
 """A file of class names, one a line."""
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 

@@ -1,13 +1,15 @@
-"""Shared by all tests: one thread (faster on small tensors), and tiny CLIPs without a download."""
+"""Shared by all tests: one thread (faster on small tensors), tiny CLIPs, toy runs."""
 
 import copy
 import gc
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 from mmseg.utils import register_all_modules
 from tiny_clips import TINY_RESNET, TINY_VIT
+from toy_run import write_config
 from unformatted import keep_layout
 from yapf.yapflib import yapf_api
 
@@ -40,3 +42,14 @@ def tiny_resnet_cfg() -> dict:
 @pytest.fixture
 def tiny_vit_cfg() -> dict:
     return copy.deepcopy(TINY_VIT)
+
+
+@pytest.fixture
+def toy_config(tmp_path: Path) -> Path:
+    return write_config(tmp_path, low=0)
+
+
+@pytest.fixture
+def labelled_config(tmp_path: Path) -> Path:
+    """Every pixel labelled: the mean over labelled pixels is the same however a batch is split."""
+    return write_config(tmp_path, low=1)

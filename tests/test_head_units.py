@@ -7,8 +7,8 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import nn
 
-from icpc.engine.units import GlobalMean
 from icpc.errors import UserError
+from icpc.training.global_mean import GlobalMean
 
 CE = dict(type='CrossEntropyLoss', avg_non_ignore=True)
 PIXELS = dict(type='CrossEntropyLoss')

@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,25 +11,33 @@ import pytest
 import icpc
 
 PACKAGE = Path(icpc.__file__).parent
-# Rooms that each room may use beside itself; 'base' are the modules directly in icpc/, and these.
-BASE_FOLDERS = {'upsampling'}
-_OUTER = {'datasets', 'engine', 'evaluation'}  # they know models by their registry names alone
+# 'base' are the modules directly in icpc/, and these. A room may use itself and what is named.
+BASE_FOLDERS = {'upsampling', 'memory'}
+_METHOD = {'base', 'clip'}
+# From below to above: each of these rooms may use those before it; they know the parts of a model
+# by their registry names alone.
+_RUN = (
+    *('console', 'checkpoints', 'datasets', 'config'),
+    *('evaluation', 'ranks', 'run_dir', 'training'),
+)
 MAY_USE = {
     'base': set(),
     'clip': {'base'},
-    'prompts': {'base', 'clip'},
-    'backbones': {'base', 'clip'},
+    'prompts': _METHOD,
+    'backbones': _METHOD,
     'necks': {'base'},
     'losses': {'base'},
     'heads': {'base'},
-    'segmentors': {'base', 'clip'},  # the other parts are built by name
-    'datasets': {'base', *_OUTER},
-    'engine': {'base', *_OUTER},
-    'evaluation': {'base', *_OUTER},
-    # These two make or compare models, so they need CLIP itself, but nothing stands on them.
-    'pretraining': {'base', 'clip', *_OUTER},
-    'experiments': {'base', 'clip', 'pretraining', *_OUTER},
+    'segmentors': _METHOD,  # the other parts are built by name
+    **{room: {'base', *_RUN[:index]} for index, room in enumerate(_RUN)},
+    # These make or compare models, so they need CLIP itself, but nothing of a run stands on them.
+    'pretraining': {*_METHOD, *_RUN},
+    'references': {*_METHOD, *_RUN},
+    'experiments': {*_METHOD, *_RUN, 'references'},
+    'rehearsal': {'base', *_RUN},
+    'commands': {*_METHOD, *_RUN, 'rehearsal', 'references', 'experiments', 'pretraining'},
 }
+MOST_MODULES = 14  # directly in one folder
 # CLIP is known by its own room, and by pre-training, which uses open_clip's loss and tokenizer.
 KNOW_OPEN_CLIP = {'clip', 'pretraining'}
 PURE = {'structures', 'alignment', 'upsampling', 'errors'}  # torch and the standard library only
@@ -49,7 +58,7 @@ def imported(module: str, source: str, is_package: bool) -> Iterator[str]:
 
 
 def room_of(module: str) -> str:
-    """``icpc.clip.vit`` -> ``clip``, ``icpc.alignment.x`` -> ``base``."""
+    """``icpc.clip.vision.vit`` -> ``clip``, ``icpc.alignment.x`` -> ``base``."""
     first = module.split('.')[1]
     if first in BASE_FOLDERS:
         return 'base'
@@ -80,7 +89,7 @@ def faults(module: str, source: str, is_package: bool = False) -> list[str]:
 
 def test_all_files_are_read() -> None:
     names = {str(path.relative_to(PACKAGE)) for path in FILES}
-    assert {'structures.py', 'clip/vit.py', 'losses/score_map.py', 'engine/config.py'} <= names
+    assert {'structures.py', 'clip/vision/vit.py', 'losses/score_map.py', 'config/load.py'} <= names
 
 
 def test_every_room_has_its_place() -> None:
@@ -99,17 +108,17 @@ def test_imports_run_one_way(path: Path) -> None:
 @pytest.mark.parametrize(
     ('module', 'source'),
     [
-        ('icpc.clip.vit', 'from ..prompts import StaticPrompter'),
-        ('icpc.clip.vit', 'from icpc import prompts'),
-        ('icpc.clip.vit', 'import icpc.necks.multi_scale'),
-        ('icpc.necks.multi_scale', 'from ..clip.vocabulary import tokenize'),
+        ('icpc.clip.vision.vit', 'from ...prompts import StaticPrompter'),
+        ('icpc.clip.vision.vit', 'from icpc import prompts'),
+        ('icpc.clip.vision.vit', 'import icpc.necks.multi_scale'),
+        ('icpc.necks.multi_scale', 'from ..clip.text.vocabulary import tokenize'),
         ('icpc.losses.score_map', 'from .. import heads'),
         ('icpc.prompts.static', 'def late():\n    from ..losses import score_map_loss'),
         ('icpc.segmentors.clip_segmentor', 'from ..necks.multi_scale import MultiScaleAlignment'),
-        ('icpc.engine.loop', 'from ..segmentors import CLIPSegmentor'),
-        ('icpc.engine.loop', 'from tools.train import main'),
-        ('icpc.engine.loop', 'import icpc'),
-        ('icpc.datasets.scenes', 'from ..pretraining.crops import CropSet'),
+        ('icpc.training.loop', 'from ..segmentors import CLIPSegmentor'),
+        ('icpc.training.loop', 'from tools.train import main'),
+        ('icpc.training.loop', 'import icpc'),
+        ('icpc.datasets.scenes.dataset', 'from ...pretraining.crops import CropSet'),
         ('icpc.evaluation.table', 'import open_clip'),
         ('icpc.prompts.static', 'from open_clip.tokenizer import SimpleTokenizer'),
         ('icpc.necks.multi_scale', 'from mmcv.ops import point_sample'),
@@ -117,7 +126,7 @@ def test_imports_run_one_way(path: Path) -> None:
         ('icpc.alignment', 'import numpy as np'),
         ('icpc.structures', 'from .clip import CLIPViT'),
         ('icpc.upsampling.cells', 'from ..heads import fpn'),
-        ('icpc.upsampling.cells', 'from ..quiet import quiet'),
+        ('icpc.upsampling.cells', 'from ..files import Replacing'),
     ],
 )
 def test_a_forbidden_arrow_is_found(module: str, source: str) -> None:
@@ -127,9 +136,9 @@ def test_a_forbidden_arrow_is_found(module: str, source: str) -> None:
 @pytest.mark.parametrize(
     ('module', 'source'),
     [
-        ('icpc.clip.vit', 'import open_clip\nfrom ..structures import CLIPFeatures'),
-        ('icpc.prompts.static', 'from ..clip.vocabulary import tokenize\nfrom .base import x'),
-        ('icpc.engine.loop', 'from ..datasets.verification import f\nimport mmengine'),
+        ('icpc.clip.vision.vit', 'import open_clip\nfrom ...structures import CLIPFeatures'),
+        ('icpc.prompts.static', 'from ..clip.text.vocabulary import tokenize\nfrom .base import x'),
+        ('icpc.training.loop', 'from ..datasets.verification import f\nimport mmengine'),
         (
             'icpc.heads.fpn',
             'from ..upsampling import UpsampledLoss\nfrom ..errors import UserError',
@@ -147,3 +156,10 @@ def test_relative_imports_of_packages_are_resolved() -> None:
         'icpc.clip.vit.x',
         'icpc.y',
     ]
+
+
+def test_a_room_has_few_modules_and_each_name_is_one() -> None:
+    folders = Counter(path.parent for path in FILES)
+    assert {folder.name: n for folder, n in folders.items() if n > MOST_MODULES} == {}
+    names = Counter(path.stem for path in FILES if path.stem != '__init__')
+    assert [name for name, n in names.items() if n > 1] == []

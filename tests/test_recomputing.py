@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from icpc.backbones.imagenet import ImageNetBackbone
 from icpc.clip import CLIPResNet, CLIPTimm, CLIPViT, TextEncoder, load_clip
-from icpc.clip.vocabulary import PackedNames
+from icpc.clip.text.vocabulary import PackedNames
 from icpc.recomputing import recomputed
 
 

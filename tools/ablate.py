@@ -35,11 +35,11 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Run the tool."""
     args = parse_args()
-    from icpc.engine.cli import run_tool
-    from icpc.engine.console import say
-    from icpc.engine.preemption import EXIT_CODE
-    from icpc.experiments.ablation import Request, ablate
-    from icpc.experiments.jobs import Stopped
+    from icpc.commands.tool import run_tool
+    from icpc.console.messages import say
+    from icpc.experiments.ablate import Request, ablate
+    from icpc.experiments.execution.jobs import Stopped
+    from icpc.training.preemption import EXIT_CODE
 
     request = Request(
         study=args.study,

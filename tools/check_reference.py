@@ -23,8 +23,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Run the tool."""
     args = parse_args()
-    from icpc.engine.cli import run_tool
-    from icpc.experiments.reference import TOLERANCE, report
+    from icpc.commands.tool import run_tool
+    from icpc.references.published_values import TOLERANCE, report
 
     names = ('image_heads', 'text_heads', 'decoder_heads', 'taps')
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}

@@ -17,8 +17,8 @@ def main(argv: list[str] | None = None) -> int:
 
     import numpy as np
 
-    from icpc.datasets.scene_classes import CLASSES
-    from icpc.evaluation.colour_position import choose_settings, evaluate_table, read_split
+    from icpc.commands.colour_position import choose_settings, evaluate_table, read_split
+    from icpc.datasets.scenes.scene_classes import CLASSES
 
     try:
         splits = [

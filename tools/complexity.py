@@ -36,8 +36,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Run the tool."""
     args = parse_args()
-    from icpc.engine.cli import run_tool
-    from icpc.experiments.complexity import print_complexity
+    from icpc.commands.complexity import print_complexity
+    from icpc.commands.tool import run_tool
 
     return run_tool(
         lambda: print_complexity(args.config, args.cfg_options, args.size, args.transposed),

@@ -28,8 +28,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Run the tool."""
     args = parse_args()
-    from icpc.engine.cli import run_tool
-    from icpc.experiments.denseclip_import import import_checkpoint
+    from icpc.commands.tool import run_tool
+    from icpc.references.denseclip_import import import_checkpoint
 
     def work() -> None:
         needed = import_checkpoint(args.config, args.file, args.out, args.cfg_options)

@@ -25,9 +25,9 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Run the tool."""
     args = parse_args()
-    from icpc.engine.cli import run_tool
+    from icpc.commands.tool import run_tool
     from icpc.errors import UserError
-    from icpc.experiments.clip_families import table
+    from icpc.references.clip_families import table
 
     def work() -> None:
         if args.out and not Path(args.out).absolute().parent.is_dir():

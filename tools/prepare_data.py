@@ -28,7 +28,7 @@ def prepare_scenes(arguments: argparse.Namespace) -> int:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as TimeLeft
 
-    from icpc.datasets.scene_files import is_written, write_scenes
+    from icpc.datasets.scenes.scene_files import is_written, write_scenes
 
     counts = dict(training=arguments.train, validation=arguments.validation, test=arguments.test)
     if min(counts.values()) < 1 or arguments.size < 32:
@@ -85,7 +85,7 @@ def add_folder_arguments(parser: argparse.ArgumentParser) -> None:
 
 def prepare_download(arguments: argparse.Namespace) -> int:
     """Convert a downloaded dataset."""
-    from icpc.datasets.converters.commands import run
+    from icpc.datasets.converters.prepare import run
 
     return run(arguments)
 

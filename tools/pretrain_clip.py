@@ -39,9 +39,9 @@ def pretrain(arguments: argparse.Namespace, progress: 'Progress') -> 'CLIP':
     """Generate the crops and train."""
     import torch
 
+    from icpc.pretraining.contrastive import Recipe, train
     from icpc.pretraining.crops import draw_pictures
     from icpc.pretraining.model import build_clip
-    from icpc.pretraining.training import Recipe, train
 
     drawing = progress.add_task('drawing', total=arguments.pictures)
     crops, scenes = draw_pictures(
@@ -67,8 +67,8 @@ def pretrain(arguments: argparse.Namespace, progress: 'Progress') -> 'CLIP':
 def check(folder: Path, count: int) -> tuple[list[str], list[str]]:
     """Measure the CLIP in a folder; the lines to print and the gates that fail."""
     from icpc.clip.loading import load_clip
+    from icpc.pretraining.gate_report import describe
     from icpc.pretraining.gates import failures, held_out_scenes, measure
-    from icpc.pretraining.report import describe
 
     figures = measure(load_clip(str(folder), 'auto'), held_out_scenes(count))
     return describe(figures, count), failures(figures)
@@ -103,7 +103,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     print('\n'.join(lines))
     if arguments.evaluate is None:
-        from icpc.pretraining.report import write_readme
+        from icpc.pretraining.gate_report import write_readme
 
         command = shlex.join(['python', 'tools/pretrain_clip.py', *(argv or sys.argv[1:])])
         write_readme(folder, command, arguments.seed, seconds, lines)

@@ -23,9 +23,9 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Run the tool."""
     args = parse_args()
-    from icpc.engine.cli import run_tool
-    from icpc.engine.console import say
-    from icpc.experiments.publication import publish
+    from icpc.commands.tool import run_tool
+    from icpc.console.messages import say
+    from icpc.experiments.publish import publish
 
     return run_tool(
         lambda: say(publish(Path(args.checkpoint), Path(args.out), args.name, args.license)),

@@ -22,9 +22,9 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Run the tool."""
     args = parse_args()
-    from icpc.engine.cli import run_tool
-    from icpc.engine.console import say
-    from icpc.experiments.report import write_report
+    from icpc.commands.tool import run_tool
+    from icpc.console.messages import say
+    from icpc.experiments.report.page import write_report
 
     folders, out = [Path(folder) for folder in args.work_dirs], args.out and Path(args.out)
     return run_tool(lambda: say(f'report: {write_report(folders, out, args.baseline)}'), args.debug)

@@ -21,8 +21,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Run the tool; exit code 1 when the result is different."""
     args = parse_args()
-    from icpc.engine.cli import run_tool
-    from icpc.experiments.reproduction_report import reproduce
+    from icpc.commands.tool import run_tool
+    from icpc.experiments.reproduce.verdict_report import reproduce
 
     same: list[bool] = []
     out = Path(args.out) if args.out else None

@@ -44,8 +44,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Run the tool."""
     args = parse_args()
-    from icpc.engine.cli import run_tool
-    from icpc.engine.evaluating import evaluate
+    from icpc.commands.evaluate import evaluate
+    from icpc.commands.tool import run_tool
 
     return run_tool(
         lambda: evaluate(

@@ -58,9 +58,9 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Run the tool."""
     args = parse_args()
-    from icpc.engine.cli import run_tool
-    from icpc.engine.rehearsal import rehearse
-    from icpc.engine.training import train
+    from icpc.commands.rehearse import rehearse
+    from icpc.commands.tool import run_tool
+    from icpc.commands.train import train
 
     if args.rehearse:
         return run_tool(

@@ -29,8 +29,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Run the tool."""
     args = parse_args()
-    from icpc.engine.cli import run_tool
-    from icpc.engine.verifying import verify
+    from icpc.commands.tool import run_tool
+    from icpc.commands.verify_data import verify
 
     sample = None if args.full else args.sample
     return run_tool(

@@ -9,10 +9,10 @@ from timm.layers.format import Format
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..clip.entering import Channels, ChannelsLast, Enter, entering
 from ..clip.freezing import freeze, keep_eval
 from ..clip.pixels import Pixels, scaled
-from ..clip.resnet import AttentionPool2d, embed_positions
+from ..clip.vision.entering import Channels, ChannelsLast, Enter, entering
+from ..clip.vision.resnet import AttentionPool2d, embed_positions
 from ..clip.weights import differences, read_state_dict
 from ..recomputing import checkpoint_calls
 from ..structures import CLIPFeatures

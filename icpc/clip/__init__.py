@@ -1,11 +1,11 @@
 """CLIP's towers; the only folder that knows open_clip."""
 
 from .loading import backbone_type, load_clip
-from .resnet import CLIPResNet
-from .text_encoder import TextEncoder
-from .timm_tower import CLIPTimm
-from .vit import CLIPViT
-from .vocabulary import PackedNames
+from .text.text_encoder import TextEncoder
+from .text.vocabulary import PackedNames
+from .vision.resnet import CLIPResNet
+from .vision.timm_tower import CLIPTimm
+from .vision.vit import CLIPViT
 
 __all__ = [
     'CLIPResNet',

@@ -1,7 +1,5 @@
 """Datasets of 16-bit masks whose classes stand in a names file: your own, and ADE20K-Full."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,7 @@ import numpy as np
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from ..class_indices import class_indices
+from ..class_lookup import class_indices
 from ..errors import UserError
 from ..names_file import read_names, refuse_repeated
 

@@ -1,7 +1,5 @@
 """Reads a dataset's masks alone, as its pipeline does."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

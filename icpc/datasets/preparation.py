@@ -1,7 +1,5 @@
 """Which command prepares a dataset, for messages."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

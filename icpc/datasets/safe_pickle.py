@@ -1,7 +1,5 @@
 """Reads pickles of plain data and numpy arrays without executing anything from the file."""
 
-from __future__ import annotations
-
 import io
 import pickle
 import re

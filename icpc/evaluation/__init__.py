@@ -1,5 +1,5 @@
-"""Metrics, tables and pictures of predictions."""
+"""Metrics, tables and pictures of predictions, and the hooks that make them."""
 
-from . import streaming_iou, tta
+from . import memory_hook, panel_hook, prediction_hooks, streaming_iou, tta
 
-__all__ = ['streaming_iou', 'tta']
+__all__ = ['memory_hook', 'panel_hook', 'prediction_hooks', 'streaming_iou', 'tta']

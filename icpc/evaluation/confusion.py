@@ -1,10 +1,10 @@
 """Confusion counts of one picture."""
 
-from __future__ import annotations
-
+import numpy as np
 import torch
 from torch import Tensor
 
+IGNORED = 255
 _MOST_BINS = 2**20  # counted at once; beyond that, ids outside the classes are mapped first
 
 
@@ -48,3 +48,24 @@ def _fold(counts: Tensor, classes: int, ignore_index: int) -> Tensor:
         folded[classes] = counts[ignore_index]
         folded[ignore_index if ignore_index < classes else classes + 1] -= counts[ignore_index]
     return folded
+
+
+def intersection_over_union(
+    predictions: np.ndarray, labels: np.ndarray, num_classes: int
+) -> np.ndarray:
+    """IoU of each class in per cent over all pixels together; nan where a class never occurs.
+
+    Args:
+        predictions: (N, H, W) integers.
+        labels: (N, H, W) uint8, IGNORED where there is no truth.
+        num_classes: K.
+
+    Returns:
+        (K,) float64.
+    """
+    valid = labels != IGNORED
+    joint = labels[valid].astype(np.int64) * num_classes + predictions[valid]
+    confusion = np.bincount(joint, minlength=num_classes**2).reshape(num_classes, num_classes)
+    hits = np.diag(confusion).astype(np.float64)
+    union = confusion.sum(0) + confusion.sum(1) - hits
+    return np.where(union > 0, 100.0 * hits / np.maximum(union, 1.0), np.nan)

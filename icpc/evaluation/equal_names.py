@@ -1,7 +1,5 @@
 """Refuses an evaluator that could not tell its own numbers apart."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from mmengine.evaluator import BaseMetric

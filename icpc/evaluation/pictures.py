@@ -1,7 +1,5 @@
 """Predictions as pictures: masks for files, overlays with a legend."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import mmcv

@@ -1,7 +1,5 @@
 """mIoU of several predictions at once, from confusion counts that grow picture by picture."""
 
-from __future__ import annotations
-
 import io
 import logging
 from collections.abc import Sequence
@@ -15,7 +13,7 @@ from mmseg.registry import METRICS
 from rich.console import Console
 from torch import Tensor
 
-from ..class_indices import class_indices
+from ..class_lookup import class_indices
 from ..errors import UserError
 from .confusion import confusion
 from .table import Scores, per_class_table, scores

@@ -1,7 +1,5 @@
 """IoU and accuracy from confusion counts, and the per-class table."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,7 +1,5 @@
 """Test-time augmentation for the head and for the score map."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

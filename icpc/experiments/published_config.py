@@ -1,7 +1,5 @@
 """A run's config without what stands on the training machine alone."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 
 from ..clip.loading import local_config
-from ..engine.user_code import user_modules
+from ..config.user_modules import user_modules
 from ..errors import UserError
 
 _DATA = re.compile(r'data_root|\w+_dataloader\..*')  # said in the card anyway

@@ -7,8 +7,8 @@ import open_clip
 import torch
 from torch import Tensor
 
-from icpc.datasets.scene_captions import CONDITION_SHARE, write_caption
-from icpc.datasets.scene_classes import CLASSES, CONDITIONS
+from icpc.datasets.scenes.captions import CONDITION_SHARE, write_caption
+from icpc.datasets.scenes.scene_classes import CLASSES, CONDITIONS
 from icpc.pretraining.crops import Pictures
 from icpc.pretraining.loss import caption_truth
 from icpc.pretraining.model import normalise

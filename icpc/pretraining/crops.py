@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from icpc.datasets.scene_classes import CLASSES, CONDITIONS
-from icpc.datasets.scene_layout import Scene, generate_scene
+from icpc.datasets.scenes.composition import Scene, generate_scene
+from icpc.datasets.scenes.scene_classes import CLASSES, CONDITIONS
 
 CROP_SIZE = 64
 CROPS_PER_SCENE = 4

@@ -11,12 +11,13 @@ from scipy.stats import rankdata
 from torch import Tensor
 from torch.nn import functional as F
 
-from icpc.clip.resnet import CLIPResNet
-from icpc.datasets.scene_captions import SUFFIXES
-from icpc.datasets.scene_classes import CLASSES, CONDITIONS
-from icpc.datasets.scene_layout import Scene, generate_scene
-from icpc.evaluation.colour_position import intersection_over_union
+from icpc.clip.vision.resnet import CLIPResNet
+from icpc.datasets.scenes.captions import SUFFIXES
+from icpc.datasets.scenes.composition import Scene, generate_scene
+from icpc.datasets.scenes.scene_classes import CLASSES, CONDITIONS
 from icpc.pretraining.model import normalise
+
+from ..evaluation.confusion import intersection_over_union
 
 TEMPLATE = 'a photo of a {}{}.'  # CLIP's own, with a place for the condition
 LEAST_AUC, LEAST_MIOU = 0.9, 25.0

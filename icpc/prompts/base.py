@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..clip.text_encoder import TextEncoder
-from ..clip.vocabulary import PackedNames, tokenize
+from ..clip.text.text_encoder import TextEncoder
+from ..clip.text.vocabulary import PackedNames, tokenize
 from ..structures import CLIPFeatures
 
 

@@ -6,7 +6,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from ..clip.text_encoder import TextEncoder
+from ..clip.text.text_encoder import TextEncoder
 from ..structures import CLIPFeatures
 from .base import Prompter, initial_contexts
 from .generators import CrossAttentionNet, MetaNet

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ..clip.vocabulary import END, START
+from ..clip.text.vocabulary import END, START
 
 POSITIONS = ('end', 'middle', 'front')
 _TOKEN = -1  # marks a place that holds a token, not a context

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from ..clip.text_encoder import TextEncoder
+from ..clip.text.text_encoder import TextEncoder
 from ..structures import CLIPFeatures
 from .base import BasePrompter
 from .context_decoder import PostModelRefiner

@@ -6,8 +6,8 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ..clip.text_encoder import TextEncoder
-from ..clip.vocabulary import prompt_name, tokenize
+from ..clip.text.text_encoder import TextEncoder
+from ..clip.text.vocabulary import prompt_name, tokenize
 from ..structures import CLIPFeatures
 from .base import Prompter, initial_contexts
 from .layout import PromptLayout

@@ -7,8 +7,8 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ..alignment import unit_length
-from ..clip.text_encoder import TextEncoder
-from ..clip.vocabulary import (
+from ..clip.text.text_encoder import TextEncoder
+from ..clip.text.vocabulary import (
     PackedNames,
     imagenet_templates,
     prompt_name,

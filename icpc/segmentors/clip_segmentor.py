@@ -16,8 +16,10 @@ from torch import Tensor, nn
 
 from ..alignment import cosine_score_map
 from ..clip import load_clip
-from ..clip.vocabulary import shuffled
-from ..memory_budget import check_memory_budget
+from ..clip.text.vocabulary import shuffled
+from ..memory.budget import check_memory_budget
+from ..memory.prediction import PredictionMemory, prediction_memory
+from ..memory.windows import BUDGET_KEY, MEMORY_BUDGET
 from ..padding import pad_images, pad_samples
 from ..structures import CLIPFeatures
 from .assembly import (
@@ -33,10 +35,8 @@ from .contracts import check_alignment, check_features, check_logits, check_loss
 from .held_out import build_held_out
 from .inference import Result, padded_to, predict_maps, window_grid
 from .loss_units import LossUnits
-from .memory import PredictionMemory, prediction_memory
-from .pixels import with_pixels
+from .pixel_statistics import with_pixels
 from .unused import freeze_unused
-from .waiting import BUDGET_KEY, MEMORY_BUDGET
 
 
 @MODELS.register_module()
@@ -272,7 +272,8 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
     def prediction_memory(self, size: Sequence[int], disk: Sequence[int]) -> PredictionMemory:
         """Of a picture of (H, W) ``size`` in the network, (H0, W0) on ``disk``; in bytes."""
         classes, stride = len(self.class_names), min(self.backbone.strides)
-        return prediction_memory(size, disk, classes, stride, self.test_cfg)
+        grid = window_grid(size, self.test_cfg)
+        return prediction_memory(grid, disk, classes, stride, self.test_cfg)
 
     def extract_feat(self, inputs: Tensor) -> tuple[Tensor, ...]:
         """The decoder's inputs: four maps (B, C, h_i, w_i), and a score map if it takes one."""

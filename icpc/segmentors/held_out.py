@@ -1,7 +1,5 @@
 """Training on some classes only: the others give no signal, neither for themselves nor against."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch
@@ -10,7 +8,7 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from ..class_indices import class_indices
+from ..class_lookup import class_indices
 from ..errors import UserError
 
 

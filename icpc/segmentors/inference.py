@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..memory.windows import MEMORY_BUDGET, WaitingMaps
 from ..upsampling import (
     AxisMatrix,
     Part,
@@ -22,7 +23,6 @@ from ..upsampling import (
     bilinear_matrix,
     resize_rows,
 )
-from .waiting import MEMORY_BUDGET, WaitingMaps
 
 Forward = Callable[[Tensor], list[Tensor]]
 

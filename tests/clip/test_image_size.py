@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from icpc.clip import CLIPResNet, CLIPViT, TextEncoder, load_clip
-from icpc.clip.vocabulary import PackedNames
+from icpc.clip.text.vocabulary import PackedNames
 
 
 def test_vit_table_is_resized_as_it_would_be_at_every_forward(tiny_vit_cfg):

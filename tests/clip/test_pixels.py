@@ -11,7 +11,7 @@ from mmseg.registry import MODELS
 
 from icpc import load_config
 from icpc.clip.pixels import clip_pixels
-from icpc.engine.evaluating import _keep_test_only
+from icpc.commands.evaluate import _keep_test_only
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 ADE20K = CONFIGS / 'icpc/icpc_rn50_fpn_80k_ade20k-512.py'

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from mmseg.registry import TRANSFORMS
 
-from icpc.engine.config import load_config
+from icpc.config.load import load_config
 
 FOLDER = Path(__file__).parents[2] / 'configs'
 DATASETS = {path.stem for path in (FOLDER / '_base_/datasets').glob('*.py')}

@@ -21,7 +21,7 @@ from torch._subclasses.fake_tensor import (
     unset_fake_temporarily,
 )
 
-from icpc.engine.config import load_config
+from icpc.config.load import load_config
 from icpc.losses import region_pairs
 from icpc.segmentors import inference
 from icpc.upsampling import cross_entropy

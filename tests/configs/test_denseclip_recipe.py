@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from icpc.engine.config import load_config
+from icpc.config.load import load_config
 
 FOLDER = Path(__file__).parents[2] / 'configs' / 'denseclip'
 LEAVES = {

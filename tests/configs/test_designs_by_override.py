@@ -10,7 +10,7 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from icpc.engine.config import load_config
+from icpc.config.load import load_config
 
 DEMO = Path(__file__).parents[2] / 'configs' / 'icpc' / 'icpc_tiny_fpn_1k_scenes-128.py'
 DESIGNS = {

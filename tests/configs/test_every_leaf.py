@@ -9,7 +9,7 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from icpc.engine.config import load_config
+from icpc.config.load import load_config
 
 FOLDER = Path(__file__).parents[2] / 'configs'
 METHODS = ('icpc', 'denseclip', 'pmss', 'coop', 'baseline')

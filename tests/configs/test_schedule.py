@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.optim import LinearLR, PolyLR
 
-from icpc.engine.config import load_config
+from icpc.config.load import load_config
 
 DEMO = Path(__file__).parents[2] / 'configs' / 'icpc' / 'icpc_tiny_fpn_1k_scenes-128.py'
 KINDS = {'LinearLR': LinearLR, 'PolyLR': PolyLR}

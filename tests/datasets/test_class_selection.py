@@ -13,17 +13,17 @@ from mmseg.utils import register_all_modules
 from PIL import Image
 
 from icpc import load_config
-from icpc.datasets.class_counts import class_counts
-from icpc.datasets.converters.commands import make_plan
+from icpc.commands.verify_data import verify
+from icpc.datasets.checks.class_counts import class_counts
+from icpc.datasets.checks.label_ids import ids_in_files
+from icpc.datasets.checks.verification import verify_labels
+from icpc.datasets.converters.prepare import make_plan
 from icpc.datasets.converters.sources import Source
 from icpc.datasets.converters.writing import prepare
 from icpc.datasets.folder import FolderDataset
-from icpc.datasets.label_ids import ids_in_files
-from icpc.datasets.scene_files import write_scenes
-from icpc.datasets.verification import verify_labels
-from icpc.engine.prediction_hooks import SavePredictionsHook
-from icpc.engine.verifying import verify
+from icpc.datasets.scenes.scene_files import write_scenes
 from icpc.errors import UserError
+from icpc.evaluation.prediction_hooks import SavePredictionsHook
 
 # name -> (made-up download, config, data_root below the prepared folder)
 WAYS = {

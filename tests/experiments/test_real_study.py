@@ -5,7 +5,6 @@ import itertools
 import multiprocessing
 import os
 import random
-import runpy
 import signal
 import time
 from pathlib import Path
@@ -14,10 +13,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 from forked_process import ForkedProcess
+from toy_run import write_config
 
-from icpc.engine.checkpoint import latest_checkpoint, load_checkpoint
-from icpc.experiments import ablation, jobs
-from icpc.experiments.ablation import Request, ablate
+from icpc.checkpoints.content import latest_checkpoint, load_checkpoint
+from icpc.experiments import ablate as ablation
+from icpc.experiments.ablate import Request, ablate
+from icpc.experiments.execution import jobs
 
 TESTS = Path(__file__).resolve().parents[1]
 TOOLS = TESTS.parent / 'tools'
@@ -26,11 +27,11 @@ TOOLS = TESTS.parent / 'tools'
 @pytest.fixture
 def study_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two by two rows on two seeds: an eight-step training of two convolutions each."""
-    monkeypatch.syspath_prepend(str(TESTS / 'engine'))  # toy_parts
+    monkeypatch.syspath_prepend(str(TESTS / 'helpers'))  # toy_parts
     monkeypatch.setattr(ablation, 'code_fingerprint', lambda *_: 'code')
     fork = SimpleNamespace(**{**vars(jobs.subprocess), 'Popen': ForkedProcess})
     monkeypatch.setattr(jobs, 'subprocess', fork)
-    config = runpy.run_path(str(TESTS / 'engine' / 'conftest.py'))['write_config'](tmp_path, 0)
+    config = write_config(tmp_path, low=0)
     path = tmp_path / 'real.py'
     path.write_text(
         f'base = {str(config)!r}\n'

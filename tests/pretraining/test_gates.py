@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from icpc.clip.loading import PACKAGED, load_clip
-from icpc.datasets.scene_classes import CLASSES
+from icpc.datasets.scenes.scene_classes import CLASSES
 from icpc.pretraining.gates import (
     SHIFT,
     Figures,

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from icpc.clip import TextEncoder, load_clip
-from icpc.clip.vocabulary import imagenet_templates, shuffled, tokenize
+from icpc.clip.text.vocabulary import imagenet_templates, shuffled, tokenize
 from icpc.prompts import ClassVectorPrompter, CoCoOpPrompter, StaticPrompter, TemplatePrompter
 from icpc.structures import CLIPFeatures
 

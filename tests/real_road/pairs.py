@@ -19,7 +19,7 @@ SWITCHES: dict[str, tuple] = {
     'ema': (None, 0.9),
     'workers': (0, 1),
 }
-# What the project refuses; tests/engine/test_switches.py holds the refusals.
+# What the project refuses; tests/config/test_switches.py holds the refusals.
 REFUSED: tuple[Pair, ...] = (
     (('parallel', 'fsdp2'), ('ranks', 1)),
     (('parallel', 'fsdp2'), ('amp', 'fp16')),

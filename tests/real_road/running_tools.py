@@ -14,7 +14,7 @@ from forked_process import ForkedProcess
 from unformatted import keep_layout
 from yapf.yapflib import yapf_api
 
-from icpc.engine import cli, evaluating, rehearsal, sharding, training  # noqa: F401  (before forks)
+from icpc.ranks import fsdp  # noqa: F401  (before forks)
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 

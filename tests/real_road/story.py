@@ -16,11 +16,11 @@ from made_up_scenes import CROP
 from PIL import Image
 from running_tools import run_tool
 
-from icpc.engine.evaluating import evaluate
-from icpc.engine.run_record import read_record
-from icpc.engine.training import train
-from icpc.engine.verifying import verify
-from icpc.experiments.publication import publish
+from icpc.commands.evaluate import evaluate
+from icpc.commands.train import train
+from icpc.commands.verify_data import verify
+from icpc.experiments.publish import publish
+from icpc.run_dir.record import read_record
 
 STEPS, SAVED = 3, 2
 SMALL = {

@@ -7,7 +7,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import nn
 
-from icpc.engine.optim import GroupedOptimConstructor
+from icpc.training.optim import GroupedOptimConstructor
 
 DESIGNS = ['StaticPrompter', 'CoCoOpPrompter', 'PostModelPrompter', 'PrePostPrompter']
 FROZEN = [

@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from icpc.memory.prediction import prediction_memory
+from icpc.memory.windows import WaitingMaps
 from icpc.segmentors import inference
 from icpc.segmentors.inference import predict_maps, window_grid, windows
-from icpc.segmentors.memory import prediction_memory
-from icpc.segmentors.waiting import WaitingMaps
 
 CLASSES, DIVISOR = 6, 8
 torch.manual_seed(0)
@@ -128,7 +128,7 @@ def test_finished_windows_are_forgotten(monkeypatch):
     predict_maps(network, images, [{}], window_grid((196, 16), cfg), DIVISOR)
     assert len(held) > 10
     assert max(held) <= 2
-    expected = prediction_memory((196, 16), (196, 16), CLASSES, 4, cfg)
+    expected = prediction_memory(window_grid((196, 16), cfg), (196, 16), CLASSES, 4, cfg)
     assert expected == (4 * max(numbers) + 2 * 8 * 196 * 16, 0)
 
 
@@ -163,7 +163,7 @@ def test_windows_beyond_the_budget_wait_in_a_file(windows_held, moves, monkeypat
 
 def test_the_estimate_splits_windows_at_the_budget():
     cfg = dict(mode='slide', crop_size=(16, 16), stride=(10, 10))
-    sizes = (196, 16), (196, 16), 5000, 4
+    sizes = window_grid((196, 16), cfg), (196, 16), 5000, 4
     whole = prediction_memory(*sizes, {**cfg, 'memory_budget': None})
     held, elsewhere = prediction_memory(*sizes, {**cfg, 'memory_budget': 0.5})
     assert held == 2**19 + 2 * 8 * 196 * 16

@@ -8,8 +8,8 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch.nn import functional as F
 
-from icpc.engine.units import GlobalMean
 from icpc.padding import pad_samples
+from icpc.training.global_mean import GlobalMean
 
 SIZE, PADDED = (60, 70), (64, 80)  # of a ViT with patches of 16
 FCN = dict(type='FCNHead', channels=8, num_convs=1, in_index=0, _delete_=True)

@@ -6,7 +6,7 @@ from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from icpc.clip.vocabulary import shuffled
+from icpc.clip.text.vocabulary import shuffled
 
 NAMES = ['wall', 'traffic light', 'swimming pool', 'sky']
 DESIGNS = [

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from icpc.engine.optim import GroupedOptimConstructor
 from icpc.heads import ScoreGuidedFPNHead, SemanticFPNHead
+from icpc.training.optim import GroupedOptimConstructor
 
 HEAD = dict(type='ScoreGuidedFPNHead')
 

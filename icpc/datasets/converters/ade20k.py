@@ -1,7 +1,5 @@
 """ADE20K, 150 classes: ADEChallengeData2016 as it is downloaded."""
 
-from __future__ import annotations
-
 from ...errors import UserError
 from .masks import decode_ids
 from .plan import Plan, pairs, stems

@@ -6,8 +6,6 @@ R // 10 * 256 + G of `_seg.png`, pictures with both sides above 512 are resized 
 classes are those "present in both train and validation"; the order of our classes is by id.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Mapping
 from functools import partial

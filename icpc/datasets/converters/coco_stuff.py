@@ -1,7 +1,5 @@
 """COCO-Stuff, 171 classes: the 10k edition (v1.1, MATLAB files) and the 164k edition (PNG)."""
 
-from __future__ import annotations
-
 import io
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Masks: decoding, mapping of ids, encoding. All on bytes, so that they can run anywhere."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Your own pictures: a folder of pictures, one of masks, a names file."""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import PurePosixPath
 

@@ -1,7 +1,5 @@
 """What a converter decides before anything is written."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

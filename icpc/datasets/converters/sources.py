@@ -1,7 +1,5 @@
 """What was downloaded: a folder, archives, or a folder of archives, read as one tree of files."""
 
-from __future__ import annotations
-
 import tarfile
 import zipfile
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Pascal VOC 2012 with SBD's additional masks, and Pascal Context on VOC 2010."""
 
-from __future__ import annotations
-
 import io
 from functools import partial
 

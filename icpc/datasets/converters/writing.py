@@ -1,7 +1,5 @@
 """Writes a prepared dataset: atomically, in parallel, and the same after an interruption."""
 
-from __future__ import annotations
-
 import errno
 import json
 import multiprocessing

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from icpc.datasets.converters import ade20k_full, commands, writing
+from icpc.datasets.converters import ade20k_full, writing
+from icpc.datasets.converters import prepare as commands
 
 TOOL = Path(__file__).parents[3] / 'tools' / 'prepare_data.py'
 SPEC = importlib.util.spec_from_file_location('prepare_data', TOOL)

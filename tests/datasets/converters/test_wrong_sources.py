@@ -18,11 +18,11 @@ from icpc.datasets.converters import (
     ade20k_full,
     cityscapes,
     coco_stuff,
-    commands,
     own_folder,
     voc,
     writing,
 )
+from icpc.datasets.converters import prepare as commands
 from icpc.datasets.converters.ade20k_names import Category, prompt_names, read_table
 from icpc.datasets.converters.plan import Plan
 from icpc.datasets.converters.sources import Source

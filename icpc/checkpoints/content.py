@@ -1,0 +1,228 @@
+"""Checkpoints that are never half-written, hold plain types only, and load without running code."""
+
+import json
+import pickle
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import nn
+
+from ..console.messages import say
+from ..errors import UserError
+from ..files import Replacing
+
+POINTER = 'last_checkpoint'
+_STEPS = re.compile(r'iter_(0|[1-9][0-9]*)\.pth')
+# What torch, safetensors and zipfile raise for a file with wrong bytes.
+_DAMAGE = (
+    *(RuntimeError, EOFError, OSError, UnicodeDecodeError),
+    *(SafetensorError, zipfile.BadZipFile, zlib.error),
+)
+
+
+class Damaged(UserError):
+    """A checkpoint that is not what was once written.
+
+    Args:
+        path: Of the file.
+        reason: Such as `is damaged (...)`.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f'{path}: {reason}; take a whole copy of it or an earlier checkpoint')
+        self.reason = reason
+
+
+def load_checkpoint(path: str | Path, map_location: str | torch.device = 'cpu') -> dict[str, Any]:
+    """Read a checkpoint with `weights_only=True`: a crafted file is refused, nothing in it runs.
+
+    A `.safetensors` file gives its tensors as `state_dict`, and the `classes` that its header may
+    name; it has no checksums.
+
+    Raises:
+        Damaged: When the file cannot be read, or a checksum is wrong.
+        UserError: When it is missing, or holds anything but tensors and plain types.
+    """
+    path = Path(path)
+    if path.is_dir():
+        names = sorted(f.name for f in path.iterdir() if f.suffix in ('.pth', '.safetensors'))
+        hint = f'give one in it: {", ".join(names)}' if names else 'there is none in it'
+        raise UserError(f'{path} is a folder, not a checkpoint; {hint}')
+    if not path.is_file():
+        raise UserError(f'{path}: no such checkpoint')
+    try:
+        _check_sums(path)
+        if path.suffix == '.safetensors':
+            device = 'cpu' if str(map_location) == 'meta' else str(map_location)
+            return {'state_dict': load_file(path, device=device), **_named_classes(path)}
+        return torch.load(path, map_location=map_location, weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(
+            f'{path}: refused, it does not load with weights_only=True, so loading it could run '
+            'code. Convert it where you trust it: keep the state dict only and save that again.'
+        ) from error
+    except _DAMAGE as error:
+        raise Damaged(path, f'is damaged or no checkpoint ({error})') from error
+
+
+def _named_classes(path: Path) -> dict[str, Any]:
+    with safe_open(path, 'pt') as file:
+        text = (file.metadata() or {}).get('classes')
+    try:
+        return {} if text is None else {'classes': json.loads(text)}
+    except ValueError:  # another program's entry
+        return {}
+
+
+def _check_sums(path: Path) -> None:
+    """torch.load does not compare the checksums of its archive."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as file:
+            part = file.testzip()
+        if part is not None:
+            raise Damaged(path, f'is damaged (the checksum of {part} is wrong)')
+
+
+def check_loads_safely(path: str | Path) -> None:
+    """Raise unless `path` is a checkpoint that loads without running code."""
+    load_checkpoint(path, map_location='meta')
+
+
+def load_weights(model: nn.Module, checkpoint: dict[str, Any], source: str | Path) -> None:
+    """Load a checkpoint's weights; every key must fit, and the classes' order.
+
+    Raises:
+        UserError: With the missing, the unexpected and the misshapen keys; or where the model has
+            the checkpoint's classes in another order.
+    """
+    state = checkpoint.get('state_dict', checkpoint)
+    own = model.state_dict()
+    missing, unexpected = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+    shapes = [
+        f'{key} {tuple(state[key].shape)} in the file, {tuple(own[key].shape)} in the model'
+        for key in sorted(own.keys() & state.keys())
+        if own[key].shape != state[key].shape
+    ]
+    faults = (('missing', missing), ('not in the model', unexpected), ('other shape', shapes))
+    text = '; '.join(f'{len(keys)} {name}: {_some(keys)}' for name, keys in faults if keys)
+    if text:
+        raise UserError(f'{source} does not fit the model of the config: {text}')
+    _check_order(getattr(model, 'class_names', None), checkpoint, source)
+    model.load_state_dict(state)
+
+
+def _check_order(names: Sequence[str] | None, checkpoint: dict[str, Any], source: Any) -> None:
+    """Raise where each channel would mean another class; other names may be meant, and are said."""
+    trained = checkpoint.get('classes') or (checkpoint.get('meta') or {}).get('classes')
+    if not trained or not names:
+        return
+    trained, names = ([str(name).strip() for name in part] for part in (trained, names))
+    differing = [pair for pair in zip(trained, names, strict=False) if pair[0] != pair[1]]
+    if not differing:
+        return
+    first = f'{differing[0][0]!r} there is {differing[0][1]!r} here'
+    if sorted(trained) == sorted(names):
+        raise UserError(
+            f'{source} was trained with the same classes in another order: {first}; give '
+            'classes=[...] in the order of the training'
+        )
+    say(f'note: {source} was trained with other class names: {first}')
+
+
+def _some(keys: list[str]) -> str:
+    return ', '.join(keys[:4]) + (', ...' if len(keys) > 4 else '')
+
+
+def save_atomically(checkpoint: dict[str, Any], path: Path) -> None:
+    """Write beside `path`, sync, rename: `path` is the old file or the new one, never a part.
+
+    Raises:
+        UserError: When the disk is full, or the file cannot be written for another reason.
+    """
+    with Replacing(path, _bytes_of(checkpoint)) as file:
+        torch.save(checkpoint, file)
+
+
+def _bytes_of(value: Any) -> int:
+    """Bytes of all tensors inside."""
+    if isinstance(value, torch.Tensor):
+        return value.nbytes
+    if isinstance(value, dict):
+        return sum(map(_bytes_of, value.values()))
+    return sum(map(_bytes_of, value)) if isinstance(value, (list, tuple)) else 0
+
+
+def latest_checkpoint(work_dir: str | Path) -> Path | None:
+    """The checkpoint that the pointer of `work_dir` names.
+
+    None before the first one, and where the pointer is damaged.
+    """
+    pointer = Path(work_dir) / POINTER
+    try:
+        name = pointer.read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return Path(work_dir) / name if re.fullmatch(r'[\w.-]+\.pth', name) else None
+
+
+def steps_in(folder: Path) -> dict[int, Path]:
+    """The checkpoints that training wrote into a folder: optimiser steps -> `iter_<steps>.pth`."""
+    files = [path for path in folder.glob('iter_*.pth') if path.is_file()]
+    return {step: path for path in files if (step := steps_of(path)) is not None}
+
+
+def steps_of(path: Path) -> int | None:
+    """The optimiser steps that the name of a checkpoint tells, None for another name."""
+    match = _STEPS.fullmatch(path.name)
+    return match and int(match[1])
+
+
+def plain(value: Any) -> Any:
+    """Turn numpy values and log histories into types that load with `weights_only=True`."""
+    if isinstance(value, HistoryBuffer):
+        logs, counts = value.data
+        return {
+            'logs': torch.as_tensor(logs),
+            'counts': torch.as_tensor(counts),
+            'max_length': value.max_length,
+        }
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(plain(item) for item in value)
+    return value
+
+
+def drop_foreign(info: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the entries that are no plain values: objects that hooks keep for themselves."""
+    return {key: plain(item) for key, item in info.items() if _is_plain(plain(item))}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return _all_plain(value.keys()) and _all_plain(value.values())
+    if isinstance(value, (list, tuple)):
+        return _all_plain(value)
+    return value is None or isinstance(value, (bool, int, float, str, bytes, torch.Tensor))
+
+
+def _all_plain(values: Iterable[Any]) -> bool:
+    return all(_is_plain(value) for value in values)
+
+
+def history(buffer: dict[str, Any]) -> HistoryBuffer:
+    """Undo `plain` for one log history."""
+    return HistoryBuffer(buffer['logs'].tolist(), buffer['counts'].tolist(), buffer['max_length'])

@@ -1,0 +1,1 @@
+"""CLIP's text side: names to tokens, and prompts to embeddings."""

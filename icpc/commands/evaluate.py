@@ -1,0 +1,112 @@
+"""`tools/test.py`: evaluate a checkpoint."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.hooks import Hook
+
+from ..checkpoints.content import check_loads_safely
+from ..config.load import finish_config, merge_config
+from ..console.messages import say
+from ..errors import UserError
+from ..evaluation.results import ResultsHook
+from ..ranks import distributed
+from ..ranks.rank_watch import MINUTES
+from ..training.runner import SafeRunner
+from .running import check_data, silence_console, use_default_work_dir
+
+
+def evaluate(
+    config: str,
+    checkpoint: str,
+    options: list[str] | dict[str, Any] | None = None,
+    work_dir: str | None = None,
+    split: str = 'test',
+    tta: bool = False,
+    out: str | None = None,
+    show_dir: str | None = None,
+    launcher: str = 'none',
+    rank_timeout: float = MINUTES,
+    change: Callable[[Config], None] | None = None,
+    hooks: Sequence[Hook] = (),
+) -> dict[str, float]:
+    """Evaluate a checkpoint and print the per-class table.
+
+    Args:
+        config: Path of a config.
+        checkpoint: A checkpoint that training wrote.
+        options: Overrides, as `--cfg-options`.
+        work_dir: Where logs go; by default `work_dirs/<config name>_test`.
+        split: `test` or `val`.
+        tta: Average over scales and flips.
+        out: Folder for the predicted masks.
+        show_dir: Folder for the predictions drawn over the pictures.
+        launcher: `none`, `pytorch` or `slurm`.
+        rank_timeout: Minutes that one rank of several may stand still before it ends.
+        change: Is called with the finished config before anything is built from it.
+        hooks: Watch the evaluation besides the config's.
+
+    Returns:
+        The metrics, in percent.
+    """
+    silence_console()
+    distributed.start(launcher, rank_timeout)
+    check_loads_safely(checkpoint)
+    work_dir = use_default_work_dir(config, work_dir, '_test')
+    merged = merge_config(config, options)
+    merged.train_dataloader = None  # its batch need not divide over the ranks of a test
+    cfg = finish_config(merged, work_dir)
+    _keep_test_only(cfg, split, checkpoint)
+    if tta:
+        _augment(cfg)
+    if out or show_dir:
+        saving = dict(type='SavePredictionsHook', out=out, show_dir=show_dir)
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), saving]
+    if change is not None:
+        change(cfg)
+    check_data(cfg, ('test_dataloader',))
+    distributed.add_wrapper(cfg, launcher)
+    say(f'{Path(config).name}, {checkpoint}, {split} split')
+    return _run(cfg, hooks)
+
+
+def _run(cfg: Config, hooks: Sequence[Hook]) -> dict[str, float]:
+    runner, results = SafeRunner.from_cfg(cfg), ResultsHook()
+    for hook in (results, *hooks):
+        runner.register_hook(hook)
+    try:
+        return results.of_test(runner)
+    finally:
+        runner.close_loaders()
+
+
+def _keep_test_only(cfg: Config, split: str, checkpoint: str) -> None:
+    loader = cfg.get(f'{split}_dataloader')
+    if loader is None:
+        raise UserError(f'--split {split}: the config has no {split}_dataloader')
+    cfg.test_dataloader = loader
+    for key in (
+        'train_dataloader',
+        'train_cfg',
+        'optim_wrapper',
+        'param_scheduler',
+        'val_dataloader',
+        'val_cfg',
+        'val_evaluator',
+    ):
+        cfg[key] = None
+    cfg.default_hooks.pop('checkpoint', None)
+    cfg.load_from, cfg.resume = checkpoint, False
+    if cfg.model.get('clip') is not None:
+        cfg.model.clip.pretrained = None  # the checkpoint holds the weights
+
+
+def _augment(cfg: Config) -> None:
+    if cfg.get('tta_model') is None or cfg.get('tta_pipeline') is None:
+        raise UserError('--tta: the config has no tta_model and tta_pipeline')
+    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+    cfg.test_dataloader.batch_size = 1
+    cfg.model.test_cfg = {**(cfg.model.get('test_cfg') or {}), 'keep_logits': True}
+    cfg.model = dict(**cfg.tta_model, module=cfg.model)

@@ -1,0 +1,71 @@
+"""Runs a tool's work: clear errors, no noise of libraries."""
+
+import os
+import sys
+import warnings
+from collections.abc import Callable
+
+from rich.console import Console
+
+from ..console.messages import say, show_notes
+from ..errors import UserError, message_of, own_fault
+from ..ranks import distributed
+from ..training.preemption import EXIT_CODE, Requeue
+
+_EXIT_CODE, _LOST = 2, 1  # refused; without the other ranks
+
+
+def run_tool(work: Callable[[], None], debug: bool = False) -> int:
+    """Call `work` and return the exit code.
+
+    Args:
+        work: The tool.
+        debug: Show tracebacks and the warnings of libraries.
+    """
+    show_notes()
+    if not debug:
+        warnings.simplefilter('ignore')
+    try:
+        work()
+        distributed.stop()
+    except Requeue:
+        say('stopped as told, and saved; the same command with --resume goes on')
+        _leave_at_once(EXIT_CODE)
+        return EXIT_CODE
+    except KeyboardInterrupt:
+        Console(stderr=True).print('[bold red]interrupted[/]')
+        return 130
+    except Exception as error:
+        lost = distributed.lost_ranks(error) if isinstance(error, RuntimeError) else None
+        message, code = (_message(error), _EXIT_CODE) if lost is None else (lost, _LOST)
+        if debug or message is None:
+            raise
+        Console(stderr=True, highlight=False).print(
+            '[bold red]error:[/] ' + message.replace('[', r'\['), soft_wrap=True
+        )
+        _leave_at_once(code)
+        return code
+    _leave_at_once(0)
+    return 0
+
+
+def _message(error: Exception) -> str | None:
+    """What the user has to know; None for a fault of ours, which shows its traceback."""
+    if isinstance(error, UserError):
+        return message_of(error)
+    fault = own_fault(error)
+    if fault is not None:
+        return f'{fault} (--debug shows the whole traceback)'
+    return message_of(error) if isinstance(error, FileNotFoundError) else None
+
+
+def _leave_at_once(code: int) -> None:
+    """End one rank of several without tearing the interpreter down.
+
+    A failed rank must not wait for the others, which wait for it; and gloo's threads now and then
+    abort a rank that is done ("terminate called without an active exception").
+    """
+    if int(os.environ.get('WORLD_SIZE', 1)) > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)

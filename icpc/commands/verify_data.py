@@ -1,0 +1,142 @@
+"""`tools/verify_data.py`: says what is wrong with the data of a config."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.config import Config
+from mmseg.registry import DATASETS
+from mmseg.utils import register_all_modules
+from rich.console import Console
+from rich.table import Table
+
+from ..config.load import load_config
+from ..datasets.checks.inspection import SplitReport, inspect
+from ..datasets.checks.label_histogram import histogram_csv, histogram_rows, histogram_table
+from ..datasets.checks.verification import verify_layout
+from ..errors import UserError, own_fault
+from ..evaluation.pictures import save_overlay
+
+_SPLITS = {
+    'training': 'train_dataloader',
+    'validation': 'val_dataloader',
+    'test': 'test_dataloader',
+}
+_PRINTED_IDS = 60  # more of them are in the file alone
+
+
+def verify(
+    config: str,
+    options: list[str] | dict[str, Any] | None = None,
+    out: str | None = None,
+    sample: int | None = 200,
+    workers: int | None = None,
+) -> list[SplitReport]:
+    """Look at every split, print a table, save a histogram and one labelled picture of each.
+
+    Args:
+        config: Path of a config.
+        options: Overrides, as `--cfg-options`.
+        out: Folder of pictures and histogram; by default `work_dirs/<config name>_data`.
+        sample: Pictures looked at in each split; None for all.
+        workers: Threads.
+
+    Returns:
+        One report a split.
+
+    Raises:
+        UserError: After the table, when something is wrong; before it, for no pictures or threads.
+    """
+    for option, number in (('--sample', sample), ('--workers', workers)):
+        if number is not None and number < 1:
+            raise UserError(f'{option} must be at least 1, got {number}')
+    register_all_modules(init_default_scope=True)
+    cfg = load_config(config, options)
+    folder = Path(out or f'work_dirs/{Path(config).stem}_data')
+    reports, datasets = [], {}
+    for name, dataset_cfg in _splits(cfg).items():
+        report, dataset = _verify_split(name, dataset_cfg, sample, workers)
+        reports.append(report)
+        if dataset is not None:
+            datasets[name] = dataset
+            if report.checked and not report.problems:
+                _save_sample(folder / f'{name}.png', dataset)
+    _find_shared(reports, datasets)
+    _print(reports, folder)
+    wrong = sum(len(report.problems) for report in reports)
+    if wrong:
+        raise UserError(f'{wrong} kind(s) of problems in the data of {config}, listed above')
+    return reports
+
+
+def _splits(cfg: Config) -> dict[str, dict]:
+    """Splits of the config; a test split that is the validation split comes once."""
+    found: dict[str, dict] = {}
+    for name, key in _SPLITS.items():
+        if cfg.get(key) is not None and cfg[key]['dataset'] not in found.values():
+            found[name] = cfg[key]['dataset']
+    return found
+
+
+def _verify_split(
+    name: str, config: dict, sample: int | None, workers: int | None
+) -> tuple[SplitReport, Any]:
+    try:
+        verify_layout(config)
+        dataset = DATASETS.build(dict(config, test_mode=True))
+    except (UserError, FileNotFoundError, AssertionError) as error:
+        message = error if isinstance(error, UserError) else own_fault(error) or error
+        problem = str(message) or 'files of the split are missing'
+        return SplitReport(name, problems={problem: []}), None
+    return inspect(name, dataset, sample, workers), dataset
+
+
+def _find_shared(reports: list[SplitReport], datasets: dict[str, Any]) -> None:
+    """Adds a problem to splits that have pictures of the training split."""
+    paths = {
+        name: {dataset.get_data_info(i)['img_path'] for i in range(len(dataset))}
+        for name, dataset in datasets.items()
+    }
+    for report in reports:
+        shared = paths.get(report.name, set()) & paths.get('training', set())
+        if report.name != 'training' and shared:
+            names = sorted(Path(path).name for path in shared)
+            report.problems['pictures that are in the training split too'] = names
+
+
+def _save_sample(path: Path, dataset: Any) -> None:
+    steps = [step for step in dataset.pipeline.transforms if type(step).__name__.startswith('Load')]
+    info = dataset.get_data_info(len(dataset) // 2)
+    for step in steps:
+        info = step(info)
+    palette = np.array(dataset.metainfo['palette'], dtype=np.uint8)
+    names = [str(name).strip() for name in dataset.metainfo['classes']]
+    labels = info['gt_seg_map'].astype(np.int64)
+    save_overlay(path, np.ascontiguousarray(info['img'][..., ::-1]), labels, names, palette)
+
+
+def _print(reports: list[SplitReport], folder: Path) -> None:
+    table = Table(title='data')
+    for column in ('split', 'pictures', 'looked at', 'sizes', 'masks', 'ids', 'problems'):
+        table.add_column(column, justify='left' if column == 'split' else 'right')
+    for report in reports:
+        sizes = ' to '.join(f'{h} x {w}' for h, w in dict.fromkeys(report.sizes or ()))
+        ids = f'{min(report.ids)}..{max(report.ids)}' if report.ids else '-'
+        row = report.name, report.pictures, report.checked, sizes or '-', ', '.join(report.modes)
+        table.add_row(*map(str, row), ids, str(len(report.problems)))
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table)
+    rows = histogram_rows(reports)
+    if rows:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / 'label_ids.csv').write_text(histogram_csv(reports))
+        if len(rows) <= _PRINTED_IDS:
+            console.print(histogram_table(reports))
+        console.print(f'pixels of each id: {folder}/label_ids.csv', markup=False)
+    for report in reports:
+        for note in report.notes:
+            console.print(f'note: {report.name}: {note}', markup=False)
+        for message in report.messages():
+            console.print(f'problem: {report.name}: {message}', markup=False)
+    if any(report.checked and not report.problems for report in reports):
+        console.print(f'one labelled picture of each split: {folder}/', markup=False)

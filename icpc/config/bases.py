@@ -1,0 +1,56 @@
+"""The files of a config: the one that is given and its bases, read without running them."""
+
+import dis
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..errors import UserError
+from .interpolation import references
+
+_BASE_VARIABLE = re.compile(r'\b_base_\.(\w+)')
+
+
+def config_files(path: Path) -> dict[Path, str]:
+    """A config and its bases: path -> text.
+
+    Raises:
+        UserError: For a file that is not Python, with its line.
+    """
+    pending, found = [path], {}
+    while pending:
+        file = pending.pop()
+        if file in found or not file.is_file():
+            continue
+        try:
+            text = found[file] = file.read_text(encoding='utf-8')
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f'{file}: cannot be read ({error})') from error
+        own_names(file, text)
+        bases = re.search(r'_base_\s*=\s*(\[[^\]]*\]|\([^)]*\)|[^\n]*)', text)
+        names = re.findall(r"""['"]([^'"]+)['"]""", bases.group(1)) if bases else []
+        pending += [(file.parent / name).resolve() for name in names]
+    return found
+
+
+def own_names(file: Path, text: str) -> set[str] | None:
+    """Top-level names that a file itself sets; None where that is unknown (JSON, YAML).
+
+    Raises:
+        UserError: For a file that is not Python, with its line.
+    """
+    if file.suffix != '.py':
+        return None
+    try:
+        code = compile(text, str(file), 'exec')
+    except (SyntaxError, ValueError) as error:
+        line, message = getattr(error, 'lineno', None), getattr(error, 'msg', error)
+        place = f'{file}:{line}' if line else str(file)
+        raise UserError(f'{place}: {type(error).__name__}: {message}') from error
+    steps = dis.get_instructions(code)
+    return {step.argval for step in steps if step.opname in ('STORE_NAME', 'STORE_GLOBAL')}
+
+
+def mentioned(texts: Iterable[str]) -> set[str]:
+    """The variables that any of the texts reads, as `${...}` or `_base_.name`."""
+    return {name for text in texts for name in (*references(text), *_BASE_VARIABLE.findall(text))}

@@ -1,0 +1,180 @@
+"""From a config file and overrides to the finished config that mmengine's Runner reads.
+
+Order: load, override, class names, `${...}`, batch, checks. Because `${...}` is resolved after the
+overrides, one override acts everywhere the variable is used.
+"""
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmseg.utils import register_all_modules
+
+from ..checkpoints.content import check_loads_safely
+from ..errors import UserError, own_fault
+from . import unread_keys
+from .bases import config_files, mentioned, own_names
+from .batch_plan import plan_batch, world_size
+from .class_list import fill_classes
+from .importing import import_modules
+from .interpolation import Interpolator
+from .overrides import apply_overrides, parse_overrides
+from .signatures import find_type, is_free
+from .switches import take_switches
+
+logger = logging.getLogger('icpc')
+
+# mmengine leaves these out itself where they are None, and would add them where they are missing.
+_MMENGINE_HOOKS = {
+    *('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint'),
+}
+_OVERRIDES = 'overrides'  # in a config file
+_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def load_config(
+    path: str | Path,
+    overrides: dict[str, Any] | Sequence[str] | None = None,
+    work_dir: str | Path | None = None,
+) -> Config:
+    """Load a config, apply overrides, resolve `${...}`, and check all of it.
+
+    Args:
+        path: A text config (`_base_` style).
+        overrides: `['a.b=1', ...]` or `{'a.b': 1}`.
+        work_dir: Where the run writes; by default `work_dirs/<config name>`.
+
+    Returns:
+        A config without `${...}`, for `mmengine.runner.Runner.from_cfg`.
+
+    Raises:
+        UserError: For anything misspelt, without effect, or contradictory.
+    """
+    merged = merge_config(path, overrides)
+    return finish_config(merged, work_dir)
+
+
+def merge_config(
+    path: str | Path, overrides: dict[str, Any] | Sequence[str] | None = None
+) -> Config:
+    """Load a config and apply overrides; `${...}` stays, so it can be overridden again.
+
+    The config's own `overrides`, a dict in the notation of the command line, come first.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f'{path}: no such config file')
+    parsed = parse_overrides(overrides)
+    files = config_files(path)
+    unread_keys.check_no_remote_config(files, parsed)
+    register_all_modules(init_default_scope=False)
+    tree = _read(path)
+    import_modules(tree, parsed, path)
+    set_here = own_names(path, files[path]) or set(tree)
+    own = _own_overrides(tree, path)
+    known = unread_keys.read_variables(tree) | mentioned(files.values())
+    # What the file itself sets has to be read; what bases set may have lost its reader.
+    unread_keys.check_read(tree, known, known)
+    read = apply_overrides(tree, own, unread_keys.KNOWN_KEYS) | unread_keys.read_variables(tree)
+    if _OVERRIDES in set_here:
+        unread_keys.check_effect(own, read)
+    unread_keys.check_read([key for key in tree if key in set_here], read, known)
+    copied = apply_overrides(tree, parsed, unread_keys.KNOWN_KEYS)
+    read = unread_keys.read_variables(tree)
+    unread_keys.check_effect(parsed, read | copied)
+    unread_keys.drop_unread(tree, read)
+    return Config(tree, filename=str(path))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return Config.fromfile(str(path), import_custom_modules=False).to_dict()
+    except (UserError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        fault = own_fault(error)
+        raise UserError(f'{path}: {error}' if fault is None else str(fault)) from error
+
+
+def _own_overrides(tree: dict[str, Any], path: Path) -> dict[str, Any]:
+    own = tree.pop(_OVERRIDES, None) or {}
+    if not isinstance(own, dict) or not all(isinstance(key, str) and key for key in own):
+        raise UserError(f"{path}: overrides must be a dict such as {{'lr': 1e-4}}, got {own!r}")
+    return own
+
+
+def finish_config(merged: Config, work_dir: str | Path | None = None) -> Config:
+    """Resolve `${...}`, fill what follows from the rest, and check the whole."""
+    tree = merged.to_dict()
+    names = fill_classes(tree)
+    resolver = Interpolator(tree)
+    tree = {key: resolver.variable(key, key) for key in tree}
+    _remove_parts(tree)
+    _fill_pixels(tree)
+    take_switches(tree)
+    _fill_batch(tree)
+    _fill_loaders(tree)
+    if get_device() == 'cpu':
+        tree['model'] = _without_sync_norm(tree.get('model'))
+    default = Path('work_dirs') / Path(merged.filename).stem
+    tree['work_dir'] = str(work_dir or tree.get('work_dir') or default)
+    unread_keys.check_class_names(tree, names)
+    unread_keys.check_signatures(tree)
+    unread_keys.check_by_iteration(tree)
+    if tree.get('load_from'):
+        check_loads_safely(tree['load_from'])
+    return Config(tree, filename=merged.filename)
+
+
+def _remove_parts(tree: dict[str, Any], path: str = '') -> None:
+    """Take the entries that an override set to None out of dicts of named parts."""
+    for key, value in list(tree.items()):
+        here = f'{path}.{key}'.lstrip('.')
+        if isinstance(value, dict):
+            _remove_parts(value, here)
+        elif value is None and is_free(path) and key not in _MMENGINE_HOOKS:
+            del tree[key]
+
+
+def _fill_pixels(tree: dict[str, Any]) -> None:
+    """Mean and deviation of the pixels, where the model knows them."""
+    model = tree.get('model') or {}
+    fill = getattr(find_type(model.get('type'), 'model'), 'fill_pixels', None)
+    with suppress(ValueError):  # no such CLIP: the check of the data, or the model itself, says so
+        note = fill(model) if fill else None
+        if note:
+            logger.info(note)
+
+
+def _fill_batch(tree: dict[str, Any]) -> None:
+    loader, loop = tree.get('train_dataloader'), tree.get('train_cfg')
+    if not loader or not loop or tree.get('global_batch') is None:
+        return
+    plan = plan_batch(tree['global_batch'], tree.get('gpu_batch'), world_size())
+    if 'batch_size' in loader:
+        raise UserError(
+            'train_dataloader.batch_size follows from global_batch and gpu_batch; leave it out'
+        )
+    loader['batch_size'] = plan.batch
+    loop['accumulation'] = plan.accumulation
+    tree['optim_wrapper']['accumulative_counts'] = plan.accumulation
+
+
+def _fill_loaders(tree: dict[str, Any]) -> None:
+    for key in _LOADERS:
+        if isinstance(tree.get(key), dict):
+            tree[key].setdefault('persistent_workers', tree[key].get('num_workers', 0) > 0)
+
+
+def _without_sync_norm(node: Any) -> Any:
+    """SyncBN has no CPU implementation; on one process BN computes the same."""
+    if isinstance(node, dict):
+        plain = {key: _without_sync_norm(value) for key, value in node.items()}
+        return {**plain, 'type': 'BN'} if plain.get('type') == 'SyncBN' else plain
+    if isinstance(node, (list, tuple)):
+        return type(node)(_without_sync_norm(item) for item in node)
+    return node

@@ -1,0 +1,49 @@
+"""The one console that the tools print to: ours alone, rank 0 alone."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from mmengine.dist import is_main_process
+from rich.console import Console
+
+_PLAIN_WIDTH = 120  # characters of a line in a log file
+
+
+@cache
+def console() -> Console:
+    """Standard output; wide enough for the tables when it is not a terminal."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+
+
+def say(text: Any) -> None:
+    """Print text or a rich renderable once, from rank 0."""
+    if is_main_process():
+        console().print(text, markup=False, soft_wrap=isinstance(text, str))
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Print nothing inside the block."""
+    former = console().quiet
+    console().quiet = True
+    try:
+        yield
+    finally:
+        console().quiet = former
+
+
+class _Say(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())
+
+
+def show_notes() -> None:
+    """Print what icpc's modules log (parts left out, fallbacks), and no warnings of libraries."""
+    notes = logging.getLogger('icpc')
+    notes.setLevel(logging.INFO)
+    notes.propagate = False
+    notes.handlers = [_Say()]

@@ -1,0 +1,163 @@
+"""Looks at the files of a dataset: can they be read, do they fit, and what ids do masks hold."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch.utils.data import Dataset
+
+from .label_ids import LabelScheme
+
+_NAMED = 5  # files named of each kind of problem
+
+
+@dataclass
+class Finding:
+    """One picture and its mask.
+
+    Attributes:
+        size: (height, width) of the picture; None where it cannot be read.
+        mode: Pillow's mode of the mask, such as L, P or I;16.
+        ids: Pixels of each id in the mask file.
+        problem: What is wrong, without the file's name.
+    """
+
+    path: str
+    size: tuple[int, int] | None = None
+    mode: str = ''
+    ids: Counter[int] = field(default_factory=Counter)
+    problem: str = ''
+
+
+@dataclass
+class SplitReport:
+    """What was found in one split.
+
+    Attributes:
+        pictures: Number of pictures.
+        checked: Of those, looked at.
+        sizes: Smallest and largest (height, width) by area.
+        ids: Pixels of each id in the mask files.
+        modes: Masks of each mode.
+        problems: Kind of problem -> files.
+        notes: What is odd but may be meant.
+        scheme: How ids are read; None where the split was not looked at.
+    """
+
+    name: str
+    pictures: int = 0
+    checked: int = 0
+    sizes: tuple[tuple[int, int], tuple[int, int]] | None = None
+    ids: Counter[int] = field(default_factory=Counter)
+    modes: Counter[str] = field(default_factory=Counter)
+    problems: dict[str, list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    scheme: LabelScheme | None = None
+
+    def messages(self) -> Iterator[str]:
+        """Each kind of problem with the number of files and the first of them."""
+        for problem, files in self.problems.items():
+            named = ', '.join(files[:_NAMED]) + (', ...' if len(files) > _NAMED else '')
+            yield f'{problem} [{len(files)}: {named}]' if named else problem
+
+
+def inspect(
+    name: str,
+    dataset: Dataset,
+    sample: int | Sequence[int] | None = 200,
+    workers: int | None = None,
+) -> SplitReport:
+    """Read pictures and masks of a built dataset.
+
+    Args:
+        name: Of the split.
+        dataset: A BaseSegDataset.
+        sample: How many, evenly spread; None for all; or the places of those to read.
+        workers: Threads; None for Pillow's sake one a core and some.
+
+    Returns:
+        The report; nothing is raised for what is wrong with a file.
+    """
+    count = len(dataset)
+    report = SplitReport(name, pictures=count)
+    if not count:
+        report.problems['the split is empty'] = []
+        return report
+    taken = sample if isinstance(sample, Sequence) else _spread(count, sample)
+    pairs = [dataset.get_data_info(int(index)) for index in taken]
+    report.scheme = scheme = LabelScheme.of(dataset)
+    with ThreadPoolExecutor(workers) as pool:
+        for finding in pool.map(lambda info: _look(info, scheme), pairs):
+            _add(report, finding)
+    report.notes += scheme.notes(report.ids, complete=report.checked == count)
+    if report.ids and not scheme.labelled(report.ids) and not report.problems:
+        report.problems[scheme.nothing_labelled()] = []
+    return report
+
+
+def _spread(count: int, sample: int | None) -> Iterable[int]:
+    if sample is None or sample >= count:
+        return range(count)
+    return np.linspace(0, count - 1, sample).round().astype(int)
+
+
+def _look(info: dict, scheme: LabelScheme) -> Finding:
+    finding = Finding(info['img_path'])
+    try:
+        with Image.open(info['img_path']) as picture:
+            picture.load()
+            finding.size = picture.size[::-1]
+    except (OSError, SyntaxError, ValueError) as error:
+        finding.problem = f'the picture cannot be read ({_short(error)})'
+        return finding
+    if 'seg_map_path' in info:
+        finding.path = info['seg_map_path']
+        finding.problem = _look_at_mask(finding, scheme)
+    return finding
+
+
+def _look_at_mask(finding: Finding, scheme: LabelScheme) -> str:
+    try:
+        with Image.open(finding.path) as mask:
+            finding.mode, size = mask.mode, mask.size[::-1]
+            pixels = np.array(mask)
+    except FileNotFoundError:
+        return 'the mask is missing'
+    except (OSError, SyntaxError, ValueError) as error:
+        return f'the mask cannot be read ({_short(error)})'
+    if pixels.ndim != 2:
+        return (
+            f'the mask has mode {finding.mode}, expected one channel of class ids: saved as a '
+            'coloured picture, or of another edition (the full ADE20K)'
+        )
+    if size != finding.size:
+        return 'mask and picture have different sizes'
+    if scheme.cuts_to_8_bit and pixels.max(initial=0) > 255:
+        return (
+            'the mask has ids above 255, which LoadAnnotations cuts to 8 bit; set '
+            "annotations='LoadWideAnnotations'"
+        )
+    ids, areas = np.unique(pixels, return_counts=True)
+    finding.ids = Counter(dict(zip(ids.tolist(), areas.tolist(), strict=True)))
+    return scheme.problem(finding.ids)
+
+
+def _add(report: SplitReport, finding: Finding) -> None:
+    report.checked += 1
+    report.ids.update(finding.ids)
+    if finding.mode:
+        report.modes[finding.mode] += 1
+    if finding.problem:
+        report.problems.setdefault(finding.problem, []).append(Path(finding.path).name)
+    if finding.size is not None:
+        sizes = [*(report.sizes or ()), finding.size]
+        area = [height * width for height, width in sizes]
+        report.sizes = sizes[int(np.argmin(area))], sizes[int(np.argmax(area))]
+
+
+def _short(error: Exception) -> str:
+    return str(error).split("'/")[0].split(' /')[0].strip() or type(error).__name__

@@ -1,0 +1,204 @@
+"""Says what is wrong with a dataset on disk before anything heavy starts."""
+
+import inspect
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import LoadAnnotations
+from mmseg.registry import DATASETS
+from torch.utils.data import Dataset
+
+from ...errors import UserError
+from ..mask_reading import annotation_loader, read_labels
+from ..preparation import how_to_prepare
+
+_FULL_ADE = 'ADE20K_2021_17_01'
+_LISTED = 8  # names shown of a folder
+
+
+def verify_layout(dataset: dict[str, Any]) -> None:
+    """Raise unless the folders of a dataset exist, hold pictures and masks, and fit each other.
+
+    Args:
+        dataset: The dataset's config: `type`, `data_root`, `data_prefix`, optional suffixes.
+
+    Raises:
+        UserError: Says what was expected, what was found, and what prepares the data.
+    """
+    prefix = dataset.get('data_prefix') or {}
+    if 'img_path' not in prefix:
+        return
+    root = Path(dataset.get('data_root') or '')
+    if dataset.get('ann_file'):
+        _check_listed(dataset, root, prefix)
+        return
+    images, masks = root / prefix['img_path'], prefix.get('seg_map_path')
+    image_suffix, mask_suffix = (
+        _suffix(dataset, name) for name in ('img_suffix', 'seg_map_suffix')
+    )
+    _recognise_full_ade(root, dataset)
+    found = _files(images, image_suffix, dataset, root)
+    if masks is None:
+        return
+    _check_pairs(
+        found, _files(root / masks, mask_suffix, dataset, root), images, root / masks, dataset, root
+    )
+
+
+def _check_listed(dataset: dict[str, Any], root: Path, prefix: dict[str, str]) -> None:
+    """The list of names exists, is not empty, and each name has its files."""
+    path = root / dataset['ann_file']
+    if not path.is_file():
+        raise UserError(f'{path}: no such list of names.{how_to_prepare(dataset, root)}')
+    names = path.read_text().split()
+    if not names:
+        raise UserError(f'{path}: the list is empty.{how_to_prepare(dataset, root)}')
+    for folder, suffix in (('img_path', 'img_suffix'), ('seg_map_path', 'seg_map_suffix')):
+        if folder not in prefix:
+            continue
+        there = _files(root / prefix[folder], _suffix(dataset, suffix), dataset, root)
+        lost = sorted(set(names) - there)
+        if lost:
+            raise UserError(
+                f'{len(lost)} of {len(names)} names in {path} have no file in '
+                f'{root / prefix[folder]}, among them {_some(lost)}.'
+                f'{how_to_prepare(dataset, root)}'
+            )
+
+
+def _suffix(dataset: dict[str, Any], name: str) -> str:
+    if name in dataset:
+        return dataset[name]
+    for cls in DATASETS.get(dataset['type']).__mro__:
+        parameter = inspect.signature(cls.__init__).parameters.get(name)
+        if parameter is not None:
+            return parameter.default
+    return ''
+
+
+def _files(folder: Path, suffix: str, dataset: dict[str, Any], root: Path) -> set[str]:
+    """Names without suffix of the files in a folder that must not be missing or empty."""
+    if not folder.is_dir():
+        parent = next((p for p in folder.parents if p.is_dir()), Path('.'))
+        raise UserError(
+            f'{folder}: no such folder (expected files *{suffix}). '
+            f'{parent}/ holds: {_listing(parent)}.{how_to_prepare(dataset, root)}'
+        )
+    names = {str(path.relative_to(folder))[: -len(suffix)] for path in folder.rglob(f'*{suffix}')}
+    if not names:
+        raise UserError(
+            f'{folder}: no file *{suffix} in it. It holds: {_listing(folder)}.'
+            f'{how_to_prepare(dataset, root)}'
+        )
+    return names
+
+
+def _check_pairs(
+    images: set[str],
+    masks: set[str],
+    image_folder: Path,
+    mask_folder: Path,
+    dataset: dict[str, Any],
+    root: Path,
+) -> None:
+    lonely = sorted(images - masks)
+    if not lonely:
+        return
+    if len(lonely) == len(images):
+        raise UserError(
+            f'no image in {image_folder} has a mask in {mask_folder}: images are called '
+            f'{_some(images)}, masks {_some(masks)}. Are two folders swapped?'
+            f'{how_to_prepare(dataset, root)}'
+        )
+    raise UserError(
+        f'{len(lonely)} of {len(images)} images in {image_folder} have no mask in {mask_folder}, '
+        f'among them {_some(lonely)}.{how_to_prepare(dataset, root)}'
+    )
+
+
+def _recognise_full_ade(root: Path, dataset: dict[str, Any]) -> None:
+    if dataset.get('type') != 'ADE20KDataset' or not root.is_dir():
+        return
+    full = (
+        _FULL_ADE in root.parts or (root / _FULL_ADE).is_dir() or (root / 'images' / 'ADE').is_dir()
+    )
+    for path in root.rglob('*') if not full else ():
+        if path.name.endswith('_seg.png'):
+            full = True
+            break
+        if path.suffix in ('.jpg', '.png'):
+            break
+    if full:
+        raise UserError(
+            f'{root} is the full ADE20K (RGB masks *_seg.png, thousands of classes); this config '
+            f'wants the 150-class edition, ADEChallengeData2016.{how_to_prepare(dataset, root)}'
+        )
+
+
+def _listing(folder: Path) -> str:
+    return (
+        _some(path.name for path in folder.iterdir() if not path.name.startswith('.')) or 'nothing'
+    )
+
+
+def _some(names: Iterable[str]) -> str:
+    names = sorted(names)
+    return ', '.join(names[:_LISTED]) + (
+        f', ... ({len(names)} in all)' if len(names) > _LISTED else ''
+    )
+
+
+def verify_labels(dataset: Dataset, all_up_to: int = 500, sample: int = 200) -> None:
+    """Raise when a mask holds an id that is neither a class nor the ignored one.
+
+    Args:
+        dataset: A segmentation dataset whose pipeline loads annotations.
+        all_up_to: Datasets of up to so many masks are read whole.
+        sample: Masks read of a larger dataset, evenly spread.
+
+    Raises:
+        UserError: Names the file, the id, the number of classes and the likely cause.
+    """
+    load = annotation_loader(dataset)
+    if load is None:
+        return
+    count = len(dataset)
+    indices = range(count) if count <= all_up_to else np.linspace(0, count - 1, sample).astype(int)
+    labelled = False
+    for index in indices:
+        labelled |= _check_mask(dataset, load, int(index))
+    if not labelled:
+        raise UserError(
+            f'{type(dataset).__name__}: every pixel of the {len(indices)} masks looked at is '
+            f'ignored; is reduce_zero_label={dataset.reduce_zero_label} right, and do the masks '
+            'belong to these classes?'
+        )
+
+
+def _check_mask(dataset: Dataset, load: LoadAnnotations, index: int) -> bool:
+    """Check one mask; returns whether it has a labelled pixel."""
+    classes = len(dataset.metainfo['classes'])
+    path, mask = dataset.get_data_info(index)['seg_map_path'], read_labels(dataset, index, load)
+    if mask.ndim != 2:
+        raise UserError(
+            f'{path}: a mask of shape {mask.shape}, expected one channel of class ids; RGB masks '
+            'belong to other editions (the full ADE20K) or were saved as pictures'
+        )
+    ids = np.unique(mask)
+    wrong = ids[(ids >= classes) & (ids != dataset.ignore_index) | (ids < 0)]
+    if not len(wrong):
+        return bool((ids != dataset.ignore_index).any())
+    if not dataset.reduce_zero_label and wrong.max() == classes:
+        cause = 'ids seem to count from 1: set reduce_zero_label=True on the dataset'
+    elif dataset.reduce_zero_label:
+        cause = (
+            'another edition of the dataset, or reduce_zero_label=True on masks that count from 0'
+        )
+    else:
+        cause = 'another edition of the dataset, or masks that were not converted to class ids'
+    raise UserError(
+        f'{path}: label id {int(wrong[0])} (after loading), but there are {classes} classes '
+        f'(0..{classes - 1}, {dataset.ignore_index} is ignored). Likely cause: {cause}'
+    )

@@ -1,0 +1,90 @@
+"""Runs a converter for the command line: plan, progress bar, messages, exit code."""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from ...errors import UserError
+from ...names_file import read_names
+from . import ade20k, ade20k_full, ade20k_names, camvid, cityscapes, coco_stuff, own_folder, voc
+from .plan import Plan
+from .sources import Source
+from .writing import prepare
+
+_PLANS: dict[str, Callable[[Source], Plan]] = {
+    'ade20k': ade20k.plan,
+    'coco-stuff10k': coco_stuff.plan_10k,
+    'coco-stuff164k': coco_stuff.plan_164k,
+    'voc': voc.plan_voc,
+    'pascal-context59': voc.plan_context,
+    'cityscapes': cityscapes.plan,
+    'camvid': camvid.plan,
+}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prepare the dataset that the arguments name.
+
+    Args:
+        arguments: `dataset`, `source`, `out`, `workers` and the dataset's own.
+
+    Returns:
+        0, or 1 after a message on stderr.
+    """
+    try:
+        _check_places(arguments)
+        source = Source(arguments.source)
+        plan = make_plan(arguments, source)
+        _write(arguments, source, plan)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    counts: dict[str, int] = {}
+    for job in plan.jobs:
+        folder = job.target.rpartition('/')[0]
+        counts[folder] = counts.get(folder, 0) + 1
+    for folder in sorted(counts)[:12]:
+        print(f'{arguments.out}/{folder}: {counts[folder]} files')
+    return 0
+
+
+def _check_places(arguments: argparse.Namespace) -> None:
+    """Raise for a target among the files that are read, or for no processes at all."""
+    source, out = arguments.source.resolve(), arguments.out.resolve()
+    if out == source or source in out.parents:
+        raise UserError(
+            f'--out {arguments.out} lies in --source {arguments.source}: the next run would take '
+            'its files for the download; give an --out elsewhere'
+        )
+    if arguments.workers is not None and arguments.workers < 1:
+        raise UserError(f'--workers must be at least 1, got {arguments.workers}')
+
+
+def make_plan(arguments: argparse.Namespace, source: Source) -> Plan:
+    """What is to be written.
+
+    Raises:
+        UserError: When the source is not the edition that the dataset's name says.
+    """
+    if arguments.dataset == 'ade20k-full':
+        table = ade20k_names.read_table(arguments.table) if arguments.table else None
+        return ade20k_full.plan(source, table, arguments.expect_classes)
+    if arguments.dataset == 'folder':
+        names = read_names(arguments.names, f'--names {arguments.names}')
+        folders = arguments.images, arguments.masks
+        return own_folder.plan(
+            source, *folders, names, arguments.first_id, arguments.validation_every
+        )
+    return _PLANS[arguments.dataset](source)
+
+
+def _write(arguments: argparse.Namespace, source: Source, plan: Plan) -> None:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as TimeLeft
+
+    steps = prepare(source, arguments.out, plan.jobs, plan.settings, plan.texts, arguments.workers)
+    columns = (TextColumn(arguments.dataset), BarColumn(), MofNCompleteColumn(), TimeLeft())
+    with Progress(*columns) as progress:
+        task = progress.add_task(arguments.dataset, total=len(plan.jobs))
+        for _ in steps:
+            progress.advance(task)

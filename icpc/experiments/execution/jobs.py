@@ -1,0 +1,178 @@
+"""Runs a study's trainings: each its own process, in parallel, resumed where they were killed."""
+
+import fcntl
+import shlex
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO
+
+from ...training.preemption import EXIT_CODE
+from ..study.runs import Run
+from .workers import Workers
+
+OUTPUT = 'output.txt'
+_LOCK = '.lock'
+_POLL = 0.2  # seconds
+_GRACE = 120  # seconds that a run has to save itself after SIGTERM
+_TAIL = 12  # lines shown of a failed run
+
+
+class Stopped(BaseException):  # no fault, as KeyboardInterrupt is none
+    """The tool was told to stop, and has told its runs."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run's process ended.
+
+    Attributes:
+        run: Which.
+        code: Exit code, negative for a signal.
+        seconds: How long it took.
+        tail: The last lines it printed.
+    """
+
+    run: Run
+    code: int
+    seconds: float
+    tail: str
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is no result."""
+        return not self.run.finished
+
+    @property
+    def requeued(self) -> bool:
+        """Whether a signal stopped the run, which has saved itself and is to go on."""
+        return self.failed and self.code == EXIT_CODE
+
+
+@dataclass
+class _Job:
+    run: Run
+    process: subprocess.Popen
+    slot: int
+    started: float
+
+
+def execute(
+    runs: Sequence[Run],
+    workers: Workers,
+    on_end: Callable[[Ending], None],
+    say: Callable[[str], None],
+) -> list[Ending]:
+    """Make the runs that are not finished; one that fails does not stop the others.
+
+    A run that another process is making (its work dir is locked) is waited for; one that a signal
+    stopped and that saved itself goes on from there.
+
+    Args:
+        runs: The runs.
+        workers: What makes them.
+        on_end: Called after each.
+        say: Prints a line.
+
+    Returns:
+        Those that failed.
+
+    Raises:
+        Stopped: After SIGINT or SIGTERM, which the processes get too.
+    """
+    waiting, active, failed, told = deque(runs), [], [], set()
+    with _stoppable(active):
+        while waiting or active:
+            for job in [job for job in active if job.process.poll() is not None]:
+                active.remove(job)
+                ending = _ending(job)
+                if ending.requeued:
+                    say(f'{job.run.name}: stopped by a signal and saved, goes on')
+                    waiting.append(job.run)
+                    continue
+                failed += [ending] if ending.failed else []
+                on_end(ending)
+            for _ in range(len(waiting) if len(active) < workers.jobs else 0):
+                run = waiting.popleft()
+                if not _begin(run, workers, active):
+                    waiting.append(run)
+                    if len(active) < workers.jobs and run not in told:
+                        say(f'{run.name}: another process is making it, waiting')
+                        told.add(run)
+            time.sleep(_POLL)
+    return failed
+
+
+@contextmanager
+def _stoppable(active: list[_Job]) -> Iterator[None]:
+    """Turn SIGINT and SIGTERM into SIGTERM for the runs, which may save themselves."""
+
+    def stop(number: int, frame: object) -> None:
+        raise Stopped(signal.Signals(number).name)
+
+    former = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except BaseException:
+        _terminate(active)
+        raise
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def _terminate(active: list[_Job]) -> None:
+    for job in active:
+        job.process.terminate()
+    limit = time.time() + _GRACE
+    for job in active:
+        try:
+            job.process.wait(max(0.0, limit - time.time()))
+        except subprocess.TimeoutExpired:
+            job.process.kill()
+
+
+def _begin(run: Run, workers: Workers, active: list[_Job]) -> bool:
+    """Start a run; false when it has to wait for a slot or for another process."""
+    if run.finished:
+        return True
+    if len(active) == workers.jobs:
+        return False
+    run.work_dir.mkdir(parents=True, exist_ok=True)
+    with (run.work_dir / _LOCK).open('w') as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        if not run.finished:
+            slot = min(set(range(workers.jobs)) - {job.slot for job in active})
+            active.append(_start(run, workers, slot, lock))
+    return True
+
+
+def _start(run: Run, workers: Workers, slot: int, lock: IO[str]) -> _Job:
+    """The process inherits the lock, which holds as long as it lives, even when this one dies."""
+    command = workers.command(run)
+    with (run.work_dir / OUTPUT).open('a') as output:
+        output.write(f'$ {shlex.join(command)}\n')
+        output.flush()
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=workers.environment(slot),
+            pass_fds=(lock.fileno(),),
+            start_new_session=True,
+        )
+    return _Job(run, process, slot, time.time())
+
+
+def _ending(job: _Job) -> Ending:
+    lines = (job.run.work_dir / OUTPUT).read_text(errors='replace').splitlines()
+    seconds = time.time() - job.started
+    return Ending(job.run, job.process.returncode, seconds, '\n'.join(lines[-_TAIL:]))

@@ -1,0 +1,40 @@
+"""What the command line of `tools/ablate.py` asks for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...errors import UserError
+
+
+@dataclass(frozen=True)
+class Request:
+    """A study and how to run it.
+
+    Attributes:
+        study: Path of the study file.
+        out: Folder; by default `work_dirs/studies/<study name>`.
+        jobs: Processes at a time; by default one, or one on each GPU.
+        gpus: Device numbers; by default all there are.
+        threads: Of each process on the CPU.
+        only: Number of the one run to make, None for all.
+        any_code: Take finished runs that other code made.
+        baseline: Instead of the study's.
+        drop_checkpoints: Delete a run's checkpoints when it is finished.
+    """
+
+    study: str
+    out: str | None = None
+    jobs: int | None = None
+    gpus: Sequence[str] | None = None
+    threads: int = 1
+    only: int | None = None
+    any_code: bool = False
+    baseline: str | None = None
+    drop_checkpoints: bool = False
+
+    def check(self) -> None:
+        """Raise `UserError` for a number that makes no run."""
+        for name in ('jobs', 'threads'):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UserError(f'--{name} {value}: expected 1 or more')

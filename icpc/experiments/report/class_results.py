@@ -1,0 +1,182 @@
+"""Per-class results of rows: IoU differences to the baseline, and confusion between classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ...evaluation.confusion_file import read_confusion
+from ...evaluation.table import scores
+from ...run_dir.record import CONFUSION
+from ..study.runs import Run
+from ..tables.statistics import Difference, paired_difference
+from .figures import as_uri, new_figure, style
+
+_MOST_BARS = 40  # classes in one chart: the largest gains and losses
+_MOST_IN_GRID = 60  # classes whose confusion is drawn
+
+
+@dataclass(frozen=True)
+class ClassDifference:
+    """One class.
+
+    Attributes:
+        name: Its name.
+        difference: Of its IoU in percent, row minus baseline, paired by seed.
+    """
+
+    name: str
+    difference: Difference
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """One wrong prediction.
+
+    Attributes:
+        truth: Class.
+        predicted: Class.
+        share: Of the class's pixels, percent.
+        baseline: The same of the baseline, None for the baseline itself.
+    """
+
+    truth: str
+    predicted: str
+    share: float
+    baseline: float | None
+
+
+def kinds(runs: Sequence[Run]) -> list[str]:
+    """Kinds of prediction that all runs have counts of: `head`, `score_map`."""
+    found = [set(_read(run.work_dir)) for run in runs]
+    return sorted(set.intersection(*found) - {'class_names', 'split'}) if found else []
+
+
+def _read(work_dir: Path) -> dict[str, np.ndarray]:
+    path = work_dir / CONFUSION
+    return read_confusion(path) if path.is_file() else {}
+
+
+def class_names(runs: Sequence[Run]) -> list[str]:
+    """Of the first run that has counts."""
+    found = (_read(run.work_dir).get('class_names') for run in runs)
+    return next((names.tolist() for names in found if names is not None), [])
+
+
+def class_differences(
+    row: Sequence[Run], baseline: Sequence[Run], kind: str
+) -> list[ClassDifference]:
+    """Differences of every class that occurs, largest gain first.
+
+    Args:
+        row: Its runs.
+        baseline: The baseline's.
+        kind: `head` or `score_map`.
+    """
+    own, reference = ({run.seed: _iou(run, kind) for run in runs} for runs in (row, baseline))
+    found = []
+    for index, name in enumerate(class_names(row)):
+        pair = (
+            {seed: iou[index] for seed, iou in side.items() if not np.isnan(iou[index])}
+            for side in (own, reference)
+        )
+        difference = paired_difference(*pair)
+        if difference.n:
+            found.append(ClassDifference(name, difference))
+    return sorted(found, key=lambda item: -item.difference.mean)
+
+
+def _iou(run: Run, kind: str) -> np.ndarray:
+    return scores(torch.from_numpy(_read(run.work_dir)[kind])).iou.numpy()
+
+
+def draw_differences(differences: Sequence[ClassDifference]) -> str:
+    """Bars with 95 % intervals, largest gain at the top; a data URI.
+
+    Args:
+        differences: Sorted; of many classes only the ends are drawn.
+    """
+    half = _MOST_BARS // 2
+    shown = list(differences)
+    if len(shown) > _MOST_BARS:
+        shown = [*shown[:half], *shown[-half:]]
+    means = np.array([item.difference.mean for item in shown])
+    errors = np.nan_to_num([item.difference.half for item in shown])
+    colours = [
+        ('#0072b2' if d.mean > 0 else '#d55e00') if d.holds else '#b8b8b8'
+        for d in (item.difference for item in shown)
+    ]
+    with style():
+        figure = new_figure(5.6, 0.7 + 0.2 * len(shown))
+        axis = figure.subplots()
+        places = np.arange(len(shown))
+        axis.barh(places, means, xerr=errors, color=colours, error_kw=dict(lw=0.8, capsize=1.5))
+        axis.axvline(0, color='black', linewidth=0.8)
+        axis.set_yticks(places, [item.name for item in shown])
+        axis.set_ylim(len(shown) - 0.4, -0.6)
+        axis.grid(axis='y', visible=False)
+        axis.set_xlabel('difference of IoU, points')
+        return as_uri(figure)
+
+
+def shares(runs: Sequence[Run], kind: str) -> np.ndarray:
+    """(K, K) percent of each true class's pixels, summed over seeds; nan for absent classes.
+
+    Args:
+        runs: Of one row.
+        kind: `head` or `score_map`.
+    """
+    counts = sum(_read(run.work_dir)[kind].astype(np.float64) for run in runs)
+    with np.errstate(invalid='ignore'):
+        return 100 * counts / counts.sum(1, keepdims=True)
+
+
+def confusions(
+    own: np.ndarray, baseline: np.ndarray | None, names: Sequence[str], count: int = 12
+) -> list[Confusion]:
+    """The most frequent wrong predictions.
+
+    Args:
+        own: (K, K) from `shares`.
+        baseline: The baseline's, or None.
+        names: K class names.
+        count: How many at most.
+    """
+    wrong = np.nan_to_num(own).copy()
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(-wrong, axis=None, kind='stable')[:count]
+    pairs = [divmod(int(place), len(names)) for place in order]
+    return [
+        Confusion(
+            names[truth],
+            names[predicted],
+            float(wrong[truth, predicted]),
+            None if baseline is None else float(baseline[truth, predicted]),
+        )
+        for truth, predicted in pairs
+        if wrong[truth, predicted] > 0
+    ]
+
+
+def draw_confusion(own: np.ndarray, names: Sequence[str]) -> str | None:
+    """The shares as a grid, a data URI; None for too many classes.
+
+    Args:
+        own: (K, K) from `shares`.
+        names: K class names.
+    """
+    if len(names) > _MOST_IN_GRID:
+        return None
+    with style():
+        figure = new_figure(2.2 + 0.2 * len(names), 1.6 + 0.2 * len(names))
+        axis = figure.subplots()
+        picture = axis.imshow(own, cmap='Blues', vmin=0, vmax=100, interpolation='nearest')
+        axis.grid(visible=False)
+        axis.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
+        axis.set_yticks(range(len(names)), names, fontsize=7)
+        axis.set_xlabel('predicted')
+        axis.set_ylabel('truth')
+        figure.colorbar(picture, shrink=0.7, label='% of the true class')
+        return as_uri(figure)

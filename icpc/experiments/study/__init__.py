@@ -1,0 +1,1 @@
+"""Study files: their schema, the runs they ask for, and where those lie."""

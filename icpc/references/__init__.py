@@ -1,0 +1,1 @@
+"""Published models and values that ours are held against."""

@@ -1,0 +1,1 @@
+"""What a rehearsal of a run reads, watches and measures."""

@@ -1,0 +1,191 @@
+"""Short hashes of what decides a run's result: resolved config, code, data, weights."""
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..config.user_modules import user_files
+
+PACKAGE = Path(__file__).resolve().parents[1]
+# They make data or weights, which have fingerprints of their own, or watch or compare runs.
+_OTHER_ROOMS = ('console', 'experiments', 'pretraining', 'references', 'rehearsal', 'run_dir')
+_WATCHERS = {'commands/tool.py', 'config/user_modules.py'}
+# The work dir says where, not what; the batch of one pass follows from the number of ranks; what
+# load_from holds counts among the weights.
+_WITHOUT_EFFECT = ('work_dir', 'load_from', 'resume', 'model_wrapper_cfg', 'tracker')
+_WATCHING_HOOKS = ('logger', 'progress', 'panel', 'metrics')
+_SAMPLED_FILES = 64  # read whole; all others count by name and size
+_DIGITS = 10
+_PART = 2**24  # bytes of a large file that are read at a time
+
+
+def _short(digest: Any) -> str:
+    return digest.hexdigest()[:_DIGITS]
+
+
+def plain_tree(value: Any) -> Any:
+    """A config as JSON takes it: tuples become lists, classes and functions their names."""
+    if isinstance(value, dict):
+        return {str(key): plain_tree(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain_tree(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return getattr(value, '__qualname__', None) or repr(value)
+
+
+def config_fingerprint(config: dict[str, Any]) -> str:
+    """Hash a resolved config, the same on every machine and for every number of ranks.
+
+    Args:
+        config: As `load_config` returns it.
+    """
+    tree = {key: value for key, value in config.items() if key not in _WITHOUT_EFFECT}
+    for key, ignored in (
+        ('train_dataloader', ('batch_size',)),
+        ('train_cfg', ('accumulation',)),
+        ('optim_wrapper', ('accumulative_counts',)),
+        ('default_hooks', _WATCHING_HOOKS),
+    ):
+        if isinstance(tree.get(key), dict):
+            tree[key] = {name: item for name, item in tree[key].items() if name not in ignored}
+    text = json.dumps(plain_tree(tree), sort_keys=True)
+    # A CPU resolves SyncBN to BN.
+    return _short(hashlib.sha256(text.replace('"SyncBN"', '"BN"').encode()))
+
+
+def code_fingerprint(package: Path = PACKAGE) -> str:
+    """Hash what icpc's modules do: comments, docstrings and formatting do not count.
+
+    Args:
+        package: The folder of the package.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob('*.py')):
+        name = path.relative_to(package).as_posix()
+        if name.split('/')[0] in _OTHER_ROOMS or name in _WATCHERS:
+            continue
+        status = path.stat()
+        digest.update(f'{name}\n{_meaning(path, status.st_mtime_ns, status.st_size)}\n'.encode())
+    return _short(digest)
+
+
+def with_user_code(code: str, modules: Iterable[str]) -> str:
+    """Join the user's own code to icpc's: `icpc's hash+its hash`, icpc's alone without any.
+
+    Args:
+        code: Hash of icpc's code.
+        modules: Top-level names of the user's modules.
+    """
+    digest = hashlib.sha256()
+    files = user_files(modules)
+    for name, path in sorted(files.items()):
+        digest.update(f'{name}\n{_user_meaning(path)}\n'.encode())
+    return f'{code}+{_short(digest)}' if files else code
+
+
+def _user_meaning(path: Path) -> str:
+    status = path.stat()
+    if path.suffix == '.py':
+        try:
+            return _meaning(path, status.st_mtime_ns, status.st_size)
+        except SyntaxError:  # a template, say, that nothing imports
+            pass
+    return _content(path)
+
+
+@cache
+def _meaning(path: Path, changed: int, size: int) -> str:
+    """Hash of what one module does; parsing them all takes half a second."""
+    tree = ast.parse(path.read_bytes())
+    _drop_docstrings(tree)
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+def _drop_docstrings(tree: ast.Module) -> None:
+    for node in ast.walk(tree):
+        body = getattr(node, 'body', None)
+        if not isinstance(body, list) or not body or isinstance(node, ast.If):
+            continue
+        first = body[0]
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+            node.body = body[1:]
+
+
+def files_fingerprint(root: Path, files: Iterable[Path]) -> str:
+    """Hash names and sizes of files, and the contents of some, evenly spread.
+
+    Args:
+        root: What the names are relative to.
+        files: The files.
+    """
+    files = sorted(files)
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f'{path.relative_to(root).as_posix()} {path.stat().st_size}\n'.encode())
+    sampled = np.linspace(0, len(files) - 1, min(len(files), _SAMPLED_FILES)).astype(int)
+    for index in sampled:
+        digest.update(files[index].read_bytes())
+    return _short(digest)
+
+
+def data_fingerprint(dataset: dict[str, Any]) -> str | None:
+    """Hash a dataset's pictures and masks; None when it is not there.
+
+    Args:
+        dataset: The dataset's config.
+    """
+    root = Path(dataset.get('data_root') or '.')
+    folders = [root / folder for folder in (dataset.get('data_prefix') or {}).values()]
+    if not folders or not all(folder.is_dir() for folder in folders):
+        return None
+    files = {path for folder in folders for path in folder.rglob('*') if path.is_file()}
+    if dataset.get('ann_file'):
+        files.add(root / dataset['ann_file'])
+    return files_fingerprint(root, files)
+
+
+def weights_fingerprint(model: dict[str, Any], load_from: str | None = None) -> str | None:
+    """Hash the local files that a run starts from; None when there are none.
+
+    Args:
+        model: The model's config; CLIP is built from its files.
+        load_from: The user's checkpoint, not one that a resumed run goes on from.
+
+    Returns:
+        `CLIP's hash`, or `CLIP's hash+the checkpoint's`.
+    """
+    clip = _clip_fingerprint(model)
+    return f'{clip or ""}+{_content(Path(load_from))}' if load_from else clip
+
+
+def _clip_fingerprint(model: dict[str, Any]) -> str | None:
+    clip = model.get('clip') or {}
+    digests = []
+    for value in (clip.get('model'), clip.get('pretrained')):
+        for path in (Path(value), PACKAGE / 'assets' / value) if isinstance(value, str) else ():
+            if path.is_dir():
+                files = (
+                    file for file in path.iterdir() if file.suffix in ('.json', '.safetensors')
+                )
+                digests.append(_content(*files))
+                break
+            if path.is_file():
+                digests.append(_content(path))
+                break
+    return '-'.join(digests) or None
+
+
+def _content(*files: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        with path.open('rb') as file:
+            while part := file.read(_PART):
+                digest.update(part)
+    return _short(digest)

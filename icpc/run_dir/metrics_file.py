@@ -1,0 +1,185 @@
+"""Numbers of a run as JSON lines: `{"step": 100, "split": "train", "loss": ...}`."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+
+from ..console.numbers import numbers
+from ..console.trackers import Tracker, check_tracker, open_tracker
+from ..errors import UserError
+from ..files import write_text_atomically
+from .fingerprints import plain_tree
+
+NAME = 'metrics.jsonl'
+_SUMS = 'unwritten_metrics'  # in a checkpoint
+
+
+@HOOKS.register_module()
+class MetricsFileHook(Hook):
+    """Appends the losses of every `interval` steps and all results to `metrics.jsonl`.
+
+    Args:
+        interval: Optimiser steps between two lines of losses (each the mean over those steps).
+        tracker: `tensorboard`, `wandb` or `mlflow` gets the same numbers; None for none.
+    """
+
+    priority = 'BELOW_NORMAL'
+
+    def __init__(self, interval: int = 50, tracker: str | None = None) -> None:
+        check_tracker(tracker)
+        self.interval = interval
+        self.tracker = tracker
+        self._open: Tracker | None = None
+        self._sums: dict[str, float] = {}
+        self._count = 0
+
+    @master_only
+    def before_train(self, runner: Runner) -> None:
+        """A resumed run takes out the lines it will write again; a new run starts a new file."""
+        if runner.iter == 0:
+            self._sums, self._count = {}, 0
+        validated = getattr(runner.train_loop, 'validated', runner.iter)
+        cut_metrics(Path(runner.work_dir) / NAME, runner.iter, validated)
+        self._open_tracker(runner, runner.iter)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Save the sums of the line to come."""
+        checkpoint[_SUMS] = {'sums': dict(self._sums), 'count': self._count}
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Take them up again; a new training sets them back."""
+        kept = checkpoint.get(_SUMS) or {'sums': {}, 'count': 0}
+        self._sums, self._count = dict(kept['sums']), kept['count']
+
+    @master_only
+    def before_test(self, runner: Runner) -> None:
+        """The test after a training adds to its run."""
+        self._open_tracker(runner, steps_done(runner))
+
+    @master_only
+    def after_run(self, runner: Runner) -> None:
+        """The tracker sends what it holds back."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    @master_only
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: list[dict] | None = None,
+        outputs: dict | None = None,
+    ) -> None:
+        """Collect the step's scalars and write a line when it is due."""
+        for key, value in (outputs or {}).items():
+            self._sums[key] = self._sums.get(key, 0.0) + value.item()
+        self._count += 1
+        step = runner.iter + 1
+        if step % self.interval == 0 or step == runner.max_iters:
+            means = {key: total / self._count for key, total in self._sums.items()}
+            lr = {key: values[0] for key, values in runner.optim_wrapper.get_lr().items()}
+            self._write(runner, step, 'train', {**means, **lr})
+            self._sums, self._count = {}, 0
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Write the results of a validation."""
+        self._write(runner, runner.iter, 'val', metrics or {})
+
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Write the results of a test; step 0 where nothing was trained."""
+        self._write(runner, steps_done(runner), 'test', metrics or {})
+
+    @master_only
+    def _write(self, runner: Runner, step: int, split: str, metrics: dict[str, Any]) -> None:
+        plain = recorded(metrics)
+        with (Path(runner.work_dir) / NAME).open('a') as file:
+            file.write(json.dumps({'step': step, 'split': split, **plain}) + '\n')
+        if self._open is not None:
+            named = {f'{split}/{key}': value for key, value in plain.items() if value is not None}
+            self._open.log(step, named)
+
+    def _open_tracker(self, runner: Runner, step: int) -> None:
+        if self.tracker is not None and self._open is None:
+            config = plain_tree(runner.cfg.to_dict())
+            self._open = open_tracker(self.tracker, Path(runner.work_dir), config, step)
+
+
+def recorded(metrics: dict[str, Any]) -> dict[str, float | None]:
+    """The numbers among the metrics; None for nan and infinity, which JSON does not know."""
+    known = numbers(metrics)
+    return {key: value if math.isfinite(value) else None for key, value in known.items()}
+
+
+def cut_metrics(path: Path, step: int, validated: int) -> None:
+    """Keep the lines that a run resumed after `step` will not write again.
+
+    A line that a killed process left half-written goes too.
+
+    Args:
+        path: `metrics.jsonl`; it is made where it is missing.
+        step: Steps done.
+        validated: The last of them whose validation is done.
+    """
+    last = {'train': step, 'val': validated}
+    text = path.read_text(errors='replace') if path.is_file() else ''
+    kept = []
+    for line in text.splitlines(keepends=True):
+        numbers = _parse(line)
+        if numbers and 0 < numbers['step'] <= last.get(numbers['split'], 0):
+            kept.append(line)
+    write_text_atomically(''.join(kept), path)
+
+
+def _parse(line: str) -> dict[str, Any] | None:
+    """The numbers of a whole line, None of a torn one."""
+    try:
+        return json.loads(line) if line.endswith('\n') else None
+    except json.JSONDecodeError:
+        return None
+
+
+def steps_done(runner: Runner) -> int:
+    """Optimiser steps that this process trained or resumed, 0 in a mere test."""
+    untrained = isinstance(runner._train_loop, dict) or runner._train_loop is None
+    return 0 if untrained else runner.iter
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """What a `metrics.jsonl` holds, line by line.
+
+    Raises:
+        UserError: For a line that is no JSON.
+    """
+    lines = []
+    for number, text in enumerate(path.read_text(errors='replace').splitlines(), 1):
+        try:
+            lines.append(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise UserError(
+                f'{path}: line {number} is cut or damaged ({error}); put back a whole copy'
+            ) from error
+    return lines
+
+
+def last_metrics(work_dir: str | Path) -> dict[str, dict[str, float]]:
+    """The last line of each evaluated split in `metrics.jsonl`.
+
+    Args:
+        work_dir: Of the run.
+
+    Returns:
+        `{'val': {'step': 800, 'mIoU': 40.1, ...}, 'test': {...}}`.
+    """
+    path = Path(work_dir) / NAME
+    last: dict[str, dict[str, float]] = {}
+    for line in read_lines(path) if path.is_file() else ():
+        if line['split'] != 'train':
+            last[line.pop('split')] = line
+    return last

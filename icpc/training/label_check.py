@@ -1,0 +1,52 @@
+"""Checks the class list and the label ids of a dataset before the first step."""
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+from torch.utils.data import Dataset
+
+from ..datasets.checks.verification import verify_labels
+from ..datasets.picture_subset import PictureSubset
+from ..errors import UserError
+
+
+@HOOKS.register_module()
+class LabelCheckHook(Hook):
+    """Compares the dataset's classes with the model's, and its masks' ids with the classes.
+
+    Args:
+        all_up_to: Datasets of up to so many masks are read whole.
+        sample: Masks read of a larger dataset, evenly spread.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self, all_up_to: int = 500, sample: int = 200) -> None:
+        self.all_up_to = all_up_to
+        self.sample = sample
+
+    def before_train(self, runner: Runner) -> None:
+        """Check the training set, and the validation set if there is one."""
+        self._check(runner, runner.train_dataloader.dataset)
+        if runner.val_loop is not None:
+            self._check(runner, runner.val_dataloader.dataset)
+
+    def before_test(self, runner: Runner) -> None:
+        """Check the test set."""
+        self._check(runner, runner.test_dataloader.dataset)
+
+    def _check(self, runner: Runner, dataset: Dataset) -> None:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = getattr(model, 'module', model)
+        names = [str(name).strip() for name in getattr(model, 'class_names', None) or ()]
+        classes = [str(name).strip() for name in dataset.metainfo['classes']]
+        if names and names != classes:
+            raise UserError(
+                f'{type(dataset).__name__} has classes {classes[:5]}..., the model {names[:5]}...'
+            )
+        if isinstance(dataset, PictureSubset):
+            dataset = dataset.dataset  # a few pictures may well be ignored whole
+        if is_main_process():
+            verify_labels(dataset, self.all_up_to, self.sample)

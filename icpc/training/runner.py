@@ -1,0 +1,236 @@
+"""mmengine's Runner with safe checkpoints and a silent console."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.dist import get_rank, is_main_process
+from mmengine.evaluator import Evaluator
+from mmengine.logging import MMLogger
+from mmengine.runner import BaseLoop, Runner
+from mmseg.registry import RUNNERS
+from torch import nn
+from torch.distributed.fsdp import FSDPModule
+from torch.utils.data import DataLoader
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
+
+from ..checkpoints.content import (
+    POINTER,
+    drop_foreign,
+    history,
+    load_checkpoint,
+    load_weights,
+    plain,
+    save_atomically,
+)
+from ..console.messages import say
+from ..errors import UserError, described, own_fault, raised_by_us
+from ..evaluation.equal_names import refuse_equal_names
+from ..files import write_text_atomically
+from ..parts import bare
+from ..ranks.fsdp import whole
+from ..ranks.hook_calls import HookCalls
+from ..run_dir.record import run_identity
+from .data_order import KeyedDataset, samples_positions
+from .preemption import StopSignals, shield_workers
+
+_RUNS = itertools.count()
+
+
+def _says_what_is_wrong(error: Exception) -> bool:
+    """Whether it is about the config: icpc's parts refuse by ValueError, mmengine by all three."""
+    if isinstance(error, ValueError):
+        return True
+    return isinstance(error, (KeyError, TypeError)) and not raised_by_us(error)
+
+
+def _words(error: Exception) -> str:
+    return described(error) if isinstance(error, KeyError) else str(error)
+
+
+class _OnceWritten(Config):
+    """A config whose text is made once: mmengine asks for it several times a run, and yapf takes a
+    quarter of a second for it.
+    """
+
+    @property
+    def pretty_text(self) -> str:
+        """The text as it was when it was asked for first."""
+        if '_written' not in self.__dict__:
+            object.__setattr__(self, '_written', super().pretty_text)
+        return self.__dict__['_written']
+
+
+@RUNNERS.register_module()
+class SafeRunner(HookCalls):
+    """Loads strictly and with `weights_only`, saves atomically, logs to the file alone.
+
+    Attributes:
+        signals: That tell the training loop to stop; it listens to none unless they are set.
+    """
+
+    signals = StopSignals()
+
+    @classmethod
+    def from_cfg(cls, cfg: Config) -> SafeRunner:
+        """Build a runner; what its parts refuse becomes one clear message."""
+        cfg = _OnceWritten(cfg.to_dict(), filename=cfg.filename)
+        # mmengine keeps visualisers, hubs and loggers of the process by this name.
+        cfg.experiment_name = f'{Path(cfg.filename or "run").stem}_{next(_RUNS)}'
+        for split in ('val', 'test'):
+            if cfg.get(f'{split}_dataloader') is None:  # so there is nothing to evaluate
+                cfg[f'{split}_cfg'] = cfg[f'{split}_evaluator'] = None
+        try:
+            runner = super().from_cfg(cfg)
+            if runner._test_evaluator is not None:
+                # mmengine would build it after the training, and only then see what is wrong.
+                runner._test_evaluator = runner.build_evaluator(runner._test_evaluator)
+            return runner
+        except UserError:
+            raise
+        except Exception as error:
+            fault = own_fault(error)
+            if fault is None and not _says_what_is_wrong(error):
+                raise
+            raise fault or UserError(f'the config cannot be built: {_words(error)}') from error
+
+    def build_logger(
+        self, log_level: int | str = 'INFO', log_file: str | None = None, **kwargs: Any
+    ) -> MMLogger:
+        """Keep mmengine's log in the work dir's file; the console belongs to the progress hook."""
+        logger = super().build_logger(log_level, log_file, **kwargs)
+        logger.handlers = [
+            handler for handler in logger.handlers if isinstance(handler, logging.FileHandler)
+        ]
+        return logger
+
+    def build_evaluator(self, evaluator: dict | list | Evaluator) -> Evaluator:
+        """Build an evaluator whose metrics do not give the same numbers under the same name."""
+        built = super().build_evaluator(evaluator)
+        refuse_equal_names(built.metrics)
+        return built
+
+    @staticmethod
+    def build_dataloader(
+        dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
+    ) -> DataLoader:
+        """Build a loader; a `PositionSampler` brings random numbers of each position's own."""
+        if isinstance(dataloader, dict) and samples_positions(dataloader):
+            keyed = dict(type=KeyedDataset.__name__, dataset=dataloader['dataset'])
+            dataloader = {**dataloader, 'dataset': keyed}
+        loader = Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+        shield_workers(loader)
+        return loader
+
+    def close_loaders(self) -> None:
+        """End the loaders' processes.
+
+        The garbage collector would close their queues first, and then wait 5 s for each process.
+        """
+        for loop in (self._train_loop, self._val_loop, self._test_loop):
+            if isinstance(loop, BaseLoop):
+                endless = getattr(loop, 'dataloader_iterator', None)
+                for owner in (loop.dataloader, endless):
+                    self.close_iterator(getattr(owner, '_iterator', None))
+
+    @staticmethod
+    def close_iterator(iterator: Any) -> None:
+        """End the processes of a loader's iterator, if it has any."""
+        if isinstance(iterator, _MultiProcessingDataLoaderIter):
+            iterator._shutdown_workers()
+
+    def _init_model_weights(self) -> None:
+        if not isinstance(self.model, FSDPModule):  # initialised before it was split
+            super()._init_model_weights()
+
+    def dump_config(self) -> None:
+        """Nothing: the tools write the config with its variables, which can be overridden again."""
+
+    @property
+    def bare_model(self) -> nn.Module:
+        """The model inside DDP or test-time augmentation."""
+        return bare(self.model)
+
+    def load_checkpoint(self, filename: str, map_location: str = 'cpu', **_: Any) -> dict[str, Any]:
+        """Load weights strictly; returns the whole checkpoint."""
+        checkpoint = load_checkpoint(filename, map_location)
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        load_weights(self.bare_model, checkpoint, filename)
+        self._has_loaded = True
+        self.logger.info(f'loaded {filename}')
+        return checkpoint
+
+    def resume(self, filename: str, **_: Any) -> None:
+        """Continue from a checkpoint: weights, optimiser, schedules, counters, log histories."""
+        checkpoint = self.load_checkpoint(filename, map_location=get_device())
+        hub = checkpoint['message_hub']
+        hub['log_scalars'] = {key: history(buffer) for key, buffer in hub['log_scalars'].items()}
+        self.message_hub.load_state_dict(hub)
+        meta = checkpoint['meta']
+        self.train_loop._epoch, self.train_loop._iter = meta['epoch'], meta['iter']
+        # Checkpoints without the entry were only ever resumed after the validation.
+        self.train_loop.validated = meta.get('validated', meta['iter'])
+        self._take_seed(meta.get('seed'))
+        self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
+        states = checkpoint['param_schedulers']
+        for scheduler, state in zip(self.param_schedulers or [], states, strict=True):
+            scheduler.load_state_dict(state)
+        self.logger.info(f'resumed at iteration {self.iter}')
+
+    def _take_seed(self, seed: int | None) -> None:
+        """A run whose seed was not chosen goes on with the one it began with."""
+        if self._randomness_cfg.get('seed') is None:
+            self._seed = seed
+        elif seed != self.seed and get_rank() == 0:
+            say(f'seed {self.seed} goes on where seed {seed} was saved: other data from here on')
+
+    def _meta(self) -> dict[str, Any]:
+        metainfo = getattr(self.train_dataloader.dataset, 'metainfo', {})
+        return {
+            'cfg': self.cfg.pretty_text,
+            'seed': self.seed,
+            'run': run_identity(self.work_dir),
+            'validated': getattr(self.train_loop, 'validated', self.iter),
+            'classes': list(metainfo.get('classes') or []),
+            'palette': metainfo.get('palette'),
+        }
+
+    def save_checkpoint(
+        self, out_dir: str, filename: str, meta: dict[str, Any] | None = None, **_: Any
+    ) -> None:
+        """Write a checkpoint, then move the pointer to it; all ranks call it, one writes.
+
+        Args:
+            out_dir: Folder.
+            filename: Name inside it.
+            meta: `epoch` and `iter` done.
+        """
+        hub = self.message_hub.state_dict()
+        info = drop_foreign(hub['runtime_info'])
+        keys = {
+            key: kept
+            for key, kept in hub['resumed_keys'].items()
+            if key in info or key in hub['log_scalars']
+        }
+        checkpoint = {
+            'meta': plain({**(meta or {}), **self._meta()}),
+            'state_dict': whole(self.bare_model.state_dict()),
+            'optimizer': whole(self.optim_wrapper.state_dict()),
+            'param_schedulers': [
+                plain(scheduler.state_dict()) for scheduler in self.param_schedulers or []
+            ],
+            'message_hub': {
+                'log_scalars': plain(dict(hub['log_scalars'])),
+                'runtime_info': info,
+                'resumed_keys': keys,
+            },
+        }
+        self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
+        if is_main_process():
+            save_atomically(checkpoint, Path(out_dir) / filename)
+            write_text_atomically(filename, Path(out_dir) / POINTER)

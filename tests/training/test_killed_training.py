@@ -1,0 +1,107 @@
+"""SIGKILL, a full disk and a damaged checkpoint: the end is the uninterrupted run's, bit by bit."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from toy_run import write_config
+
+from icpc.checkpoints.content import load_checkpoint
+
+HERE = Path(__file__).resolve().parents[1] / 'helpers'
+STEPS = 70
+OPTIONS = {
+    'max_iters': STEPS,
+    'val_interval': 11,
+    'log_interval': 3,
+    'num_workers': 2,
+    'default_hooks.checkpoint.interval': 1,
+    'default_hooks.panel': None,
+    'model.decode_head.dropout_ratio': 0.3,
+}
+
+
+# Their runs are made once, by one of the processes that run the tests.
+pytestmark = pytest.mark.xdist_group('killed')
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    root = tmp_path_factory.mktemp('killed')
+    command = [sys.executable, str(HERE / 'killed_training.py'), str(write_config(root, low=0))]
+    paths = os.pathsep.join([str(HERE.parents[1]), str(HERE)])
+    done = subprocess.run(
+        [*command, str(root), json.dumps(OPTIONS)],
+        env=dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=paths),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return root, json.loads(done.stdout.splitlines()[-1])
+
+
+def assert_same_bits(first, second):
+    if isinstance(first, dict):
+        assert first.keys() == second.keys()
+        for key in first:
+            assert_same_bits(first[key], second[key])
+    elif isinstance(first, (list, tuple)):
+        for one, other in zip(first, second, strict=True):
+            assert_same_bits(one, other)
+    elif isinstance(first, torch.Tensor):
+        assert torch.equal(first, second)
+    else:
+        assert first == second
+
+
+def assert_same_run(root, name):
+    whole, other = (load_checkpoint(root / run / f'iter_{STEPS}.pth') for run in ('whole', name))
+    for part in ('state_dict', 'optimizer', 'param_schedulers', 'unwritten_metrics'):
+        assert_same_bits(whole[part], other[part])
+    logs = [c['message_hub']['log_scalars'] for c in (whole, other)]
+    for key in ('train/loss', 'train/lr', 'val/mIoU'):
+        assert_same_bits(logs[0][key], logs[1][key])
+    lines = [(root / run / 'metrics.jsonl').read_bytes() for run in ('whole', name)]
+    assert lines[0] == lines[1]
+
+
+def test_twenty_kills_at_random_moments_change_nothing(trained):
+    root, result = trained
+    assert result['whole'] == 0
+    *steps, end = result['killed']
+    assert end == 0
+    assert len(steps) >= 20
+    assert len(set(steps)) > 8
+    assert steps[-1] < STEPS
+    assert_same_run(root, 'killed')
+
+
+def test_a_full_disk_is_one_clear_error_and_the_run_goes_on_later(trained):
+    root, result = trained
+    full = result['full']
+    assert full['full'] == 2
+    assert full['untouched']
+    assert full['left'] == []
+    printed = (root / 'full.txt').read_text()
+    (error,) = [line for line in printed.splitlines() if line.startswith('UserError')]
+    assert f'{root / "full"}: cannot write iter_' in error
+    assert 'MiB needed' in error
+    assert 'MiB free' in error
+
+
+def test_a_cut_checkpoint_falls_back_to_the_one_before_and_says_so(trained):
+    root, result = trained
+    full = result['full']
+    lines = (root / 'full.txt').read_text().splitlines()
+    (said,) = [line for line in lines if 'is damaged' in line]
+    assert said.startswith(f'{root / "full" / full["cut"]}: is damaged')
+    step = int(full['cut'][5:-4])
+    assert lines[lines.index(said) + 1].endswith(f'iter_{step - 1}.pth')
+    assert full['stale'] == []
+    assert full['end'] == 0
+    assert_same_run(root, 'full')
