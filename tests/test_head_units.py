@@ -8,7 +8,7 @@ from mmseg.structures import SegDataSample
 from torch import nn
 
 from icpc.errors import UserError
-from icpc.training.global_mean import GlobalMean
+from icpc.training.global_mean import GlobalMean, weighted
 
 CE = dict(type='CrossEntropyLoss', avg_non_ignore=True)
 PIXELS = dict(type='CrossEntropyLoss')
@@ -74,11 +74,10 @@ def step(model, parts):
     model.zero_grad()
     total = 0
     for batch, weights in zip(batches, mean.weigh(batches), strict=True):
-        mean.weights = weights
-        loss, _ = model.parse_losses(model(**model.data_preprocessor(batch, True), mode='loss'))
+        losses = model(**model.data_preprocessor(batch, True), mode='loss')
+        loss, _ = model.parse_losses(weighted(losses, weights))
         (loss / len(parts)).backward()
         total += loss.detach() / len(parts)
-    mean.close()
     return total, [p.grad.clone() for p in model.parameters()]
 
 
@@ -137,7 +136,7 @@ def test_what_passes_cannot_make_up_is_refused_before_the_first_one(options, mes
     if head:
         cfg = dict(in_channels=3, channels=3, num_classes=3, in_index=0, pam_channels=2)
         model.decode_head = MODELS.build(dict(cfg, type=head, loss_decode=CE))
-    GlobalMean(model, passes=1).close()
+    GlobalMean(model, passes=1)
     with pytest.raises(UserError, match=message):
         GlobalMean(model, passes=2)
 

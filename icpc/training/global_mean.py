@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from ..head_units import add_up, head_counts, labelled
 
-OTHERS = ''  # the units of every term that has none of its own
+ALL_OTHER_TERMS = ''  # the units of every term that has none of its own
+Weights = dict[str, Tensor] | None  # {term: scalar}; None for a step of a single pass
 
 
 class GlobalMean:
@@ -22,7 +23,7 @@ class GlobalMean:
 
     The unit is a labelled pixel, but for the losses of MMSegmentation's heads that are means over
     something else (`head_counts`). A model may say otherwise by a method
-    `loss_units(data_samples) -> {term: n}`, where the empty name stands for all other terms.
+    `loss_units(data_samples) -> {term: n}`, where `ALL_OTHER_TERMS` stands for the rest.
 
     Args:
         model: Without wrapper; in 'loss' mode it returns {term: scalar or list of scalars}.
@@ -38,15 +39,9 @@ class GlobalMean:
         self.ignore_index = ignore_index
         if passes * get_world_size() > 1:
             head_counts(model)
-        self.weights: dict[str, Tensor] | None = None
-        self._handle = model.register_forward_hook(self._weigh)
 
-    def close(self) -> None:
-        """Leave the model as it was."""
-        self._handle.remove()
-
-    def weigh(self, batches: Sequence[dict[str, Any]]) -> list[dict[str, Tensor] | None]:
-        """The weights of this rank's passes in a step, to be set as `weights` before each.
+    def weigh(self, batches: Sequence[dict[str, Any]]) -> list[Weights]:
+        """The weights of the loss terms of each of this rank's passes in a step.
 
         Args:
             batches: The data of the passes.
@@ -68,17 +63,22 @@ class GlobalMean:
             return self.model.loss_units(samples)
         labels = [sample.gt_sem_seg.data.squeeze(0) for sample in samples if 'gt_sem_seg' in sample]
         if len(labels) < len(samples):
-            return {OTHERS: len(samples)}
-        counts = {OTHERS: partial(labelled, ignore_index=self.ignore_index)}
+            return {ALL_OTHER_TERMS: len(samples)}
+        counts = {ALL_OTHER_TERMS: partial(labelled, ignore_index=self.ignore_index)}
         return add_up(counts | head_counts(self.model), labels)
 
-    def _weigh(self, model: nn.Module, inputs: tuple, output: Any) -> Any:
-        if self.weights is None or not isinstance(output, dict):
-            return output
-        return {term: _times(value, self._weight(term)) for term, value in output.items()}
 
-    def _weight(self, term: str) -> Tensor:
-        return self.weights.get(term, self.weights[OTHERS])
+def weighted(losses: dict[str, Any], weights: Weights) -> dict[str, Any]:
+    """The losses of one pass, weighted so that their mean over all passes is the global batch's.
+
+    Args:
+        losses: What the model returned: {term: scalar or list of scalars}, means over this pass.
+        weights: Those of this pass, from `GlobalMean.weigh`.
+    """
+    if weights is None:
+        return losses
+    others = weights[ALL_OTHER_TERMS]
+    return {term: _times(value, weights.get(term, others)) for term, value in losses.items()}
 
 
 def _times(value: Tensor | list[Tensor], weight: Tensor) -> Tensor | list[Tensor]:

@@ -1,7 +1,6 @@
 """Names trainable parameters that no loss depends on, in the first pass of a training."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
@@ -12,22 +11,32 @@ from ..errors import UserError
 _NAMED = 5  # parameters that a message lists
 
 
-def watch_first_pass(model: nn.Module, refuse: bool) -> None:
-    """Looks once, between the first forward and backward pass, for parameters without gradient.
+def check_all_train(
+    model: nn.Module, losses: dict[str, Tensor | list[Tensor]], refuse: bool
+) -> None:
+    """Tell of trainable parameters that no loss depends on, before the first backward pass.
 
     Args:
-        model: Without wrapper; in 'loss' mode it returns {term: scalar or list of scalars}.
+        model: Their owner, without wrapper.
+        losses: What the model returned: {term: scalar or list of scalars}.
         refuse: Raise instead of telling: DistributedDataParallel waits for each gradient.
+
+    Raises:
+        UserError: It names the parameters.
     """
     if any(isinstance(parameter, DTensor) for parameter in model.parameters()):
         return  # sharded: what the losses depend on are gathered copies
-
-    def look(module: nn.Module, inputs: tuple, output: Any) -> None:
-        if isinstance(output, dict) and module.training:
-            handle.remove()
-            _tell(idle_parameters(module, output), refuse)
-
-    handle = model.register_forward_hook(look)
+    names = idle_parameters(model, losses)
+    if not names:
+        return
+    listed = ', '.join(names[:_NAMED]) + (', ..' if len(names) > _NAMED else '')
+    text = f'no loss depends on {len(names)} trainable parameters: {listed}'
+    if refuse:
+        raise UserError(
+            f'{text}. Ranks would wait for their gradients: call requires_grad_(False) on them, or '
+            'set find_unused_parameters=True'
+        )
+    say(f'{text}; they stay as they are')
 
 
 def idle_parameters(model: nn.Module, losses: dict[str, Tensor | list[Tensor]]) -> list[str]:
@@ -60,16 +69,3 @@ def _leaves(terms: Iterable[Tensor]) -> set[int]:
                 seen.add(former)
                 waiting.append(former)
     return leaves
-
-
-def _tell(names: list[str], refuse: bool) -> None:
-    if not names:
-        return
-    listed = ', '.join(names[:_NAMED]) + (', ..' if len(names) > _NAMED else '')
-    text = f'no loss depends on {len(names)} trainable parameters: {listed}'
-    if refuse:
-        raise UserError(
-            f'{text}. Ranks would wait for their gradients: call requires_grad_(False) on them, or '
-            'set find_unused_parameters=True'
-        )
-    say(f'{text}; they stay as they are')

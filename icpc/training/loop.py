@@ -4,16 +4,19 @@ from typing import Any
 
 import torch
 from mmengine.dist import broadcast, get_rank, get_world_size
-from mmengine.model import is_model_wrapper
+from mmengine.model import BaseModel
 from mmengine.runner import IterBasedTrainLoop, Runner
 from mmseg.registry import LOOPS
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from ..errors import UserError
+from ..parts import without_wrapper
 from ..ranks.running_statistics import average_running_statistics
 from .data_order import PositionSampler
 from .finite import raise_if_not_finite
-from .global_mean import GlobalMean, mean_of_step
-from .idle_parameters import watch_first_pass
+from .global_mean import GlobalMean, Weights, mean_of_step, weighted
+from .idle_parameters import check_all_train
 from .keyed_random import MODEL, seed_all
 from .preemption import Requeue
 
@@ -55,29 +58,41 @@ class GlobalBatchLoop(IterBasedTrainLoop):
         super().__init__(runner, dataloader, max_iters, val_begin, val_interval)
         self.accumulation = accumulation
         self.validated = 0
+        self._checked = False  # whether the losses reach every trainable parameter
 
-    def run(self) -> torch.nn.Module:
+    def go_on(self, step: int, validated: int) -> None:
+        """Continue after `step` optimiser steps, of which `validated` is the last validated one."""
+        self._iter, self.validated = step, validated
+
+    def run(self) -> nn.Module:
         """Train until `max_iters` optimiser steps are done.
 
         Raises:
             Requeue: After a signal; a checkpoint was saved, if there is a checkpoint hook.
+            UserError: When a loss is not finite, or a model has a `train_step` of its own.
         """
-        model = self.runner.model
-        bare = model.module if is_model_wrapper(model) else model
+        runner = self.runner
+        _refuse_own_step(runner.bare_model)
         ignored = getattr(self.dataloader.dataset, 'ignore_index', 255)
-        self._mean = GlobalMean(bare, ignored, self.accumulation)
-        waits = get_world_size() > 1 and not getattr(model, 'find_unused_parameters', False)
-        watch_first_pass(bare, refuse=waits)
+        mean = GlobalMean(runner.bare_model, ignored, self.accumulation)
+        seed = self._begin()
         try:
-            self._start()
-            self._train()
-        finally:
-            self._mean.close()
-        self.runner.call_hook('after_train_epoch')
-        self.runner.call_hook('after_train')
-        return model
+            self._validate_if_due()  # a former process may have been stopped in between
+            while self._iter < self._max_iters and not self.stop_training:
+                runner.model.train()
+                batches = [next(self.dataloader_iterator) for _ in range(self.accumulation)]
+                if self.run_iter(batches, mean, seed):
+                    raise Requeue
+                self._validate_if_due()
+        except Requeue:
+            runner.call_hook('before_requeue')
+            raise
+        runner.call_hook('after_train_epoch')
+        runner.call_hook('after_train')
+        return runner.model
 
-    def _start(self) -> None:
+    def _begin(self) -> int:
+        """Prepare the optimiser wrapper, the hooks and the data; returns the seed of all ranks."""
         runner = self.runner
         passes = (self._iter * self.accumulation, self._max_iters * self.accumulation)
         runner.optim_wrapper.initialize_count_status(runner.model, *passes)
@@ -85,25 +100,59 @@ class GlobalBatchLoop(IterBasedTrainLoop):
         runner.call_hook('before_train_epoch')
         seed = torch.tensor(runner.seed or 0)
         broadcast(seed)  # ranks may have been given seeds of their own
-        self._seed = int(seed)
         if isinstance(self.dataloader.sampler, PositionSampler):
             share = self.dataloader.batch_size * self.accumulation
-            self.dataloader.sampler.begin(self._iter, share, self._seed)
+            self.dataloader.sampler.begin(self._iter, share, int(seed))
         else:
             self.dataloader_iterator.skip_iter(passes[0])
+        return int(seed)
 
-    def _train(self) -> None:
-        try:
-            self._validate_if_due()  # a former process may have been stopped in between
-            while self._iter < self._max_iters and not self.stop_training:
-                self.runner.model.train()
-                self.run_iter([next(self.dataloader_iterator) for _ in range(self.accumulation)])
-                if self._told:
-                    raise Requeue
-                self._validate_if_due()
-        except Requeue:
-            self.runner.call_hook('before_requeue')
-            raise
+    def run_iter(self, batches: list[dict[str, Any]], mean: GlobalMean, seed: int) -> bool:
+        """Do one optimiser step.
+
+        Args:
+            batches: The data of the passes, `accumulation` of them.
+            mean: It weighs the losses of each pass.
+            seed: Of the model's random numbers.
+
+        Returns:
+            Whether a rank was told to stop.
+
+        Raises:
+            UserError: When a loss is not finite.
+        """
+        self.runner.call_hook('before_train_iter', batch_idx=self._iter, data_batch=batches)
+        logs = []
+        for index, (batch, weights) in enumerate(zip(batches, mean.weigh(batches), strict=True)):
+            seed_all(MODEL, seed, self._iter, index, get_rank())
+            logs.append(self._run_pass(batch, weights))
+        outputs, told = mean_of_step(logs, self.runner.signals.came)
+        raise_if_not_finite(outputs, logs, batches, iteration=self._iter + 1)
+        average_running_statistics(self.runner.model)
+        self.runner.call_hook(
+            'after_train_iter', batch_idx=self._iter, data_batch=batches, outputs=outputs
+        )
+        self._iter += 1
+        return told
+
+    def _run_pass(self, batch: dict[str, Any], weights: Weights) -> dict[str, Tensor]:
+        """Forward and backward pass of one batch; the optimiser steps after the last of a step.
+
+        Returns:
+            The pass's log: its losses, already weighted, and other numbers.
+        """
+        model, optim_wrapper = self.runner.model, self.runner.optim_wrapper
+        inner = without_wrapper(model)
+        with optim_wrapper.optim_context(model):
+            data = inner.data_preprocessor(batch, True)
+            losses = model(**data, mode='loss')  # means over this pass
+        if not self._checked:
+            waits = get_world_size() > 1 and not getattr(model, 'find_unused_parameters', False)
+            check_all_train(inner, losses, refuse=waits)
+            self._checked = True
+        loss, log = inner.parse_losses(weighted(losses, weights))  # shares of the global batch's
+        optim_wrapper.update_params(loss)
+        return log
 
     def _validate_if_due(self) -> None:
         step = self._iter
@@ -115,27 +164,12 @@ class GlobalBatchLoop(IterBasedTrainLoop):
             self.validated = step
             self.runner.call_hook('after_validated')
 
-    def run_iter(self, batches: list[dict[str, Any]]) -> None:
-        """Do one optimiser step.
 
-        Args:
-            batches: The data of the passes, `accumulation` of them.
-
-        Raises:
-            UserError: When a loss is not finite.
-        """
-        self.runner.call_hook('before_train_iter', batch_idx=self._iter, data_batch=batches)
-        passes = []
-        for index, weights in enumerate(self._mean.weigh(batches)):
-            self._mean.weights = weights
-            seed_all(MODEL, self._seed, self._iter, index, get_rank())
-            step = self.runner.model.train_step(batches[index], self.runner.optim_wrapper)
-            passes.append(step)
-        self._mean.weights = None
-        outputs, self._told = mean_of_step(passes, self.runner.signals.came)
-        raise_if_not_finite(outputs, passes, batches, iteration=self._iter + 1)
-        average_running_statistics(self.runner.model)
-        self.runner.call_hook(
-            'after_train_iter', batch_idx=self._iter, data_batch=batches, outputs=outputs
+def _refuse_own_step(model: nn.Module) -> None:
+    """The loop itself is the training step: a model's own one would never be called."""
+    if type(model).train_step is not BaseModel.train_step:
+        raise UserError(
+            f'{type(model).__name__}.train_step would not be called: the training loop calls '
+            "forward(mode='loss'), weighs the losses of all passes and ranks, and updates the "
+            'parameters; take train_step out, or set train_cfg.type to a loop that calls it'
         )
-        self._iter += 1

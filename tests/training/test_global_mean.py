@@ -5,7 +5,7 @@ from mmseg.structures import SegDataSample
 from torch import nn
 from torch.nn import functional as F
 
-from icpc.training.global_mean import OTHERS, GlobalMean, mean_of_step
+from icpc.training.global_mean import ALL_OTHER_TERMS, GlobalMean, mean_of_step, weighted
 
 
 class Net(nn.Module):
@@ -40,8 +40,7 @@ def step(net, mean, parts):
     logs = []
     batches = [dict(data_samples=part) for part in parts]
     for part, weights in zip(parts, mean.weigh(batches), strict=True):
-        mean.weights = weights
-        losses = net(part)
+        losses = weighted(net(part), weights)
         (losses['loss_a'] / len(parts)).backward()
         logs.append({'loss_a': losses['loss_a'], 'second': losses['parts'][1]})
     return mean_of_step(logs)[0], net.scores.grad.clone()
@@ -56,25 +55,17 @@ def test_passes_give_the_loss_and_gradient_of_the_whole_batch(size):
     log, again = step(net, mean, parts)
     torch.testing.assert_close(log, whole)
     torch.testing.assert_close(again, gradient)
-    mean.close()
     unweighted = sum(net(part)['loss_a'] for part in parts) / len(parts)
     assert abs(unweighted - whole['loss_a']) > 0.05
 
 
 def test_a_model_s_own_units_and_nothing_labelled():
     net = Net()
-    net.loss_units = lambda samples: {OTHERS: 1, 'loss_a': len(samples)}
+    net.loss_units = lambda samples: {ALL_OTHER_TERMS: 1, 'loss_a': len(samples)}
     weights = GlobalMean(net).weigh(
         [dict(data_samples=SAMPLES[:3]), dict(data_samples=SAMPLES[3:])]
     )
     assert [w['loss_a'] for w in weights] == [1.5, 0.5]
-    assert [w[OTHERS] for w in weights] == [1, 1]
+    assert [w[ALL_OTHER_TERMS] for w in weights] == [1, 1]
     empty = GlobalMean(Net()).weigh([dict(data_samples=SAMPLES[3:])] * 2)
-    assert [w[OTHERS] for w in empty] == [1, 1]
-
-
-def test_predictions_pass_through():
-    net = Net()
-    mean = GlobalMean(net)
-    mean.weights = {OTHERS: torch.tensor(5.0)}
-    assert torch.equal(net(SAMPLES, mode='tensor')[0], net.scores)
+    assert [w[ALL_OTHER_TERMS] for w in empty] == [1, 1]

@@ -7,7 +7,7 @@ from torch.utils.checkpoint import checkpoint
 
 from icpc.errors import UserError
 from icpc.training import idle_parameters as module
-from icpc.training.idle_parameters import idle_parameters, watch_first_pass
+from icpc.training.idle_parameters import check_all_train, idle_parameters
 
 
 class Net(nn.Module):
@@ -32,16 +32,11 @@ def test_they_are_found_behind_recomputed_parts_and_lists():
     assert idle_parameters(net, net(torch.randn(3, 2))) == IDLE
 
 
-def test_one_process_is_told_once(monkeypatch):
+def test_one_process_is_told(monkeypatch):
     told = []
     monkeypatch.setattr(module, 'say', told.append)
     net = Net()
-    watch_first_pass(net, refuse=False)
-    net(torch.randn(1, 2), mode='tensor')
-    net.eval()(torch.randn(1, 2))
-    assert told == []
-    for _ in range(2):
-        net.train()(torch.randn(1, 2))
+    check_all_train(net, net(torch.randn(1, 2)), refuse=False)
     assert told == [
         f'no loss depends on 4 trainable parameters: {", ".join(IDLE)}; they stay as they are'
     ]
@@ -50,12 +45,11 @@ def test_one_process_is_told_once(monkeypatch):
 def test_ranks_refuse(monkeypatch):
     monkeypatch.setattr(module, '_NAMED', 1)
     net = Net()
-    watch_first_pass(net, refuse=True)
+    losses = net(torch.randn(1, 2))
     with pytest.raises(
         UserError, match=r'4 trainable parameters: logged.weight, \.\.\. Ranks would'
     ):
-        net(torch.randn(1, 2))
+        check_all_train(net, losses, refuse=True)
     net.idle.requires_grad_(False)
     net.logged.requires_grad_(False)
-    watch_first_pass(net, refuse=True)
-    net(torch.randn(1, 2))
+    check_all_train(net, losses, refuse=True)
