@@ -13,7 +13,6 @@ from . import (  # noqa: F401
     losses,
     necks,
     prompts,
-    ranks,
     run_dir,
     segmentors,
     training,

@@ -67,13 +67,12 @@ def evaluate(
     if change is not None:
         change(cfg)
     check_data(cfg, ('test_dataloader',))
-    distributed.add_wrapper(cfg, launcher)
     say(f'{Path(config).name}, {checkpoint}, {split} split')
-    return _run(cfg, hooks)
+    return _run(cfg, launcher, hooks)
 
 
-def _run(cfg: Config, hooks: Sequence[Hook]) -> dict[str, float]:
-    runner, results = SafeRunner.from_cfg(cfg), ResultsHook()
+def _run(cfg: Config, launcher: str, hooks: Sequence[Hook]) -> dict[str, float]:
+    runner, results = SafeRunner.from_cfg(cfg, launcher), ResultsHook()
     for hook in (results, *hooks):
         runner.register_hook(hook)
     try:

@@ -121,10 +121,9 @@ def _prepare(
     if change is not None:
         change(cfg)
     check_data(cfg, ('train_dataloader', 'val_dataloader', 'test_dataloader'))
-    distributed.add_wrapper(cfg, launcher)
     record = _find_start(cfg, resume, overrides)
     _announce(cfg)
-    runner = SafeRunner.from_cfg(cfg)
+    runner = SafeRunner.from_cfg(cfg, launcher)
     runner.register_hook(_BeginHook(cfg, merged, record))
     return runner
 

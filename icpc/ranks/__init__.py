@@ -1,5 +1,1 @@
 """Several processes of one run: their start, their shards, and what they must agree on."""
-
-from . import fsdp
-
-__all__ = ['fsdp']

@@ -5,7 +5,6 @@ from contextlib import suppress
 from datetime import timedelta
 
 import torch
-from mmengine.config import Config
 from mmengine.dist import init_dist
 from torch import distributed
 
@@ -84,30 +83,3 @@ def stop() -> None:
     if _watch is not None:
         _watch.stop()
         _watch = None
-
-
-def add_wrapper(cfg: Config, launcher: str) -> None:
-    """Choose how ranks share the model: `parallel`, and for evaluation DDP.
-
-    On CPUs, DDP must not be given device ids; on GPUs mmengine's own choice is right.
-
-    Raises:
-        UserError: When one process is to shard a model.
-    """
-    cfg.launcher = launcher
-    sharded = cfg.get('parallel') == 'fsdp2' and cfg.get('train_dataloader') is not None
-    if sharded and launcher == 'none':
-        raise UserError(
-            "parallel='fsdp2' splits the model over several processes: start with `torchrun "
-            "--nproc_per_node N tools/train.py ... --launcher pytorch`, or set parallel='ddp'"
-        )
-    if sharded:
-        cfg.model_wrapper_cfg = dict(type='FullySharded')
-        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), dict(type='WholeInEvaluationHook')]
-    elif launcher != 'none' and not torch.cuda.is_available():
-        cfg.model_wrapper_cfg = dict(
-            type='MMDistributedDataParallel',
-            device_ids=None,
-            broadcast_buffers=False,
-            find_unused_parameters=cfg.get('find_unused_parameters', False),
-        )

@@ -6,9 +6,7 @@ from typing import Any
 import torch
 from mmengine.device import get_device
 from mmengine.dist import is_main_process
-from mmengine.registry import MODEL_WRAPPERS
 from mmengine.runner import Runner
-from mmseg.registry import HOOKS
 from torch import Tensor, distributed, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
@@ -18,43 +16,41 @@ from ..errors import UserError
 from ..evaluation.around_evaluation import AroundEvaluation
 
 
-@MODEL_WRAPPERS.register_module()
-class FullySharded:
-    """Gives the model itself back, its trained parts and the blocks of its towers sharded.
+def shard(module: nn.Module) -> nn.Module:
+    """Split a model's trained parts, and the blocks of its towers, over all ranks, in place.
 
     A module's `shard_units` are the parts that run as wholes: each is gathered before it runs and
-    given up after. The rest that trains is one group. What is frozen and in no unit (the text
+    split again after. The rest that trains is one group. What is frozen and in no unit (the text
     tower) is kept whole on every rank: gathering it for each step would cost more than it saves.
 
     Args:
-        module: The model, on its device.
+        module: The model, on its device; its weights are initialised, and become rank 0's.
+
+    Returns:
+        The model itself.
 
     Raises:
         UserError: For a trained scalar, which cannot be split.
     """
-
-    def __new__(cls, module: nn.Module) -> nn.Module:
-        """Shard in place; initial values are rank 0's."""
-        _refuse_scalars(module)
-        module.init_weights()
-        for tensor in chain(module.parameters(), module.buffers()):
-            distributed.broadcast(tensor.detach(), 0)
-        mesh = init_device_mesh(torch.device(get_device()).type, (distributed.get_world_size(),))
-        units = [unit for part in module.modules() for unit in getattr(part, 'shard_units', ())]
-        for unit in units:
-            fully_shard(unit, mesh=mesh, reshard_after_forward=True)
-        whole_ones = {
-            p for p in module.parameters() if not p.requires_grad and not isinstance(p, DTensor)
-        }
-        # Left unsharded after an evaluation, the root would miss a change of its weights.
-        fully_shard(module, mesh=mesh, reshard_after_forward=True, ignored_params=whole_ones)
-        module.register_load_state_dict_pre_hook(_shard_state)
-        return module
+    _refuse_scalars(module)
+    module.init_weights()
+    for tensor in chain(module.parameters(), module.buffers()):
+        distributed.broadcast(tensor.detach(), 0)
+    mesh = init_device_mesh(torch.device(get_device()).type, (distributed.get_world_size(),))
+    units = [unit for part in module.modules() for unit in getattr(part, 'shard_units', ())]
+    for unit in units:
+        fully_shard(unit, mesh=mesh, reshard_after_forward=True)
+    whole_ones = {
+        p for p in module.parameters() if not p.requires_grad and not isinstance(p, DTensor)
+    }
+    # Left unsharded after an evaluation, the root would miss a change of its weights.
+    fully_shard(module, mesh=mesh, reshard_after_forward=True, ignored_params=whole_ones)
+    module.register_load_state_dict_pre_hook(_shard_state)
+    return module
 
 
-@HOOKS.register_module()
 class WholeInEvaluationHook(AroundEvaluation):
-    """Gathers the weights once before an evaluation and gives them up after it.
+    """Gathers the weights once before an evaluation and splits them again after it.
 
     Ranks have different numbers of pictures and windows to predict: gathering in each forward pass,
     as in training, would make them wait for each other for ever.
@@ -63,11 +59,11 @@ class WholeInEvaluationHook(AroundEvaluation):
     priority = 'BELOW_NORMAL'  # an average of the weights is in place before
 
     def enter(self, runner: Runner) -> None:
-        """Gather."""
+        """Unshard all weights before the evaluation."""
         _hold_whole(runner.model, True)
 
     def leave(self, runner: Runner) -> None:
-        """Give up."""
+        """Shard them again."""
         _hold_whole(runner.model, False)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import get_rank, is_main_process
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
+from mmengine.model import convert_sync_batchnorm
 from mmengine.runner import BaseLoop, Runner
 from mmseg.registry import RUNNERS
 from torch import nn
@@ -33,13 +34,15 @@ from ..errors import UserError, described, own_fault, raised_by_us
 from ..evaluation.equal_names import refuse_equal_names
 from ..files import write_text_atomically
 from ..parts import bare
-from ..ranks.fsdp import whole
+from ..ranks.fsdp import WholeInEvaluationHook, shard, whole
 from ..ranks.hook_calls import HookCalls
 from ..run_dir.record import run_identity
 from .data_order import KeyedDataset, samples_positions
 from .preemption import StopSignals, shield_workers
 
-_RUNS = itertools.count()
+
+def _is_sharded(cfg: Config) -> bool:
+    return cfg.get('parallel') == 'fsdp2' and cfg.get('train_dataloader') is not None
 
 
 def _says_what_is_wrong(error: Exception) -> bool:
@@ -74,14 +77,24 @@ class SafeRunner(HookCalls):
         signals: That tell the training loop to stop; it listens to none unless they are set.
     """
 
-    signals = StopSignals()
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.signals = StopSignals()
+        super().__init__(*args, **kwargs)
 
     @classmethod
-    def from_cfg(cls, cfg: Config) -> SafeRunner:
-        """Build a runner; what its parts refuse becomes one clear message."""
-        cfg = _OnceWritten(cfg.to_dict(), filename=cfg.filename)
+    def from_cfg(cls, cfg: Config, launcher: str = 'none') -> SafeRunner:
+        """Build a runner; what its parts refuse becomes one clear message.
+
+        Args:
+            cfg: A finished config.
+            launcher: `none`, or what started the process group.
+
+        Raises:
+            UserError: It names the part and what is wrong with it.
+        """
+        cfg = _OnceWritten({**cfg.to_dict(), 'launcher': launcher}, filename=cfg.filename)
         # mmengine keeps visualisers, hubs and loggers of the process by this name.
-        cfg.experiment_name = f'{Path(cfg.filename or "run").stem}_{next(_RUNS)}'
+        cfg.experiment_name = f'{Path(cfg.filename or "run").stem}_{uuid4().hex}'
         for split in ('val', 'test'):
             if cfg.get(f'{split}_dataloader') is None:  # so there is nothing to evaluate
                 cfg[f'{split}_cfg'] = cfg[f'{split}_evaluator'] = None
@@ -90,6 +103,8 @@ class SafeRunner(HookCalls):
             if runner._test_evaluator is not None:
                 # mmengine would build it after the training, and only then see what is wrong.
                 runner._test_evaluator = runner.build_evaluator(runner._test_evaluator)
+            if _is_sharded(cfg):
+                runner.register_hook(WholeInEvaluationHook())
             return runner
         except UserError:
             raise
@@ -98,6 +113,38 @@ class SafeRunner(HookCalls):
             if fault is None and not _says_what_is_wrong(error):
                 raise
             raise fault or UserError(f'the config cannot be built: {_words(error)}') from error
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        """Share the model between the ranks as `parallel` says; on CPUs DDP takes no device ids.
+
+        Raises:
+            UserError: When one process is to split a model, or for options that nothing would read.
+        """
+        own = dict(model_wrapper_cfg or {})
+        if own.get('detect_anomalous_params'):
+            raise UserError(
+                'model_wrapper_cfg.detect_anomalous_params would not be read: the training loop '
+                'itself names trainable parameters that no loss depends on; take it out'
+            )
+        if _is_sharded(self.cfg):
+            return self._shard(own, model)
+        if self.distributed and get_device() == 'cpu':
+            unused = self.cfg.get('find_unused_parameters', False)
+            ours = dict(broadcast_buffers=False, find_unused_parameters=unused)
+            own = {'type': 'MMDistributedDataParallel', 'device_ids': None, **ours, **own}
+        return super().wrap_model(own or None, model)
+
+    def _shard(self, own: dict[str, Any], model: nn.Module) -> nn.Module:
+        if own:
+            raise UserError("parallel='fsdp2' does not read model_wrapper_cfg: take it out")
+        if not self.distributed:
+            raise UserError(
+                "parallel='fsdp2' splits the model over several processes: start with `torchrun "
+                "--nproc_per_node N tools/train.py ... --launcher pytorch`, or set parallel='ddp'"
+            )
+        model = model.to(get_device())
+        kind = self.cfg.get('sync_bn')
+        return shard(model if kind is None else convert_sync_batchnorm(model, kind))
 
     def build_logger(
         self, log_level: int | str = 'INFO', log_file: str | None = None, **kwargs: Any
@@ -161,7 +208,6 @@ class SafeRunner(HookCalls):
         checkpoint = load_checkpoint(filename, map_location)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         load_weights(self.bare_model, checkpoint, filename)
-        self._has_loaded = True
         self.logger.info(f'loaded {filename}')
         return checkpoint
 
@@ -172,9 +218,8 @@ class SafeRunner(HookCalls):
         hub['log_scalars'] = {key: history(buffer) for key, buffer in hub['log_scalars'].items()}
         self.message_hub.load_state_dict(hub)
         meta = checkpoint['meta']
-        self.train_loop._epoch, self.train_loop._iter = meta['epoch'], meta['iter']
         # Checkpoints without the entry were only ever resumed after the validation.
-        self.train_loop.validated = meta.get('validated', meta['iter'])
+        self.train_loop.go_on(meta['iter'], meta.get('validated', meta['iter']))
         self._take_seed(meta.get('seed'))
         self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
         states = checkpoint['param_schedulers']

@@ -91,7 +91,7 @@ class WeightAverageHook(AroundEvaluation):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Resume weights and average; a checkpoint made without an average begins one."""
         weights = checkpoint.get(KEY)
-        if weights is None or not runner._resume:
+        if weights is None or not runner.cfg.get('resume'):
             return
         state = checkpoint['state_dict']
         if self.decay is not None:

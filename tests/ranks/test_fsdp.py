@@ -14,7 +14,7 @@ from toy_run import write_clip_config
 from icpc.checkpoints.content import load_checkpoint
 from icpc.commands.evaluate import evaluate
 from icpc.errors import UserError
-from icpc.ranks.fsdp import FullySharded
+from icpc.ranks.fsdp import shard
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,4 +63,4 @@ def test_a_trained_scalar_is_refused():
     model = torch.nn.Linear(2, 2)
     model.scale = torch.nn.Parameter(torch.tensor(1.0))
     with pytest.raises(UserError, match='cannot split the scalar scale'):
-        FullySharded(model)
+        shard(model)
