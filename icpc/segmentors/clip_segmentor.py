@@ -182,7 +182,7 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         """The decode head's losses and accuracy, with MMSegmentation's prefix."""
         head = self.decode_head
         if type(head).loss is BaseDecodeHead.loss:
-            logits = head.forward(inputs)
+            logits = head(inputs)
             check_logits(head, logits, len(inputs[0]))
             logits = logits if self.held_out is None else self.held_out.drop(logits)
             losses = head.loss_by_feat(logits, data_samples)

@@ -1,28 +1,25 @@
 """Speed and memory of the training step: compiled parts, and activations computed again."""
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
-from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import nn
 
 from ..config.switches import compile_options
 from ..errors import UserError
+from ..evaluation.around_evaluation import AroundEvaluation
 from ..parts import bare
 
 _COMPILED = ('backbone', 'neck', 'decode_head')
 
 
 @HOOKS.register_module()
-class ModelSwitchesHook(Hook):
+class ModelSwitchesHook(AroundEvaluation):
     """Makes the model recompute activations, or compiles it, when training begins.
 
-    Compiled are the forward passes of backbone, neck and decode head, in training alone: pictures
-    of many sizes would compile again and again. Prompter and losses stay as they are. No module
-    is wrapped, so checkpoints keep their keys.
+    Compiled are backbone, neck and decode head, in training alone: pictures of many sizes would
+    compile again and again. Prompter and losses stay as they are, and so does the head of a model
+    of MMSegmentation's own, which is not called as a module. Checkpoints keep their keys.
 
     Args:
         activation_checkpointing: Backbone and text tower compute their blocks again in backward.
@@ -46,7 +43,21 @@ class ModelSwitchesHook(Hook):
         if self.options is not None:
             for name in _COMPILED:
                 if getattr(model, name, None) is not None:
-                    _compile(getattr(model, name), self.options)
+                    getattr(model, name).compile(**self.options)
+
+    def enter(self, runner: Runner) -> None:
+        """Evaluate without compiled code."""
+        if self.options is not None:
+            torch.compiler.set_stance('force_eager')
+
+    def leave(self, runner: Runner) -> None:
+        """Go on with compiled code."""
+        if self.options is not None:
+            torch.compiler.set_stance('default')
+
+    def after_run(self, runner: Runner) -> None:
+        """The stance holds for the whole process: a run that was stopped leaves none behind."""
+        self.leave(runner)
 
 
 def _recompute(model: nn.Module) -> None:
@@ -58,13 +69,3 @@ def _recompute(model: nn.Module) -> None:
         )
     for part in parts:
         part.checkpointing = True
-
-
-def _compile(module: nn.Module, options: dict[str, Any]) -> None:
-    eager: Callable[..., Any] = module.forward
-    compiled = torch.compile(eager, **options)
-
-    def forward(*args: Any, **kwargs: Any) -> Any:
-        return (compiled if torch.is_grad_enabled() else eager)(*args, **kwargs)
-
-    module.forward = forward

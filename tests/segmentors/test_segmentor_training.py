@@ -1,11 +1,13 @@
 """One training step of the whole model: its losses, its gradients, what is derived."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from icpc.losses import align_contrastive_loss, score_map_loss
+from icpc.training.speed import ModelSwitchesHook
 
 ICPC = {'decode.loss_ce', 'decode.acc_seg', 'loss_score_map', 'loss_align'}
 TOWERS = pytest.mark.parametrize('tower', ['resnet', 'vit'])
@@ -118,6 +120,29 @@ def test_widths_follow_from_clip_and_the_names(
     assert head.in_index == [0, 1, 2, 3]
     assert model.prompter.names.names == model.class_names
     assert len(model.class_names) == 5
+
+
+def test_the_switch_compiles_backbone_neck_and_head(build: Callable, batch: tuple) -> None:
+    model, compiled = build().train(), []
+    eager = model.loss(*batch)
+
+    def backend(graph: torch.fx.GraphModule, _: list) -> Callable:
+        compiled.append({str(node.meta.get('nn_module_stack')) for node in graph.graph.nodes})
+        return graph.forward
+
+    hook = ModelSwitchesHook(compile={'backend': backend})
+    hook.before_train(SimpleNamespace(model=model))
+    torch.manual_seed(0)
+    losses = model.loss(*batch)
+    assert len(compiled) >= 3
+    hook.enter(None)
+    try:
+        before = len(compiled)
+        model.eval().predict(*batch)
+        assert len(compiled) == before
+    finally:
+        hook.leave(None)
+    assert losses.keys() == eager.keys()
 
 
 def test_a_head_on_one_level(build: Callable, batch: tuple) -> None:
