@@ -17,7 +17,18 @@ from . import (  # noqa: F401
     segmentors,
     training,
 )
+from .building import build_model
 from .config import load_config
 
 __version__ = '0.1.0'
-__all__ = ['backbones', 'clip', 'heads', 'load_config', 'losses', 'necks', 'prompts', 'segmentors']
+__all__ = [
+    'backbones',
+    'build_model',
+    'clip',
+    'heads',
+    'load_config',
+    'losses',
+    'necks',
+    'prompts',
+    'segmentors',
+]

@@ -78,6 +78,27 @@ def message_of(error: BaseException) -> str:
     return _last_words(text).partition(': ')[2] if _WORKER in text else text
 
 
+def as_refusal(error: Exception) -> UserError | None:
+    """What to say of an exception that came up while the parts of a config were built.
+
+    Parts refuse their arguments by ValueError; what they do not know, mmengine finds a KeyError or
+    a TypeError.
+
+    Returns:
+        The message, None for a fault of icpc or a library.
+    """
+    if isinstance(error, UserError):
+        return error
+    fault = own_fault(error)
+    refuses = isinstance(error, ValueError) or (
+        isinstance(error, (KeyError, TypeError)) and not raised_by_us(error)
+    )
+    if fault is not None or not refuses:
+        return fault
+    words = described(error) if isinstance(error, KeyError) else str(error)
+    return UserError(f'the config cannot be built: {words}')
+
+
 def raised_by_us(error: BaseException) -> bool:
     """Whether an exception came up in icpc itself, not in what it calls."""
     places = list(_places(error))

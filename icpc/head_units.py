@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from .errors import UserError
 from .padding import padded_size
+from .parts import CountsUnits
 
 Count = Callable[[Tensor], Tensor | float]  # labels (H, W) of a picture -> its units
 _ONE_PASS = (
@@ -92,9 +93,8 @@ def _count_of(
     loss: nn.Module, head: nn.Module, model: nn.Module, where: str
 ) -> tuple[tuple, Count]:
     """What a loss of dense logits is a mean over: a name of the kind, and how it is counted."""
-    own = getattr(loss, 'units', None)
-    if own is not None:
-        return (loss,), lambda labels: own(labels[None], head.num_classes)
+    if isinstance(loss, CountsUnits):
+        return (loss,), lambda labels: loss.units(labels[None], head.num_classes)
     pixels = partial(labelled, ignore_index=head.ignore_index)
     name, reduction = type(loss).__name__, getattr(loss, 'reduction', 'mean')
     if getattr(head, 'sampler', None) is not None:

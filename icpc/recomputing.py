@@ -10,7 +10,17 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 
-def recomputed(owner: nn.Module, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+class Recomputes:
+    """A module that can compute its activations again in backward.
+
+    Attributes:
+        checkpointing: whether it does; a plain switch, which training sets before the first step.
+    """
+
+    checkpointing: bool = False
+
+
+def recomputed(owner: Recomputes, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """``function(*args, **kwargs)``; with ``owner.checkpointing`` its activations are not kept.
 
     Values and gradients are the same: random numbers repeat, and batch norms count a batch once.

@@ -14,6 +14,7 @@ from ..clip.pixels import Pixels, scaled
 from ..clip.vision.entering import Channels, ChannelsLast, Enter, entering
 from ..clip.vision.resnet import AttentionPool2d, embed_positions
 from ..clip.weights import differences, read_state_dict
+from ..parts import BaseBackbone
 from ..recomputing import checkpoint_calls
 from ..structures import CLIPFeatures
 
@@ -21,7 +22,7 @@ _MODEL = 'resnet50'  # DenseCLIP's
 
 
 @MODELS.register_module()
-class ImageNetBackbone(nn.Module):
+class ImageNetBackbone(BaseBackbone):
     """A timm network with four stages, and an attention pool into the joint space from scratch.
 
     DenseCLIP (arXiv 2112.01518, section 3.4) trains an ImageNet ResNet or Swin with CLIP's text
@@ -40,18 +41,13 @@ class ImageNetBackbone(nn.Module):
         norm_eval: batch norms keep their running statistics.
         frozen: the network stays as it is; only the attention pool trains.
 
-    Attributes:
-        channels, strides, dense_level, pooled_only, joint_only, all_frozen: as for ``CLIPResNet``.
-        checkpointing: backward computes each stage again instead of keeping its activations.
-
     Raises:
         ValueError: unknown name, not four stages of strides 4 to 32, or heads off the width.
     """
 
     dense_level = 3
     size_divisor = 32
-    pooled_only = ()
-    all_frozen = dict(frozen=True)
+    frozen_options = dict(frozen=True)
 
     def __init__(
         self,
@@ -87,7 +83,6 @@ class ImageNetBackbone(nn.Module):
         self.frozen = [self.stages] if frozen else []
         for module in self.frozen:
             freeze(module)
-        self.checkpointing = False
         checkpoint_calls(self, self.shard_units)
         self.pool = None
         if dense is not None:
@@ -114,7 +109,7 @@ class ImageNetBackbone(nn.Module):
 
     @property
     def shard_units(self) -> list[nn.Module]:
-        """The parts that run as wholes: FSDP gathers them one after the other."""
+        """The stages."""
         return [part for part in self.stages.children() if [*part.children()]]
 
     def _stage_modules(self) -> list[nn.Module]:

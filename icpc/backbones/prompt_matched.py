@@ -1,10 +1,13 @@
 """A frozen image tower with a prompt matcher before each of its stages."""
 
+from collections.abc import Iterable
+
 import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ..clip import backbone_type
+from ..parts import BaseBackbone, TakesClassPrior
 from ..recomputing import recomputed
 from ..structures import CLIPFeatures
 from .prompt_matcher import PromptMatcher
@@ -13,7 +16,7 @@ _PROBE = 64  # side in pixels of the empty picture that tells the channels betwe
 
 
 @MODELS.register_module()
-class PromptMatchedBackbone(nn.Module):
+class PromptMatchedBackbone(TakesClassPrior, BaseBackbone):
     """PMSS: the tower stays frozen and unchanged; matchers between its stages learn prompts.
 
     Prompt-Matched Semantic Segmentation (arXiv 2208.10159): a :class:`PromptMatcher` before every
@@ -36,13 +39,13 @@ class PromptMatchedBackbone(nn.Module):
     Attributes:
         prior: (K,) logits of the first map, log frequencies; a buffer, at first zero, set from the
             training set by ``ClassPriorHook``.
-        channels, strides, dense_level, embed_dim, size_divisor, pooled_only, joint_only: the
-            tower's.
-        interim_only: parameters that nothing but ``CLIPFeatures.interim`` depends on.
+        (the others: the tower's, see :class:`BaseBackbone`)
 
     Raises:
         ValueError: a tower that cannot be cut into four stages, or options that unfreeze it.
     """
+
+    knows_classes = True
 
     def __init__(
         self,
@@ -78,10 +81,9 @@ class PromptMatchedBackbone(nn.Module):
         """The tower's, frozen or not."""
         return tuple(self.tower.joint_only)
 
-    @property
-    def resample(self) -> nn.Module | None:
-        """The tower's own blocks from one grid to the pyramid, if it has such."""
-        return getattr(self.tower, 'resample', None)
+    def level_only(self, level: int) -> Iterable[nn.Parameter]:
+        """The tower's."""
+        return self.tower.level_only(level)
 
     @property
     def interim_only(self) -> tuple[nn.Parameter, ...]:
@@ -116,18 +118,19 @@ def _frozen(options: dict) -> dict:
         ValueError: it cannot have matchers, or the options say another thing about freezing.
     """
     cls = MODELS.get(options['type'])
-    if not hasattr(cls, 'all_frozen'):
+    frozen = getattr(cls, 'frozen_options', None)
+    if frozen is None:
         raise ValueError(
             f'model.backbone.tower.type={options["type"]!r} has no stages that matchers can stand '
             "before; leave it out for CLIP's own tower, or take ImageNetBackbone"
         )
-    for name, value in cls.all_frozen.items():
+    for name, value in frozen.items():
         if options.get(name, value) != value:
             raise ValueError(
                 f'model.backbone.tower.{name}={options[name]!r}: PromptMatchedBackbone freezes the '
                 'whole tower; leave it out'
             )
-    return options | cls.all_frozen
+    return options | frozen
 
 
 @torch.no_grad()

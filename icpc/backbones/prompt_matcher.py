@@ -4,8 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..recomputing import Recomputes
 
-class PromptMatcher(nn.Module):
+
+class PromptMatcher(Recomputes, nn.Module):
     """Prompts what goes into a stage, guided by a semantic map that it refines (PMSS).
 
     x = norm(W_f F) + E softmax(M); h <- (1 - z) h + z gelu(D_c [h, x]), z = sigmoid(D_z [h, x]);

@@ -19,6 +19,7 @@ from torch import nn
 from ..console.messages import say
 from ..errors import UserError
 from ..files import Replacing
+from ..parts import class_names_of
 
 POINTER = 'last_checkpoint'
 _STEPS = re.compile(r'iter_(0|[1-9][0-9]*)\.pth')
@@ -116,7 +117,7 @@ def load_weights(model: nn.Module, checkpoint: dict[str, Any], source: str | Pat
     text = '; '.join(f'{len(keys)} {name}: {_some(keys)}' for name, keys in faults if keys)
     if text:
         raise UserError(f'{source} does not fit the model of the config: {text}')
-    _check_order(getattr(model, 'class_names', None), checkpoint, source)
+    _check_order(class_names_of(model), checkpoint, source)
     model.load_state_dict(state)
 
 

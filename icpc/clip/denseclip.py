@@ -16,6 +16,7 @@ import re
 
 from torch import Tensor, nn
 
+from .vision.vit import CLIPViT
 from .weights import differences
 
 _RULES = (
@@ -65,19 +66,19 @@ def load_denseclip(model: nn.Module, state: dict[str, Tensor]) -> None:
     contexts = state.get('prompter.pre.contexts')
     if contexts is not None and contexts.dim() == 3:
         state['prompter.pre.contexts'] = contexts[0]
-    text = getattr(getattr(model.prompter, 'pre', None), 'text_encoder', None)
-    if text is None:
+    pre = dict(model.named_modules()).get('prompter.pre')
+    if pre is None or pre.text_tower is None:
         raise ValueError(
             "published DenseCLIP weights need model.prompter=dict(type='PostModelPrompter')"
         )
     if _POSITIONS in state:
-        text.cut_positions(len(state[_POSITIONS]))
+        pre.text_tower.cut_positions(len(state[_POSITIONS]))
     problems = differences(model.state_dict(), state)
     if problems:
         raise ValueError(
             f'the DenseCLIP checkpoint does not fit the model: {"; ".join(problems)}. A position '
             'table of another size: set model.clip.image_size to the crop that it was trained at'
         )
-    if hasattr(model.backbone, 'double_class_embedding'):
+    if isinstance(model.backbone, CLIPViT):
         model.backbone.double_class_embedding = True
     model.load_state_dict(state)

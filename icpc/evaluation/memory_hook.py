@@ -7,8 +7,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
+from ..building import bare, without_wrapper
 from ..console.messages import say
-from ..parts import bare, without_wrapper
+from ..parts import KnowsItsMemory
 
 
 @HOOKS.register_module()
@@ -33,7 +34,7 @@ class MemoryEstimateHook(Hook):
         self._say(runner, data_batch)
 
     def _say(self, runner: Runner, batch: dict[str, Any] | None) -> None:
-        if self._said or batch is None or not hasattr(bare(runner.model), 'prediction_memory'):
+        if self._said or batch is None or not isinstance(bare(runner.model), KnowsItsMemory):
             return
         self._said = True
         size, disk, _ = first_picture(batch)

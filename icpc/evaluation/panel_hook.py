@@ -11,11 +11,12 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch.utils.data import Dataset
 
+from ..building import without_wrapper
 from ..class_lookup import class_indices
 from ..console.messages import say
 from ..datasets.mask_reading import annotation_loader, read_labels
 from ..errors import UserError, in_one_line
-from ..parts import without_wrapper
+from ..parts import GivesScoreMaps
 from .around_evaluation import evaluated_weights
 from .panel import PanelRow, save_panel
 from .pictures import class_names, palette_of, read_picture
@@ -118,7 +119,7 @@ class PanelHook(Hook):
         truth = _truth(samples[0] if views == 1 else samples[0][0])
         shown = self._shown(truth, names)
         model = without_wrapper(runner.model)
-        if shown and hasattr(model, 'test_step_with_maps'):
+        if shown and isinstance(model, GivesScoreMaps):
             (sample,) = model.test_step_with_maps(batch, shown)
         else:
             (sample,) = model.test_step(batch)

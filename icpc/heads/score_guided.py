@@ -8,11 +8,12 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..parts import TakesScoreMap
 from .semantic_fpn import SemanticFPNHead
 
 
 @MODELS.register_module()
-class ScoreGuidedFPNHead(SemanticFPNHead):
+class ScoreGuidedFPNHead(TakesScoreMap, SemanticFPNHead):
     """Semantic FPN whose logits are added to those of a score map: it learns what text cannot tell.
 
     ``logits = FPN head (pyramid) + gain * score map / temperature``. The published systems join the
@@ -28,8 +29,6 @@ class ScoreGuidedFPNHead(SemanticFPNHead):
         gain: initial value of a learned factor.
         **kwargs: as for :class:`SemanticFPNHead`.
     """
-
-    takes_score_map = True
 
     def __init__(
         self,

@@ -1,8 +1,4 @@
-"""Losses of the alignment: each ``(features, text, score_maps, labels) -> scalar``.
-
-A class may say by ``uses`` which of ``pyramid``, ``dense``, ``pooled``, ``interim``, ``text`` and
-``score_maps`` it takes: what nothing takes is not trained, and frozen. Without it, all count.
-"""
+"""Losses of the alignment: each an ``icpc.parts.AlignmentLoss``."""
 
 from .align_contrastive import AlignContrastiveLoss, align_contrastive_loss
 from .interim_map import InterimMapLoss

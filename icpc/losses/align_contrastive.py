@@ -2,10 +2,11 @@
 
 import torch
 from mmseg.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from ..alignment import class_area
+from ..parts import AlignmentLoss
 from ..structures import CLIPFeatures
 from .gathering import gather_rows
 from .region_pairs import RegionPairs, region_pairs, taking_part
@@ -123,7 +124,7 @@ def _log_weights(log_probability: Tensor, negatives: Tensor) -> Tensor:
 
 
 @MODELS.register_module()
-class AlignContrastiveLoss(nn.Module):
+class AlignContrastiveLoss(AlignmentLoss):
     """:func:`align_contrastive_loss` on CLIP's dense embedding, weighted.
 
     Args:

@@ -2,14 +2,15 @@
 
 import torch
 from mmseg.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
+from ..parts import AlignmentLoss
 from ..structures import CLIPFeatures
 from ..upsampling import upsampled_cross_entropy
 
 
 @MODELS.register_module()
-class InterimMapLoss(nn.Module):
+class InterimMapLoss(AlignmentLoss):
     """The mean cross-entropy of the interim maps, upsampled to the labels, weighted.
 
     That the maps are supervised, and how, is our reading of PMSS (arXiv 2208.10159), which is

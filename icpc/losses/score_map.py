@@ -2,8 +2,9 @@
 
 import torch
 from mmseg.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
+from ..parts import AlignmentLoss
 from ..structures import CLIPFeatures
 from ..upsampling import upsampled_cross_entropy
 
@@ -26,7 +27,7 @@ def score_map_loss(
 
 
 @MODELS.register_module()
-class ScoreMapLoss(nn.Module):
+class ScoreMapLoss(AlignmentLoss):
     """The sum of :func:`score_map_loss` over all score maps, weighted.
 
     Args:

@@ -9,11 +9,12 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ..alignment import cosine_score_map
+from ..parts import BaseNeck
 from ..structures import CLIPFeatures
 
 
 @MODELS.register_module()
-class MultiScaleAlignment(BaseModule):
+class MultiScaleAlignment(BaseNeck, BaseModule):
     """Aligns chosen pyramid levels with the text and joins their score maps before the FPN.
 
     Level i goes through a 1 x 1 convolution to the joint space, cosine with the text, and the
@@ -65,12 +66,7 @@ class MultiScaleAlignment(BaseModule):
         self.fpn = FPN(joined, out_channels, num_outs=len(in_channels))
 
     def unused(self, outputs: Container[int], maps: Container[int]) -> list[nn.Module]:
-        """The parts that nothing depends on.
-
-        Args:
-            outputs: the levels of the pyramid that the head takes, at least one.
-            maps: the levels whose score maps count somewhere.
-        """
+        """Convolutions of levels that nothing reads, and those that make unused score maps."""
         convs = zip(self.fpn.lateral_convs, self.fpn.fpn_convs, strict=True)
         unused, coarser = [], False  # each level is added to the next finer one
         for level, (lateral, output) in enumerate(convs):

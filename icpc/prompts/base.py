@@ -3,44 +3,11 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..clip.text.text_encoder import TextEncoder
 from ..clip.text.vocabulary import PackedNames, tokenize
-from ..structures import CLIPFeatures
-
-
-class BasePrompter(nn.Module):
-    """One module ``prompter(features) -> text`` of shape (B, K, D).
-
-    ``prompter(features)`` equals ``prompter.refine(prompter.static_text(), features)`` wherever
-    there is a static text; slide inference encodes that once per call, not once per window.
-
-    Attributes:
-        depends_on_image: False where the text is the same for every picture.
-        uses_text: whether the model needs CLIP's text tower for it; it is built with
-            ``text_encoder`` and ``class_names``, otherwise with ``class_names`` and ``embed_dim``.
-    """
-
-    depends_on_image = True
-    uses_text = True
-
-    @property
-    def uses_pooled(self) -> bool:
-        """Whether the text depends on the picture's pooled embedding."""
-        return self.depends_on_image
-
-    def static_text(self) -> Tensor | None:
-        """(1, K, D), what does not depend on the picture; None where all of the text does."""
-        return None if self.depends_on_image else self(None)
-
-    def refine(self, text: Tensor, features: CLIPFeatures) -> Tensor:
-        """From the static text (1, K, D) to the text (B or 1, K, D) of these pictures."""
-        return text
-
-    def forward(self, features: CLIPFeatures | None) -> Tensor:
-        """(B, K, D), not normalised; (1, K, D) if the text does not depend on the image."""
-        raise NotImplementedError
+from ..parts import BasePrompter
 
 
 class Prompter(BasePrompter):
@@ -61,6 +28,11 @@ class Prompter(BasePrompter):
         super().__init__()
         self.text_encoder = text_encoder
         self.names = PackedNames.from_names(class_names, suffix)
+
+    @property
+    def text_tower(self) -> TextEncoder:
+        """The tower itself."""
+        return self.text_encoder
 
 
 def initial_contexts(

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from mmseg.registry import MODELS
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..clip.text.text_encoder import TextEncoder
+from ..parts import BasePrompter
 from ..structures import CLIPFeatures
-from .base import BasePrompter
 from .context_decoder import PostModelRefiner
 from .static import StaticPrompter
 
@@ -21,6 +21,11 @@ class _RefinedPrompter(BasePrompter):
         super().__init__()
         self.pre = pre
         self.refiner = refiner
+
+    @property
+    def text_tower(self) -> nn.Module | None:
+        """That of the prompter before the decoder."""
+        return self.pre.text_tower
 
     def static_text(self) -> Tensor | None:
         """(1, K, D) before the decoder, where it does not depend on the picture."""

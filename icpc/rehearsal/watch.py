@@ -8,10 +8,11 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from ..building import bare, without_wrapper
 from ..errors import UserError
 from ..evaluation.memory_hook import first_picture
 from ..memory.host import available_memory
-from ..parts import bare, without_wrapper
+from ..parts import KnowsItsMemory
 
 _GIB = 2**30
 
@@ -148,7 +149,7 @@ def _refuse_if_too_large(
     model: torch.nn.Module, size: tuple[int, ...], disk: tuple[int, ...]
 ) -> None:
     """Raise where the maps that a prediction must hold are larger than the memory that is left."""
-    if not hasattr(bare(model), 'prediction_memory'):
+    if not isinstance(bare(model), KnowsItsMemory):
         return
     held = model.prediction_memory(size, disk).held
     device = next(model.parameters()).device

@@ -8,6 +8,7 @@ from mmseg.registry import MODELS
 from torch import nn
 
 from ..clip import TextEncoder, backbone_type
+from ..parts import AlignmentLoss, BaseBackbone, BasePrompter, TakesScoreMap
 
 logger = logging.getLogger('icpc')
 
@@ -28,7 +29,9 @@ def build_prompter(
     """
     config = dict(config)
     options = config.pop('text_encoder', None) or {}
-    if MODELS.get(config['type']).uses_text:
+    cls = MODELS.get(config['type'])
+    check_kind('model.prompter', cls, BasePrompter)
+    if cls is None or cls.uses_text:
         given = dict(text_encoder=TextEncoder(clip, **options), class_names=class_names)
     elif options:
         raise ValueError(
@@ -51,19 +54,40 @@ def build_backbone(config: dict, towers: nn.Module, class_names: Sequence[str]) 
     config = dict(type=backbone_type(towers.visual)) | dict(config)
     given = dict(visual=towers.visual)
     cls = MODELS.get(config['type'])
-    if cls is not None and 'num_classes' in inspect.signature(cls.__init__).parameters:
+    check_kind('model.backbone', cls, BaseBackbone)
+    if cls is not None and cls.knows_classes:
         given['num_classes'] = len(class_names)
     return MODELS.build(config, default_args=given)
+
+
+def check_kind(key: str, cls: type | None, base: type) -> None:
+    """Raises ValueError for a registered class that is no subclass of its contract.
+
+    Args:
+        key: of the config.
+        cls: None for a name that the registry does not know, of which it tells itself.
+        base: one of ``icpc.parts``, or ``BasePrompter``.
+    """
+    if cls is not None and not (inspect.isclass(cls) and issubclass(cls, base)):
+        raise ValueError(
+            f'{key}.type={cls.__name__} must subclass {base.__module__}.{base.__name__}'
+        )
+
+
+def build_losses(config: dict | None) -> nn.ModuleDict:
+    """Builds the alignment losses; entries that are None are left out."""
+    losses = nn.ModuleDict()
+    for name, cfg in (config or {}).items():
+        if cfg:
+            check_kind(f'model.losses.{name}', MODELS.get(cfg['type']), AlignmentLoss)
+            losses[name] = MODELS.build(dict(cfg))
+    return losses
 
 
 def without_text(backbone: dict, losses: dict | None) -> tuple[dict, dict]:
     """Backbone and losses of a model without text; says which losses it leaves out."""
     losses = {name: cfg for name, cfg in (losses or {}).items() if cfg}
-    kept = {
-        name: cfg
-        for name, cfg in losses.items()
-        if not getattr(MODELS.get(cfg['type']), 'needs_text', True)
-    }
+    kept = {name: cfg for name, cfg in losses.items() if not MODELS.get(cfg['type']).needs_text}
     left_out = [name for name in losses if name not in kept]
     if left_out:
         logger.info(
@@ -139,7 +163,7 @@ def score_level_for(head: nn.Module, neck: nn.Module) -> int | None:
     Raises:
         ValueError: a level that the neck does not align.
     """
-    if not getattr(head, 'takes_score_map', False):
+    if not isinstance(head, TakesScoreMap):
         return None
     level = neck.dense_level if head.score_level is None else head.score_level
     if level not in neck.levels:

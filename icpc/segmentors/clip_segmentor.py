@@ -12,7 +12,7 @@ from mmseg.models.segmentors.base import BaseSegmentor
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from mmseg.utils import add_prefix
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..alignment import cosine_score_map
 from ..clip import load_clip
@@ -21,11 +21,14 @@ from ..memory.budget import check_memory_budget
 from ..memory.prediction import PredictionMemory, prediction_memory
 from ..memory.windows import BUDGET_KEY, MEMORY_BUDGET
 from ..padding import pad_images, pad_samples
+from ..parts import BaseNeck
 from ..structures import CLIPFeatures
 from .assembly import (
     build_backbone,
+    build_losses,
     build_prompter,
     check_ignore_index,
+    check_kind,
     head_config,
     neck_sizes,
     score_level_for,
@@ -94,20 +97,24 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         if prompter is not None:
             names = class_names if shuffle_names is None else shuffled(class_names, shuffle_names)
             self.prompter = build_prompter(prompter, towers, names, self.backbone)
+        check_kind('model.neck', MODELS.get(neck['type']), BaseNeck)
         self.neck = MODELS.build(dict(neck), default_args=neck_sizes(self))
         self._init_decode_head(
             head_config(decode_head, self.neck.out_channels, self.backbone, self.class_names)
         )
         self.score_level = score_level_for(self.decode_head, self.neck)
         self.held_out = build_held_out(self.class_names, held_out_classes, self.decode_head)
-        self.losses = nn.ModuleDict(
-            {name: MODELS.build(dict(cfg)) for name, cfg in (losses or {}).items() if cfg}
-        )
+        self.losses = build_losses(losses)
         check_ignore_index(self.decode_head, self.losses, self.data_preprocessor)
         freeze_unused(self)
         self.train_cfg, self.test_cfg = train_cfg or {}, test_cfg or {}
         check_memory_budget(self.test_cfg.get('memory_budget'), BUDGET_KEY)
         window_grid((1, 1), self.test_cfg)  # refuses a grid that does not work
+
+    @property
+    def trained_classes(self) -> Tensor | None:
+        """(K',) ids of the classes that give a training signal; None where all do."""
+        return None if self.held_out is None else self.held_out.kept
 
     def encode_images(self, images: Tensor) -> CLIPFeatures:
         """Features of pictures (B, 3, H, W), padded to a size that the backbone divides."""
@@ -147,7 +154,9 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         return text
 
     def loss(self, inputs: Tensor, data_samples: list[SegDataSample]) -> dict[str, Tensor]:
-        """One training step's losses.
+        """The losses of one pass, each the mean over its own units in this batch.
+
+        The training loop weighs them, so that they make up the mean over the global batch.
 
         Args:
             inputs: (B, 3, H, W), normalised.

@@ -7,6 +7,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from ..head_units import Count, add_up, head_counts, labelled
+from ..parts import AlignmentLoss
 
 
 class LossUnits:
@@ -24,7 +25,7 @@ class LossUnits:
         counts |= head_counts(self)
         number = len(self.class_names if self.held_out is None else self.held_out.kept)
         for name, loss in self.losses.items():
-            if hasattr(loss, 'units'):
+            if type(loss).units is not AlignmentLoss.units:
                 counts[f'loss_{name}'] = partial(_units, loss=loss, num_classes=number)
         return counts
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from torch import nn
 
-logger = logging.getLogger('icpc')
+from ..parts import BaseNeck
 
-_ALL = frozenset({'pyramid', 'dense', 'pooled', 'interim', 'text', 'score_maps'})
+logger = logging.getLogger('icpc')
 
 
 def freeze_unused(model: nn.Module) -> None:
@@ -38,10 +38,10 @@ class _Use:
     """What of the features, the text and the score maps reaches a loss."""
 
     def __init__(self, model: nn.Module) -> None:
-        self.losses = frozenset().union(*(getattr(x, 'uses', _ALL) for x in model.losses.values()))
+        self.losses = frozenset().union(*(x.uses for x in model.losses.values()))
         neck, head = model.neck, model.decode_head
         count = len(model.backbone.channels)
-        self.known = hasattr(neck, 'unused')
+        self.known = type(neck).unused is not BaseNeck.unused
         chosen = getattr(head, 'in_index', list(range(count)))
         chosen = chosen if isinstance(chosen, list | tuple) else [chosen]
         self.outputs = {index % count for index in chosen} if self.known else set(range(count))
@@ -68,13 +68,12 @@ def _unused(model: nn.Module, use: _Use) -> Iterator[nn.Parameter]:
     backbone = model.backbone
     if not use.pooled:
         # Whatever the dense embedding depends on, the pooled one depends on too.
-        yield from getattr(backbone, 'pooled_only' if use.dense else 'joint_only', ())
+        yield from (backbone.pooled_only if use.dense else backbone.joint_only)
     if 'interim' not in use.losses:
-        yield from getattr(backbone, 'interim_only', ())
-    resample = getattr(backbone, 'resample', None) or ()
-    for level, module in enumerate(resample):
+        yield from backbone.interim_only
+    for level in range(len(backbone.channels)):
         if level not in use.pyramid:
-            yield from module.parameters()
+            yield from backbone.level_only(level)
     if use.known:
         for module in model.neck.unused(use.outputs, use.maps):
             yield from module.parameters()
@@ -85,7 +84,7 @@ def _trains(module: nn.Module) -> bool:
 
 
 def _say_losses_of_no_level(model: nn.Module) -> None:
-    names = [n for n, x in model.losses.items() if getattr(x, 'uses', _ALL) == {'score_maps'}]
+    names = [n for n, x in model.losses.items() if x.uses == {'score_maps'}]
     if names:
         logger.info(
             f'model.neck.levels is []: no score map, so {", ".join(names)} of model.losses stay 0'

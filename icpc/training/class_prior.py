@@ -2,17 +2,18 @@
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
+from ..building import bare
 from ..console.messages import say
 from ..datasets.checks.class_counts import class_counts
+from ..parts import HoldsOutClasses, TakesClassPrior
 
 
 @HOOKS.register_module()
 class ClassPriorHook(Hook):
-    """Counts the training set's labels for the modules that have ``set_prior``; others need none.
+    """Counts the training set's labels for the modules that take a class prior.
 
     Every rank counts the same masks. A model that was trained further, or resumed, has its prior in
     the checkpoint and keeps it. Held-out classes count as never seen.
@@ -28,16 +29,16 @@ class ClassPriorHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Count once, before the first step."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        wanting = [module for module in model.modules() if hasattr(module, 'set_prior')]
-        wanting = [module for module in wanting if not module.prior.any()]
+        model = bare(runner.model)
+        takers = [module for module in model.modules() if isinstance(module, TakesClassPrior)]
+        wanting = [module for module in takers if not module.prior.any()]
         if not wanting:
             return
         counts = torch.from_numpy(class_counts(runner.train_dataloader.dataset, self.sample))
-        held_out = getattr(model, 'held_out', None)
-        if held_out is not None:
+        trained = model.trained_classes if isinstance(model, HoldsOutClasses) else None
+        if trained is not None:
             seen = torch.zeros_like(counts, dtype=torch.bool)
-            seen[held_out.kept.cpu()] = True
+            seen[trained.cpu()] = True
             counts = counts.where(seen, 0)
         for module in wanting:
             module.set_prior(counts.to(module.prior.device))

@@ -10,6 +10,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from ..head_units import add_up, head_counts, labelled
+from ..parts import CountsLossUnits
 
 ALL_OTHER_TERMS = ''  # the units of every term that has none of its own
 Weights = dict[str, Tensor] | None  # {term: scalar}; None for a step of a single pass
@@ -59,7 +60,7 @@ class GlobalMean:
         return [dict(zip(names, row.unbind(), strict=True)) for row in weights]
 
     def _units(self, samples: Sequence[BaseDataElement]) -> dict[str, float | Tensor]:
-        if hasattr(self.model, 'loss_units'):
+        if isinstance(self.model, CountsLossUnits):
             return self.model.loss_units(samples)
         labels = [sample.gt_sem_seg.data.squeeze(0) for sample in samples if 'gt_sem_seg' in sample]
         if len(labels) < len(samples):

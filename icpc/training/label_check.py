@@ -2,14 +2,15 @@
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch.utils.data import Dataset
 
+from ..building import bare
 from ..datasets.checks.verification import verify_labels
 from ..datasets.picture_subset import PictureSubset
 from ..errors import UserError
+from ..parts import class_names_of
 
 
 @HOOKS.register_module()
@@ -38,9 +39,7 @@ class LabelCheckHook(Hook):
         self._check(runner, runner.test_dataloader.dataset)
 
     def _check(self, runner: Runner, dataset: Dataset) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        model = getattr(model, 'module', model)
-        names = [str(name).strip() for name in getattr(model, 'class_names', None) or ()]
+        names = [str(name).strip() for name in class_names_of(bare(runner.model))]
         classes = [str(name).strip() for name in dataset.metainfo['classes']]
         if names and names != classes:
             raise UserError(

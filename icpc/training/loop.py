@@ -10,8 +10,8 @@ from mmseg.registry import LOOPS
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from ..building import without_wrapper
 from ..errors import UserError
-from ..parts import without_wrapper
 from ..ranks.running_statistics import average_running_statistics
 from .data_order import PositionSampler
 from .finite import raise_if_not_finite

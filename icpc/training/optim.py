@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from mmcv.cnn import is_norm
 from mmengine.device import get_device
 from mmengine.optim import OptimWrapper
 from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS, OPTIMIZERS
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
-from torch.nn.modules.batchnorm import _NormBase
 
+from ..building import bare
 from ..errors import UserError, did_you_mean
 from ..ranks.fsdp import split_optimizer_state
 
-_NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 _DTYPES = {'bf16': torch.bfloat16, 'fp16': torch.float16}
 
 
@@ -44,11 +44,11 @@ class GroupedOptimConstructor:
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
         """Build the optimiser and its wrapper for a model, which may be wrapped for DDP."""
-        model = getattr(model, 'module', model)
+        model = bare(model)
         self._check_parts(model)
         groups: dict[tuple[float, float], list[Tensor]] = defaultdict(list)
-        for name, parameter, is_norm in _trainable(model):
-            groups[self._multipliers(name, is_norm)].append(parameter)
+        for name, parameter, in_norm in _trainable(model):
+            groups[self._multipliers(name, in_norm)].append(parameter)
         lr, decay = self.optimizer_cfg['lr'], self.optimizer_cfg.get('weight_decay', 0.0)
         params = [
             dict(params=tensors, lr=lr * lr_mult, weight_decay=decay * decay_mult)
@@ -64,11 +64,11 @@ class GroupedOptimConstructor:
             {'type': 'OptimWrapper', **self.wrapper_cfg, 'optimizer': optimizer}
         )
 
-    def _multipliers(self, name: str, is_norm: bool) -> tuple[float, float]:
+    def _multipliers(self, name: str, in_norm: bool) -> tuple[float, float]:
         part = max((key for key in self.parts if _inside(name, key)), key=len, default=None)
         options = self.parts.get(part, {})
         decay = options.get('decay_mult', 1.0)
-        return options.get('lr_mult', 1.0), decay * self.norm_decay_mult if is_norm else decay
+        return options.get('lr_mult', 1.0), decay * self.norm_decay_mult if in_norm else decay
 
     def _check_parts(self, model: nn.Module) -> None:
         names = [name for name, _ in model.named_parameters()]
@@ -106,10 +106,11 @@ def _trainable(model: nn.Module) -> Iterator[tuple[str, Tensor, bool]]:
     """Every trainable parameter once: name, tensor, whether a norm owns it."""
     seen: set[int] = set()
     for prefix, module in model.named_modules():
+        norm = is_norm(module) or isinstance(module, nn.RMSNorm)
         for name, parameter in module.named_parameters(recurse=False):
             if parameter.requires_grad and id(parameter) not in seen:
                 seen.add(id(parameter))
-                yield f'{prefix}.{name}'.lstrip('.'), parameter, isinstance(module, _NORMS)
+                yield f'{prefix}.{name}'.lstrip('.'), parameter, norm
 
 
 @OPTIM_WRAPPERS.register_module()

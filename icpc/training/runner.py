@@ -20,6 +20,7 @@ from torch.distributed.fsdp import FSDPModule
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
+from ..building import bare
 from ..checkpoints.content import (
     POINTER,
     drop_foreign,
@@ -30,10 +31,9 @@ from ..checkpoints.content import (
     save_atomically,
 )
 from ..console.messages import say
-from ..errors import UserError, described, own_fault, raised_by_us
+from ..errors import UserError, as_refusal
 from ..evaluation.equal_names import refuse_equal_names
 from ..files import write_text_atomically
-from ..parts import bare
 from ..ranks.fsdp import WholeInEvaluationHook, shard, whole
 from ..ranks.hook_calls import HookCalls
 from ..run_dir.record import run_identity
@@ -43,17 +43,6 @@ from .preemption import StopSignals, shield_workers
 
 def _is_sharded(cfg: Config) -> bool:
     return cfg.get('parallel') == 'fsdp2' and cfg.get('train_dataloader') is not None
-
-
-def _says_what_is_wrong(error: Exception) -> bool:
-    """Whether it is about the config: icpc's parts refuse by ValueError, mmengine by all three."""
-    if isinstance(error, ValueError):
-        return True
-    return isinstance(error, (KeyError, TypeError)) and not raised_by_us(error)
-
-
-def _words(error: Exception) -> str:
-    return described(error) if isinstance(error, KeyError) else str(error)
 
 
 class _OnceWritten(Config):
@@ -106,13 +95,11 @@ class SafeRunner(HookCalls):
             if _is_sharded(cfg):
                 runner.register_hook(WholeInEvaluationHook())
             return runner
-        except UserError:
-            raise
         except Exception as error:
-            fault = own_fault(error)
-            if fault is None and not _says_what_is_wrong(error):
+            refusal = as_refusal(error)
+            if refusal is None:
                 raise
-            raise fault or UserError(f'the config cannot be built: {_words(error)}') from error
+            raise refusal from error
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """Share the model between the ranks as `parallel` says; on CPUs DDP takes no device ids.

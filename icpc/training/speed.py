@@ -5,10 +5,11 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import nn
 
+from ..building import bare
 from ..config.switches import compile_options
 from ..errors import UserError
 from ..evaluation.around_evaluation import AroundEvaluation
-from ..parts import bare
+from ..recomputing import Recomputes
 
 _COMPILED = ('backbone', 'neck', 'decode_head')
 
@@ -61,7 +62,7 @@ class ModelSwitchesHook(AroundEvaluation):
 
 
 def _recompute(model: nn.Module) -> None:
-    parts = [module for module in model.modules() if hasattr(module, 'checkpointing')]
+    parts = [module for module in model.modules() if isinstance(module, Recomputes)]
     if not parts:
         raise UserError(
             'activation_checkpointing=True: no part of this model can recompute its activations '

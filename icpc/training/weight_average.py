@@ -7,9 +7,9 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import Tensor
 
+from ..building import bare
 from ..config.switches import check_decay
 from ..evaluation.around_evaluation import AroundEvaluation
-from ..parts import bare
 from ..ranks.fsdp import split_as, whole
 
 KEY = 'ema_state_dict'  # as in mmengine's checkpoints: what `state_dict` does not hold

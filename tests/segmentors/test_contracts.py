@@ -2,9 +2,12 @@
 
 import pytest
 import torch
+from mmseg.registry import MODELS
 from torch import nn
 
 from icpc.errors import UserError
+from icpc.heads import SemanticFPNHead
+from icpc.parts import AlignmentLoss, TakesScoreMap
 
 
 class Part(nn.Module):
@@ -84,3 +87,51 @@ def test_a_static_text_is_checked_where_it_is_refined(build, batch):
     model.prompter.refiner = Part(torch.zeros(2, 5, 1))
     with pytest.raises(UserError, match=r'PostModelPrompter returned a tensor of shape \(2, 5, 1'):
         model.predict(batch[0])
+
+
+class OwnLoss(AlignmentLoss):
+    def forward(self, features, text, score_maps, labels):
+        return features.dense.square().mean() + text.square().mean()
+
+
+class OwnHead(TakesScoreMap, SemanticFPNHead):
+    def forward(self, inputs):
+        *pyramid, scores = inputs
+        self.seen = scores.shape
+        return super().forward(pyramid)
+
+
+@pytest.fixture
+def own_parts():
+    """Registered for one test."""
+    parts = [OwnLoss, OwnHead, Part]
+    for part in parts:
+        MODELS.register_module(module=part)
+    yield
+    for part in parts:
+        MODELS.module_dict.pop(part.__name__)
+
+
+def test_minimal_parts_of_ones_own_train(build, batch, own_parts):
+    losses = dict(align=None, own=dict(type='OwnLoss'))
+    model = build(losses=losses, decode_head=dict(type='OwnHead')).train()
+    terms = model.loss(*batch)
+    assert {'loss_own', 'loss_score_map'} <= set(terms)
+    assert model.decode_head.seen[:2] == (2, 5)
+    sum(terms[name].sum() for name in terms if 'loss' in name).backward()
+    assert model.neck.fpn.lateral_convs[0].conv.weight.grad is not None
+    assert 'loss_own' not in model.loss_units(batch[1])  # labelled pixels, as all others
+
+
+@pytest.mark.parametrize(
+    ('parts', 'message'),
+    [
+        (dict(losses=dict(own=dict(type='Part'))), r'losses\.own\.type=Part .*AlignmentLoss'),
+        (dict(prompter=dict(type='Part', _delete_=True)), r'prompter\.type=Part .*BasePrompter'),
+        (dict(neck=dict(type='Part', _delete_=True)), r'neck\.type=Part .*BaseNeck'),
+        (dict(backbone=dict(type='Part', _delete_=True)), r'backbone\.type=Part .*BaseBackbone'),
+    ],
+)
+def test_a_part_without_its_contract_is_named(build, own_parts, parts, message):
+    with pytest.raises(ValueError, match=message):
+        build(**parts)

@@ -6,14 +6,14 @@ from torch.nn import functional as F
 
 from ...memory.budget import check_memory_budget
 from ...memory.text import MEMORY_BUDGET, held_bytes, recomputed_later
-from ...recomputing import recomputed
+from ...recomputing import Recomputes, recomputed
 from .causal_text import check_causal_text
 from .prefix_attention import end_attention, name_attention
 from .text_block import heads, merge, mlp, qkv
 from .vocabulary import START, PackedNames
 
 
-class TextEncoder(nn.Module):
+class TextEncoder(Recomputes, nn.Module):
     """Encodes B x K prompts ``[start, contexts of image b, name of class k, end]`` exactly.
 
     Attention is causal, so the prefix ``[start, contexts]`` is the same for all K classes of an

@@ -6,6 +6,7 @@ from open_clip.modified_resnet import AttentionPool2d, ModifiedResNet
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...parts import BaseBackbone
 from ...recomputing import recomputed
 from ...structures import CLIPFeatures
 from ..freezing import freeze, keep_eval
@@ -16,7 +17,7 @@ _DENSE = ('attention', 'value', None)
 
 
 @MODELS.register_module()
-class CLIPResNet(nn.Module):
+class CLIPResNet(BaseBackbone):
     """Four stages of CLIP's ModifiedResNet, and joint embeddings of picture and positions.
 
     Args:
@@ -31,20 +32,14 @@ class CLIPResNet(nn.Module):
         norm_eval: batch norms keep their running statistics.
 
     Attributes:
-        channels: C_i of the four stages.
-        strides: their strides in pixels.
-        dense_level: index of the pyramid level with the dense embedding's grid.
-        pooled_only: parameters that nothing but ``CLIPFeatures.pooled`` depends on.
-        joint_only: parameters that nothing but ``dense`` and ``pooled`` depend on.
         checkpointing: backward computes each block again instead of keeping its activations.
-        all_frozen: options that freeze the whole tower.
+        (the others: see :class:`BaseBackbone`)
 
     Raises:
         ValueError: not a ModifiedResNet, or a value out of its range.
     """
 
-    size_divisor = 1
-    all_frozen = dict(frozen_stages=6)
+    frozen_options = dict(frozen_stages=6)
 
     def __init__(
         self,
@@ -69,7 +64,6 @@ class CLIPResNet(nn.Module):
         self.visual = visual
         self.dense = dense
         self.norm_eval = norm_eval
-        self.checkpointing = False
         self.strides = (4, 8, min(16, output_stride), output_stride)
         self.dense_level = 3
         self.embed_dim = visual.output_dim
@@ -104,7 +98,7 @@ class CLIPResNet(nn.Module):
 
     @property
     def shard_units(self) -> list[nn.Module]:
-        """The parts that run as wholes: FSDP gathers them one after the other."""
+        """The blocks of the stages."""
         return [block for stage in self.stages for block in stage]
 
     def _parts(self) -> list[nn.Module]:

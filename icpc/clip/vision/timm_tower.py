@@ -1,6 +1,6 @@
 """CLIP models of open_clip whose image tower comes from timm: ConvNeXt, Swin, EVA and others."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from mmseg.registry import MODELS
@@ -10,6 +10,7 @@ from timm.models import ConvNeXt, Eva, SwinTransformer, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...parts import BaseBackbone
 from ...recomputing import checkpoint_calls
 from ...structures import CLIPFeatures
 from ..freezing import freeze, keep_eval
@@ -22,7 +23,7 @@ _STAGED = (ConvNeXt, SwinTransformer)
 
 
 @MODELS.register_module()
-class CLIPTimm(nn.Module):
+class CLIPTimm(BaseBackbone):
     """A pyramid and joint embeddings of a timm tower, at any picture size.
 
     Towers with stages (ConvNeXt, Swin) give their four stages; towers with one grid (ViT, EVA) four
@@ -38,16 +39,11 @@ class CLIPTimm(nn.Module):
         dense: ``'position'``; None leaves the head out (models without text).
         frozen: the whole tower stays as it is.
 
-    Attributes:
-        channels, strides, dense_level, pooled_only, joint_only, checkpointing, all_frozen: as for
-            :class:`CLIPResNet`.
-
     Raises:
         ValueError: a tower that cannot take pictures of any size, or taps out of range.
     """
 
-    pooled_only = ()
-    all_frozen = dict(frozen=True)
+    frozen_options = dict(frozen=True)
 
     def __init__(
         self,
@@ -65,7 +61,6 @@ class CLIPTimm(nn.Module):
             )
         self.visual = visual
         self.dense = dense
-        self.checkpointing = False
         checkpoint_calls(self, _blocks(trunk))
         info = trunk.feature_info
         self.isotropic = isinstance(trunk, _ISOTROPIC)
@@ -109,9 +104,13 @@ class CLIPTimm(nn.Module):
         parts = [self.visual.head, *behind, *(getattr(trunk, name, None) for name in names)]
         return tuple(p for part in parts if part is not None for p in part.parameters())
 
+    def level_only(self, level: int) -> Iterable[nn.Parameter]:
+        """The resampling block of a level."""
+        return self.resample[level].parameters()
+
     @property
     def shard_units(self) -> list[nn.Module]:
-        """As for :class:`CLIPResNet`."""
+        """The blocks."""
         return _blocks(self.visual.trunk)
 
     def train(self, mode: bool = True) -> 'CLIPTimm':

@@ -1,6 +1,6 @@
 """CLIP's vision transformer as a segmentation backbone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from mmseg.registry import MODELS
@@ -9,6 +9,7 @@ from timm.layers import DropPath
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...parts import BaseBackbone
 from ...recomputing import recomputed
 from ...structures import CLIPFeatures
 from ..freezing import freeze, keep_eval
@@ -18,7 +19,7 @@ from .resampling import resampling_blocks
 
 
 @MODELS.register_module()
-class CLIPViT(nn.Module):
+class CLIPViT(BaseBackbone):
     """Four taps of CLIP's ViT resampled to strides 4 .. 32 (patch 16), and its joint embeddings.
 
     Pictures whose sides are no multiple of the patch are padded with zeros at the bottom and right.
@@ -36,17 +37,12 @@ class CLIPViT(nn.Module):
         double_class_embedding: the class embedding is added twice to the class token, a slip of
             DenseCLIP's code that its published weights need; set by their loader.
 
-    Attributes:
-        channels, strides, dense_level, pooled_only, joint_only, checkpointing, all_frozen: as for
-            :class:`CLIPResNet`.
-
     Raises:
         ValueError: not a plain vision transformer, or taps out of range.
     """
 
     dense_level = 2
-    pooled_only = ()
-    all_frozen = dict(frozen=True)
+    frozen_options = dict(frozen=True)
 
     def __init__(
         self,
@@ -70,7 +66,6 @@ class CLIPViT(nn.Module):
         self.visual = visual
         self.taps = taps
         self.dense = dense
-        self.checkpointing = False
         self.double_class_embedding = double_class_embedding
         self.patch = visual.patch_size[0]
         self.size_divisor = self.patch
@@ -96,9 +91,13 @@ class CLIPViT(nn.Module):
         projection = () if visual.proj is None else (visual.proj,)
         return *behind.parameters(), *visual.ln_post.parameters(), *projection
 
+    def level_only(self, level: int) -> Iterable[nn.Parameter]:
+        """The resampling block of a level."""
+        return self.resample[level].parameters()
+
     @property
     def shard_units(self) -> list[nn.Module]:
-        """As for :class:`CLIPResNet`."""
+        """The blocks, or their halves."""
         blocks = self.visual.transformer.resblocks
         return [part for block in blocks for part in (block.attn, block.mlp)]
 
