@@ -15,6 +15,13 @@ _WORKER = 'Original Traceback (most recent call last):'
 _FRAME = re.compile(r'^  File "(.+)", line (\d+), in .*\n', re.MULTILINE)
 
 
+REFUSED, REQUEUED = 2, 75  # exit codes: as argparse's, and EX_TEMPFAIL of sysexits.h (try again)
+
+
+class Requeue(Exception):
+    """A training was told to stop and has saved itself; the same command with --resume goes on."""
+
+
 class UserError(Exception):
     """Something the user can put right; the message says what and how."""
 

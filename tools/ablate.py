@@ -37,9 +37,9 @@ def main() -> int:
     args = parse_args()
     from icpc.commands.tool import run_tool
     from icpc.console.messages import say
+    from icpc.errors import REQUEUED
     from icpc.experiments.ablate import Request, ablate
     from icpc.experiments.execution.jobs import Stopped
-    from icpc.training.preemption import EXIT_CODE
 
     request = Request(
         study=args.study,
@@ -60,7 +60,7 @@ def main() -> int:
         )
     except Stopped as stop:
         say(f'{stop}: stopped; the same command goes on from here')
-        return EXIT_CODE
+        return REQUEUED
     return code or int(bool(failed))
 
 

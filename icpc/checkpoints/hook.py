@@ -1,6 +1,7 @@
 """Saves checkpoints at an interval and keeps the newest few."""
 
 from pathlib import Path
+from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -21,9 +22,6 @@ class NewestCheckpointsHook(Hook):
     Args:
         interval: Optimiser steps between checkpoints; the last step is always saved.
         keep: How many checkpoints to keep.
-
-    Attributes:
-        saved: The step of the last checkpoint, None before the first.
     """
 
     priority = 'VERY_LOW'
@@ -35,19 +33,8 @@ class NewestCheckpointsHook(Hook):
             )
         self.interval = interval
         self.keep = keep
-        self.saved: int | None = None
 
-    def before_train(self, runner: Runner) -> None:
-        """A resumed run's step is on disk."""
-        self.saved = runner.iter or None
-
-    def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: list[dict] | None = None,
-        outputs: dict | None = None,
-    ) -> None:
+    def after_train_iter(self, runner: Runner, **_: Any) -> None:
         """Save when the step is due."""
         step = runner.iter + 1
         if step % self.interval == 0 or step == runner.max_iters:
@@ -55,17 +42,20 @@ class NewestCheckpointsHook(Hook):
 
     def after_validated(self, runner: Runner) -> None:
         """Save what the validation gave, where the step was saved."""
-        if self.saved == runner.iter:
+        if runner.saved_step == runner.iter:
             self._save(runner, runner.iter)
 
+    def after_train(self, runner: Runner) -> None:
+        """Save the last step of a training that another hook ended early."""
+        self.before_requeue(runner)
+
     def before_requeue(self, runner: Runner) -> None:
-        """Save the step at which the run was told to stop."""
-        if self.saved != runner.iter:
+        """Save the step at which the run was told to stop, if there is one that is not saved."""
+        if runner.iter > (runner.saved_step or 0):
             self._save(runner, runner.iter)
 
     def _save(self, runner: Runner, step: int) -> None:
         runner.save_checkpoint(runner.work_dir, f'iter_{step}.pth', meta=dict(epoch=0, iter=step))
-        self.saved = step
         if is_main_process():
             self._remove_old(Path(runner.work_dir), step)
 

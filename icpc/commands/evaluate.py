@@ -1,21 +1,23 @@
 """`tools/test.py`: evaluate a checkpoint."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.hooks import Hook
+from mmengine.hooks import EarlyStoppingHook, Hook, ProfilerHook
 
 from ..checkpoints.content import check_loads_safely
 from ..config.load import finish_config, merge_config
-from ..console.messages import say
+from ..config.signatures import find_type
+from ..console.messages import say, silence_console
+from ..datasets.checks.verification import check_data
 from ..errors import UserError
 from ..evaluation.results import ResultsHook
 from ..ranks import distributed
 from ..ranks.rank_watch import MINUTES
 from ..training.runner import SafeRunner
-from .running import check_data, silence_console, use_default_work_dir
 
 
 def evaluate(
@@ -54,7 +56,7 @@ def evaluate(
     silence_console()
     distributed.start(launcher, rank_timeout)
     check_loads_safely(checkpoint)
-    work_dir = use_default_work_dir(config, work_dir, '_test')
+    work_dir = work_dir or str(Path('work_dirs') / f'{Path(config).stem}_test')
     merged = merge_config(config, options)
     merged.train_dataloader = None  # its batch need not divide over the ranks of a test
     cfg = finish_config(merged, work_dir)
@@ -97,9 +99,16 @@ def _keep_test_only(cfg: Config, split: str, checkpoint: str) -> None:
     ):
         cfg[key] = None
     cfg.default_hooks.pop('checkpoint', None)
+    cfg.custom_hooks = [hook for hook in cfg.get('custom_hooks') or () if not _of_training(hook)]
     cfg.load_from, cfg.resume = checkpoint, False
     if cfg.model.get('clip') is not None:
         cfg.model.clip.pretrained = None  # the checkpoint holds the weights
+
+
+def _of_training(hook: dict[str, Any]) -> bool:
+    """Whether a hook of mmengine's asserts that something is trained."""
+    cls = find_type(hook['type'], 'custom_hooks.0')
+    return inspect.isclass(cls) and issubclass(cls, (EarlyStoppingHook, ProfilerHook))
 
 
 def _augment(cfg: Config) -> None:

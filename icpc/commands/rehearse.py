@@ -18,12 +18,12 @@ from mmengine.config import Config
 from mmengine.dist import broadcast_object_list, get_rank, get_world_size, is_main_process
 from mmseg.utils import register_all_modules
 
-from ..config.batch_plan import plan_batch, world_size
 from ..config.load import finish_config, merge_config
-from ..console.messages import muted, say
+from ..console.messages import muted, say, silence_console
 from ..console.trackers import check_tracker
+from ..datasets.checks.verification import check_data
 from ..datasets.picture_subset import PictureSubset
-from ..errors import UserError, in_one_line
+from ..errors import Requeue, UserError, in_one_line
 from ..memory.host import memory_fence
 from ..ranks import distributed
 from ..ranks.rank_watch import MINUTES
@@ -31,13 +31,11 @@ from ..rehearsal.loading_speed import seconds_of_loading
 from ..rehearsal.measured import Measured, print_report
 from ..rehearsal.splits import Splits, look_at_data
 from ..rehearsal.watch import RehearsalHook
-from ..training.preemption import Requeue, StopSignals, any_rank
+from ..training.preemption import StopSignals, any_rank
 from .evaluate import evaluate
-from .running import check_data, silence_console, use_default_work_dir
-from .train import run, with_flags
+from .train import run, say_batch, with_flags
 
 _STEPS = 2  # of the first start; the second one, which resumes it, does one more
-_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def rehearse(
@@ -71,13 +69,12 @@ def rehearse(
         cfg = finish_config(merge_config(config, overrides), work_dir)
         if cfg.get('train_dataloader') is None:
             raise UserError(f'{config}: --rehearse needs a config that trains')
-        check_data(cfg, _LOADERS)
+        check_data(cfg)
         check_tracker(cfg.get('tracker'))
         register_all_modules(init_default_scope=True)
         say(f'rehearsal of {Path(config).name}')
-        if cfg.get('global_batch') is not None:
-            say(str(plan_batch(cfg.global_batch, cfg.get('gpu_batch'), world_size())))
-        home = Path(use_default_work_dir(config, cfg.work_dir))
+        say_batch(cfg)
+        home = Path(cfg.work_dir)
         with _temporary_folder(home) as folder:
             rehearsal = _Rehearsal(config, overrides, launcher, signals, cfg, folder)
             measured = rehearsal.all_parts()

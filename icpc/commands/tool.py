@@ -8,9 +8,8 @@ from collections.abc import Callable
 from rich.console import Console
 
 from ..console.messages import say, show_notes
-from ..errors import UserError, message_of, own_fault
+from ..errors import REQUEUED, Requeue, UserError, message_of, own_fault
 from ..ranks import distributed
-from ..training.preemption import EXIT_CODE, Requeue
 
 _EXIT_CODE, _LOST = 2, 1  # refused; without the other ranks
 
@@ -30,8 +29,8 @@ def run_tool(work: Callable[[], None], debug: bool = False) -> int:
         distributed.stop()
     except Requeue:
         say('stopped as told, and saved; the same command with --resume goes on')
-        _leave_at_once(EXIT_CODE)
-        return EXIT_CODE
+        _leave_at_once(REQUEUED)
+        return REQUEUED
     except KeyboardInterrupt:
         Console(stderr=True).print('[bold red]interrupted[/]')
         return 130

@@ -1,4 +1,4 @@
-"""`tools/train.py`: train, then evaluate once on the test split."""
+"""`tools/train.py`: the whole life of a run, in the order in which it happens."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +14,9 @@ from ..checkpoints.newest import newest_whole
 from ..config.batch_plan import plan_batch, world_size
 from ..config.load import finish_config, merge_config
 from ..config.overrides import parse_overrides
-from ..console.messages import say
+from ..console.messages import say, silence_console
+from ..datasets.checks.verification import LOADERS, check_data
+from ..errors import Requeue
 from ..evaluation.results import ResultsHook
 from ..files import remove_temporary_files, without_room
 from ..ranks import distributed
@@ -29,9 +31,8 @@ from ..run_dir.record import (
 )
 from ..run_dir.same_run import check_continues
 from ..run_dir.starts import continued, describe, start_record
-from ..training.preemption import Requeue, StopEvaluationHook, StopSignals, any_rank
+from ..training.preemption import StopEvaluationHook, StopSignals, any_rank
 from ..training.runner import SafeRunner
-from .running import check_data, silence_console
 
 
 def train(
@@ -79,17 +80,20 @@ def run(
     change: Callable[[Config], None] | None = None,
     hooks: Sequence[Hook] = (),
 ) -> dict[str, float]:
-    """Train and test, as `train` does once the processes are together.
+    """The life of a run, once the processes are together.
+
+    Until `Begin`, which is the first hook of a training that may write, all is only checked, built
+    and loaded: what is refused leaves a former run's files as they are.
 
     Args:
-        config: Path of a config.
+        config: The path of a config.
         overrides: All overrides, `{dotted path: value}`.
-        work_dir: Where to write.
+        work_dir: The folder to write to.
         resume: Continue from the work dir's last checkpoint.
         launcher: `none`, `pytorch` or `slurm`.
-        signals: That tell the run to stop.
-        change: Is called with the finished config before anything is built from it.
-        hooks: Watch the run besides the config's.
+        signals: Those that tell the run to stop.
+        change: It is called with the finished config before anything is built from it.
+        hooks: They watch the run besides the config's.
 
     Returns:
         The metrics of the test split, in percent.
@@ -97,91 +101,34 @@ def run(
     Raises:
         Requeue: After SIGTERM or SIGUSR1; the run has saved itself.
     """
-    runner = _prepare(config, overrides, work_dir, resume, launcher, change)
-    runner.signals = signals
-    for hook in (StopEvaluationHook(signals), *hooks):
-        runner.register_hook(hook)
-    return _run(runner)
-
-
-def _prepare(
-    config: str,
-    overrides: dict[str, Any],
-    work_dir: str | None,
-    resume: bool,
-    launcher: str,
-    change: Callable[[Config], None] | None,
-) -> SafeRunner:
-    """Check all that can be checked and build the runner; the former run's files stay as they are.
-
-    Args: as `run`.
-    """
     merged = merge_config(config, overrides)
     cfg = finish_config(merged, work_dir)
     if change is not None:
         change(cfg)
-    check_data(cfg, ('train_dataloader', 'val_dataloader', 'test_dataloader'))
-    record = _find_start(cfg, resume, overrides)
-    _announce(cfg)
-    runner = SafeRunner.from_cfg(cfg, launcher)
-    runner.register_hook(_BeginHook(cfg, merged, record))
-    return runner
-
-
-class _BeginHook(Hook):
-    """Writes the record when all is built, loaded and checked: what is refused changes nothing."""
-
-    priority = 55  # after what may refuse to train, before BELOW_NORMAL: metrics.jsonl and trackers
-
-    def __init__(self, cfg: Config, merged: Config, record: dict[str, Any]) -> None:
-        self._parts = cfg, merged, record
-
-    def before_train(self, runner: Runner) -> None:
-        """From here on the work dir is this run's; a signal that came meanwhile ends it."""
-        start_record(*self._parts)
-        if any_rank(runner.signals):
-            raise Requeue
-
-
-def _run(runner: SafeRunner) -> dict[str, float]:
+    check_data(cfg, LOADERS)
+    record = find_start(cfg, resume, describe(cfg, overrides, launcher))
+    say(f'{Path(cfg.filename).name} -> {cfg.work_dir}')
+    say_batch(cfg)
+    runner = SafeRunner.from_cfg(cfg, launcher)  # builds the model
+    runner.signals = signals
     results = ResultsHook(finish_record)
-    runner.register_hook(results)
+    for hook in (Begin(cfg, merged, record), StopEvaluationHook(signals), *hooks, results):
+        runner.register_hook(hook)
     try:
         with without_room(Path(runner.work_dir)):
-            runner.train()
-            return _finish(runner, results)
+            runner.train()  # builds loaders and optimiser, loads, begins, takes the steps
+            return test_and_finish(runner, results)
     except Requeue:
-        runner.call_hook('after_run')
-        requeue_record(runner)
+        requeue(runner)
         raise
     finally:
         runner.close_loaders()
 
 
-def _finish(runner: SafeRunner, results: ResultsHook) -> dict[str, float]:
-    if runner.cfg.get('test_dataloader') is not None:
-        return results.of_test(runner)
-    finish_record(runner)
-    return results.of_validation(runner)
-
-
-def with_flags(
-    options: list[str] | dict[str, Any] | None, amp: str | None, seed: int | None
-) -> dict[str, Any]:
-    """All overrides in one dict: `--cfg-options`, and what `--amp` and `--seed` stand for."""
-    overrides = parse_overrides(options)
-    if seed is not None:
-        overrides['seed'] = seed
-    if amp is not None:
-        overrides |= {'optim_wrapper.type': 'AutocastOptimWrapper', 'optim_wrapper.dtype': amp}
-    return overrides
-
-
-def _find_start(cfg: Config, resume: bool, overrides: dict[str, Any]) -> dict[str, Any]:
+def find_start(cfg: Config, resume: bool, record: dict[str, Any]) -> dict[str, Any]:
     """Set what the run continues from, which the first rank looks for; returns its record."""
-    folder, found, record = Path(cfg.work_dir), [None], {}
+    folder, found = Path(cfg.work_dir), [None]
     if is_main_process():
-        record = describe(cfg, overrides)
         remove_temporary_files(folder)
         if resume:
             found, record = _continue(cfg, record)
@@ -204,14 +151,67 @@ def _continue(cfg: Config, record: dict[str, Any]) -> tuple[list[Path | None], d
         return [path], record
     if (folder / RESOLVED).is_file():
         check_continues(folder, former, read_json(folder / RESOLVED), record, cfg.to_dict())
-    length = record['segments'][-1]['max_iters']
-    done = former['state'] == FINISHED and steps_of(path) == length
+    done = _is_done(former, steps_of(path), record['segments'][-1]['max_iters'])
     if done:
         say(f'{folder} is finished: nothing is left to train, it is tested again')
     return [path], continued(former, record, path, done)
 
 
-def _announce(cfg: Config) -> None:
-    say(f'{Path(cfg.filename).name} -> {cfg.work_dir}')
+def _is_done(former: dict[str, Any], steps: int | None, length: int | None) -> bool:
+    """Whether the checkpoint is a finished run's last; EarlyStoppingHook may have ended it."""
+    planned = former['segments'][-1].get('max_iters', length) if former.get('segments') else length
+    return former['state'] == FINISHED and steps == former['steps'] and length in (planned, steps)
+
+
+def say_batch(cfg: Config) -> None:
+    """Say how the global batch is made up."""
     if cfg.get('global_batch') is not None:
         say(str(plan_batch(cfg.global_batch, cfg.get('gpu_batch'), world_size())))
+
+
+class Begin(Hook):
+    """Writes the record when all is built, loaded and checked.
+
+    Args:
+        cfg: The finished config.
+        merged: The config with its variables.
+        record: What `find_start` gave.
+    """
+
+    priority = 55  # after what may refuse to train, before BELOW_NORMAL: metrics.jsonl and trackers
+
+    def __init__(self, cfg: Config, merged: Config, record: dict[str, Any]) -> None:
+        self._parts = cfg, merged, record
+
+    def before_train(self, runner: Runner) -> None:
+        """From here on the work dir is this run's; a signal that came meanwhile ends it."""
+        start_record(*self._parts)
+        if any_rank(runner.signals):
+            raise Requeue
+
+
+def test_and_finish(runner: SafeRunner, results: ResultsHook) -> dict[str, float]:
+    """Evaluate once on the test split, if there is one; then the record says finished."""
+    if runner.cfg.get('test_dataloader') is not None:
+        return results.of_test(runner)
+    finish_record(runner)
+    return results.of_validation(runner)
+
+
+def requeue(runner: SafeRunner) -> None:
+    """Save what is not saved yet, and note that the run waits to be resumed."""
+    runner.call_hook('before_requeue')
+    runner.call_hook('after_run')
+    requeue_record(runner)
+
+
+def with_flags(
+    options: list[str] | dict[str, Any] | None, amp: str | None, seed: int | None
+) -> dict[str, Any]:
+    """All overrides in one dict: `--cfg-options`, and what `--amp` and `--seed` stand for."""
+    overrides = parse_overrides(options)
+    if seed is not None:
+        overrides['seed'] = seed
+    if amp is not None:
+        overrides |= {'optim_wrapper.type': 'AutocastOptimWrapper', 'optim_wrapper.dtype': amp}
+    return overrides

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..datasets.checks.verification import LOADERS
 from ..datasets.folder import NAMES_FILE, FolderDataset
 from ..errors import UserError, did_you_mean
 from ..names_file import read_names, refuse_repeated
 from .interpolation import Interpolator
 from .signatures import find_type
 
-_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 _READ = ('type', 'metainfo', 'data_root', 'all_classes', 'ignore_index')
 _IGNORED_BY_MMSEG = 255  # its label_map gives this to the classes that were not chosen
 
@@ -34,7 +34,7 @@ def fill_classes(tree: dict[str, Any]) -> list[str] | None:
     """
     datasets = {
         key: tree[key]['dataset']
-        for key in _LOADERS
+        for key in LOADERS
         if isinstance(tree.get(key), dict) and 'dataset' in tree[key]
     }
     if not datasets:

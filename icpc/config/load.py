@@ -15,6 +15,7 @@ from mmengine.device import get_device
 from mmseg.utils import register_all_modules
 
 from ..checkpoints.content import check_loads_safely
+from ..datasets.checks.verification import LOADERS
 from ..errors import UserError, own_fault
 from . import unread_keys
 from .bases import config_files, mentioned, own_names
@@ -33,7 +34,6 @@ _MMENGINE_HOOKS = {
     *('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint'),
 }
 _OVERRIDES = 'overrides'  # in a config file
-_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def load_config(
@@ -125,6 +125,7 @@ def finish_config(merged: Config, work_dir: str | Path | None = None) -> Config:
     unread_keys.check_class_names(tree, names)
     unread_keys.check_signatures(tree)
     unread_keys.check_by_iteration(tree)
+    unread_keys.check_hooks(tree)
     if tree.get('load_from'):
         check_loads_safely(tree['load_from'])
     return Config(tree, filename=merged.filename)
@@ -165,7 +166,7 @@ def _fill_batch(tree: dict[str, Any]) -> None:
 
 
 def _fill_loaders(tree: dict[str, Any]) -> None:
-    for key in _LOADERS:
+    for key in LOADERS:
         if isinstance(tree.get(key), dict):
             tree[key].setdefault('persistent_workers', tree[key].get('num_workers', 0) > 0)
 

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from mmengine.hooks import EMAHook
 from mmengine.runner import Runner
+from mmseg.engine.hooks import SegVisualizationHook
 
 from ..errors import UserError, did_you_mean
 from .interpolation import references
@@ -143,6 +145,26 @@ def check_by_iteration(tree: dict[str, Any]) -> None:
         accepted = accepted_keys({'type': 'LogProcessor', **node}, path)
         if (accepted is None or 'by_epoch' in accepted) and node.get('by_epoch', True):
             raise UserError(f'{path}: set by_epoch=False, everything here counts optimiser steps')
+
+
+def check_hooks(tree: dict[str, Any]) -> None:
+    """Raise for hooks of mmengine and MMSegmentation that would do other than they say."""
+    for index, hook in enumerate(tree.get('custom_hooks') or ()):
+        cls = find_type(hook.get('type'), f'custom_hooks.{index}')
+        if not inspect.isclass(cls):
+            continue
+        if issubclass(cls, EMAHook):
+            raise UserError(
+                f'custom_hooks.{index}: {cls.__name__} writes averages into checkpoints that '
+                '--resume would take for the weights; leave it out and set ema=0.9998, or '
+                'another decay'
+            )
+        drawing = issubclass(cls, SegVisualizationHook) and hook.get('draw', False)
+        if drawing and not (tree.get('visualizer') or {}).get('vis_backends'):
+            raise UserError(
+                f'custom_hooks.{index}: {cls.__name__} draws for nobody, visualizer.vis_backends '
+                "is empty; set visualizer.vis_backends=[dict(type='LocalVisBackend')]"
+            )
 
 
 def _as_list(value: Any) -> list[Any]:

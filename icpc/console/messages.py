@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from mmengine.dist import is_main_process
+from mmengine.logging import MMLogger
 from rich.console import Console
 
 _PLAIN_WIDTH = 120  # characters of a line in a log file
@@ -34,6 +35,11 @@ def muted() -> Iterator[None]:
         yield
     finally:
         console().quiet = former
+
+
+def silence_console() -> None:
+    """Let mmengine print nothing before a Runner exists, through a logger of its own."""
+    MMLogger.get_current_instance().handlers = [logging.NullHandler()]
 
 
 class _Say(logging.Handler):

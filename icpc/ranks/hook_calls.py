@@ -26,7 +26,13 @@ _AFTER_EVALUATION = ('after_val_epoch', 'after_val', 'after_test_epoch', 'after_
 
 
 class HookCalls(Runner):
-    """The part of the runner that calls hooks."""
+    """The part of the runner that calls hooks.
+
+    Attributes:
+        has_begun: Whether hooks were told that the run begins.
+    """
+
+    has_begun = False
 
     def call_hook(self, fn_name: str, **kwargs: Any) -> None:
         """Call a method of all hooks; after an evaluation one that fails does not stop the others.
@@ -34,6 +40,10 @@ class HookCalls(Runner):
         So the numbers are written, printed and recorded, and the weights put back, whatever fails;
         the first error is raised then.
         """
+        if fn_name == 'before_run':  # mmengine calls it again for the test after a training
+            if self.has_begun:
+                return
+            self.has_begun = True
         phase = _PHASES.get(fn_name)
         if phase is not None:
             batch = kwargs.get('batch_idx', -1) + 1

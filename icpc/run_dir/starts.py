@@ -28,19 +28,20 @@ from .record import FINISHED, RECORD, RESOLVED, RUNNING, read_record, write_reco
 from .segments import closed, new_segment
 
 
-def describe(cfg: Config, overrides: dict[str, Any]) -> dict[str, Any]:
+def describe(cfg: Config, overrides: dict[str, Any], launcher: str = 'none') -> dict[str, Any]:
     """The record of a new run before its first step; nothing is written.
 
     Args:
         cfg: The finished config, as it will run.
         overrides: `{dotted path: value}`.
+        launcher: `none`, `pytorch` or `slurm`.
     """
     tree = cfg.to_dict()
     loaders = {name: tree.get(f'{name}_dataloader') for name in ('train', 'val', 'test')}
     record = {
         'state': RUNNING,
         'run': uuid.uuid4().hex,
-        'command': command_line(tree.get('launcher')),
+        'command': command_line(launcher),
         'reproduce': f'python tools/reproduce.py {shlex.quote(str(cfg.work_dir))}',
         'config': str(cfg.filename),
         'overrides': plain_tree(overrides),

@@ -11,14 +11,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ..building import without_wrapper
-from ..errors import UserError
+from ..errors import Requeue, UserError
 from ..ranks.running_statistics import average_running_statistics
 from .data_order import PositionSampler
 from .finite import raise_if_not_finite
 from .global_mean import GlobalMean, Weights, mean_of_step, weighted
 from .idle_parameters import check_all_train
 from .keyed_random import MODEL, seed_all
-from .preemption import Requeue
 
 
 @LOOPS.register_module()
@@ -68,7 +67,7 @@ class GlobalBatchLoop(IterBasedTrainLoop):
         """Train until `max_iters` optimiser steps are done.
 
         Raises:
-            Requeue: After a signal; a checkpoint was saved, if there is a checkpoint hook.
+            Requeue: After a signal; whoever started the training saves and records it.
             UserError: When a loss is not finite, or a model has a `train_step` of its own.
         """
         runner = self.runner
@@ -76,17 +75,13 @@ class GlobalBatchLoop(IterBasedTrainLoop):
         ignored = getattr(self.dataloader.dataset, 'ignore_index', 255)
         mean = GlobalMean(runner.bare_model, ignored, self.accumulation)
         seed = self._begin()
-        try:
-            self._validate_if_due()  # a former process may have been stopped in between
-            while self._iter < self._max_iters and not self.stop_training:
-                runner.model.train()
-                batches = [next(self.dataloader_iterator) for _ in range(self.accumulation)]
-                if self.run_iter(batches, mean, seed):
-                    raise Requeue
-                self._validate_if_due()
-        except Requeue:
-            runner.call_hook('before_requeue')
-            raise
+        self._validate_if_due()  # a former process may have been stopped in between
+        while self._iter < self._max_iters and not self.stop_training:
+            runner.model.train()
+            batches = [next(self.dataloader_iterator) for _ in range(self.accumulation)]
+            if self.run_iter(batches, mean, seed):
+                raise Requeue
+            self._validate_if_due()
         runner.call_hook('after_train_epoch')
         runner.call_hook('after_train')
         return runner.model

@@ -16,12 +16,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
+from ..errors import Requeue
+
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
-EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again later
-
-
-class Requeue(Exception):
-    """A training was told to stop and has saved itself; the same command with --resume goes on."""
 
 
 class StopSignals:
@@ -93,33 +90,18 @@ class StopEvaluationHook(Hook):
         self._agree(runner, len(runner.test_dataloader))
 
     def _agree(self, runner: Runner, count: int) -> None:
-        saved = any(getattr(hook, 'saved', None) == runner.iter for hook in runner.hooks)
-        batches = torch.tensor(count if saved else 0)
+        batches = torch.tensor(count if runner.saved_step == runner.iter else 0)
         all_reduce(batches, 'min')
         self._common = int(batches)
 
-    def after_val_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: list | None = None,
-    ) -> None:
+    def after_val_iter(self, runner: Runner, batch_idx: int, **_: Any) -> None:
         """Raise `Requeue` when it is time to leave."""
         if batch_idx < self._common and any_rank(self.signals):
             raise Requeue
 
-    def after_test_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: list | None = None,
-    ) -> None:
-        """Raise `Requeue` when it is time to leave; what training gave is saved."""
-        if batch_idx < self._common and any_rank(self.signals):
-            runner.call_hook('before_requeue')
-            raise Requeue
+    def after_test_iter(self, runner: Runner, batch_idx: int, **_: Any) -> None:
+        """The same in the test."""
+        self.after_val_iter(runner, batch_idx)
 
 
 def shield_workers(loader: DataLoader) -> None:

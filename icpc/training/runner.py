@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import get_rank, is_main_process
 from mmengine.evaluator import Evaluator
+from mmengine.hooks import EarlyStoppingHook
 from mmengine.logging import MMLogger
 from mmengine.model import convert_sync_batchnorm
 from mmengine.runner import BaseLoop, Runner
@@ -63,11 +64,13 @@ class SafeRunner(HookCalls):
     """Loads strictly and with `weights_only`, saves atomically, logs to the file alone.
 
     Attributes:
-        signals: That tell the training loop to stop; it listens to none unless they are set.
+        signals: Those that tell the training loop to stop; none come unless others are set.
+        saved_step: The optimiser steps of the last checkpoint, None before the first.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.signals = StopSignals()
+        self.saved_step: int | None = None
         super().__init__(*args, **kwargs)
 
     @classmethod
@@ -207,6 +210,9 @@ class SafeRunner(HookCalls):
         meta = checkpoint['meta']
         # Checkpoints without the entry were only ever resumed after the validation.
         self.train_loop.go_on(meta['iter'], meta.get('validated', meta['iter']))
+        self.saved_step = meta['iter']
+        for hook, state in zip(self._early_stops(), meta.get('early_stops', ()), strict=False):
+            hook.wait_count, hook.best_score, self.train_loop.stop_training = state
         self._take_seed(meta.get('seed'))
         self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
         states = checkpoint['param_schedulers']
@@ -230,7 +236,14 @@ class SafeRunner(HookCalls):
             'validated': getattr(self.train_loop, 'validated', self.iter),
             'classes': list(metainfo.get('classes') or []),
             'palette': metainfo.get('palette'),
+            'early_stops': [
+                (hook.wait_count, hook.best_score, self.train_loop.stop_training)
+                for hook in self._early_stops()
+            ],
         }
+
+    def _early_stops(self) -> list[EarlyStoppingHook]:
+        return [hook for hook in self.hooks if isinstance(hook, EarlyStoppingHook)]
 
     def save_checkpoint(
         self, out_dir: str, filename: str, meta: dict[str, Any] | None = None, **_: Any
@@ -263,6 +276,7 @@ class SafeRunner(HookCalls):
             },
         }
         self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
+        self.saved_step = checkpoint['meta']['iter']
         if is_main_process():
             save_atomically(checkpoint, Path(out_dir) / filename)
             write_text_atomically(filename, Path(out_dir) / POINTER)

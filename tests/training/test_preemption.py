@@ -12,8 +12,8 @@ from mmseg.registry import HOOKS
 from icpc.checkpoints.content import load_checkpoint
 from icpc.commands.tool import run_tool
 from icpc.commands.train import train
+from icpc.errors import REQUEUED, Requeue
 from icpc.run_dir.record import read_record
-from icpc.training.preemption import EXIT_CODE, Requeue
 
 QUICK = {
     'max_iters': 6,
@@ -107,4 +107,4 @@ def test_the_tool_s_exit_code_asks_for_another_try():
     def work():
         raise Requeue
 
-    assert run_tool(work) == EXIT_CODE == 75
+    assert run_tool(work) == REQUEUED == 75

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from mmcv.transforms import LoadAnnotations
+from mmengine.config import Config
 from mmseg.registry import DATASETS
 from torch.utils.data import Dataset
 
@@ -14,8 +15,25 @@ from ...errors import UserError
 from ..mask_reading import annotation_loader, read_labels
 from ..preparation import how_to_prepare
 
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
 _FULL_ADE = 'ADE20K_2021_17_01'
 _LISTED = 8  # names shown of a folder
+
+
+def check_data(cfg: Config, loaders: Iterable[str] = LOADERS) -> None:
+    """Check the layout of the datasets that a run will read.
+
+    Args:
+        cfg: A finished config.
+        loaders: Names of its loaders.
+
+    Raises:
+        UserError: It names the folder that is missing or empty.
+    """
+    for name in loaders:
+        if cfg.get(name):
+            verify_layout(cfg[name].dataset)
 
 
 def verify_layout(dataset: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
-from ...training.preemption import EXIT_CODE
+from ...errors import REQUEUED
 from ..study.runs import Run
 from .workers import Workers
 
@@ -50,7 +50,7 @@ class Ending:
     @property
     def requeued(self) -> bool:
         """Whether a signal stopped the run, which has saved itself and is to go on."""
-        return self.failed and self.code == EXIT_CODE
+        return self.failed and self.code == REQUEUED
 
 
 @dataclass

@@ -4,7 +4,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from ...training.preemption import EXIT_CODE
+from ...errors import REQUEUED
 from .request import Request
 from .snapshot import Snapshot
 
@@ -51,7 +51,7 @@ def array_script(
         cores=request.threads,
         gpu='#SBATCH --gpus-per-task=1\n' if gpu else '',
         warning=_WARNING,
-        stopped=EXIT_CODE,
+        stopped=REQUEUED,
         folder=shlex.quote(str(Path.cwd())),
         command=shlex.join(command),
     )

@@ -9,10 +9,9 @@ from typing import Any
 
 from ...checkpoints.content import latest_checkpoint, steps_in
 from ...console.messages import say
-from ...errors import UserError
+from ...errors import REQUEUED, UserError
 from ...files import write_text_atomically
 from ...run_dir.record import read_record
-from ...training.preemption import EXIT_CODE
 
 MARK = 'repeats.json'  # in the work dir of a repetition
 
@@ -79,7 +78,7 @@ def repeat(run: Path, out: Path, trainer: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     write_text_atomically(json.dumps(mark, indent=1), out / MARK)
     code = subprocess.run(words, env=environment(run)).returncode
-    if code == EXIT_CODE:
+    if code == REQUEUED:
         raise UserError(f'{out}: the repetition was stopped and saved; the same command goes on')
     if code:
         raise UserError(f'{out}: the repetition failed with exit code {code}')
