@@ -49,13 +49,7 @@ class RehearsalHook(Hook):
         self.phase = f'training step {batch_idx + 1}'
         self._since = _now()
 
-    def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: list[dict] | None = None,
-        outputs: dict | None = None,
-    ) -> None:
+    def after_train_iter(self, runner: Runner, **_: Any) -> None:
         """A step is done; what follows is reading the next one or saving."""
         self.steps.append(_now() - self._since)
         self.phase = 'reading training pictures'
@@ -91,23 +85,11 @@ class RehearsalHook(Hook):
         """A test picture."""
         self._begin(runner, 'testing', data_batch)
 
-    def after_val_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: Sequence | None = None,
-    ) -> None:
+    def after_val_iter(self, runner: Runner, outputs: Sequence | None = None, **_: Any) -> None:
         """Its time."""
         self._end(outputs)
 
-    def after_test_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: dict | None = None,
-        outputs: Sequence | None = None,
-    ) -> None:
+    def after_test_iter(self, runner: Runner, outputs: Sequence | None = None, **_: Any) -> None:
         """Its time."""
         self._end(outputs)
 

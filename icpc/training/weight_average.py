@@ -52,13 +52,7 @@ class WeightAverageHook(AroundEvaluation):
             }
 
     @torch.no_grad()
-    def after_train_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: list[dict] | None = None,
-        outputs: dict | None = None,
-    ) -> None:
+    def after_train_iter(self, runner: Runner, **_: Any) -> None:
         """Average in the step's weights."""
         if not self._average:
             self._average = {name: weight.clone() for name, weight in self._weights.items()}
