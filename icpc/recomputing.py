@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
+
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 class Recomputes:
@@ -66,15 +67,14 @@ class _Recomputed:
 def _statistics_kept(module: nn.Module | None) -> Iterator[None]:
     """Lets batch norms in training count into copies of their running statistics."""
     parts = [] if module is None else module.modules()
-    norms = [part for part in parts if isinstance(part, _BatchNorm) and part.training]
-    kept = [dict(norm._buffers) for norm in norms]
-    for norm in norms:
-        norm._buffers = {
-            name: None if buffer is None else buffer.clone()
-            for name, buffer in norm._buffers.items()
-        }
+    norms = [part for part in parts if isinstance(part, BATCH_NORMS) and part.training]
+    kept = [dict(norm.named_buffers(recurse=False)) for norm in norms]
+    for norm, buffers in zip(norms, kept, strict=True):
+        for name, buffer in buffers.items():
+            setattr(norm, name, buffer.clone())
     try:
         yield
     finally:
         for norm, buffers in zip(norms, kept, strict=True):
-            norm._buffers = buffers
+            for name, buffer in buffers.items():
+                setattr(norm, name, buffer)

@@ -34,7 +34,7 @@ class NewestCheckpointsHook(Hook):
         self.interval = interval
         self.keep = keep
 
-    def after_train_iter(self, runner: Runner, **_: Any) -> None:
+    def after_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
         """Save when the step is due."""
         step = runner.iter + 1
         if step % self.interval == 0 or step == runner.max_iters:

@@ -1,7 +1,8 @@
 """Freezing that survives ``.train()``."""
 
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
+
+from ..recomputing import BATCH_NORMS
 
 
 def freeze(module: nn.Module) -> None:
@@ -15,5 +16,5 @@ def keep_eval(modules: list[nn.Module], norms_of: nn.Module | None = None) -> No
     for module in modules:
         module.eval()
     for module in norms_of.modules() if norms_of is not None else ():
-        if isinstance(module, _BatchNorm):
+        if isinstance(module, BATCH_NORMS):
             module.eval()

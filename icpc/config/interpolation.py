@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import UserError, did_you_mean
 
-_EXPRESSION = re.compile(r'\$\{([^{}]*)\}')
+EXPRESSION = re.compile(r'\$\{([^{}]*)\}')
 _BINARY: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -58,10 +58,10 @@ class Interpolator:
             return type(value)(items)
         if not isinstance(value, str) or '${' not in value:
             return value
-        whole = _EXPRESSION.fullmatch(value)
+        whole = EXPRESSION.fullmatch(value)
         if whole:
             return self._evaluate(whole.group(1), path)
-        return _EXPRESSION.sub(lambda match: str(self._evaluate(match.group(1), path)), value)
+        return EXPRESSION.sub(lambda match: str(self._evaluate(match.group(1), path)), value)
 
     def variable(self, name: str, path: str = '') -> Any:
         """Return a variable's resolved value; each call gives an own copy."""
@@ -135,5 +135,5 @@ def references(value: Any) -> Iterator[str]:
         for item in value:
             yield from references(item)
     elif isinstance(value, str):
-        for expression in _EXPRESSION.findall(value):
+        for expression in EXPRESSION.findall(value):
             yield from re.findall(r'[A-Za-z_]\w*', expression)

@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import Any
 
 from ..errors import UserError, did_you_mean
-from .interpolation import _EXPRESSION, Interpolator
+from .interpolation import EXPRESSION, Interpolator
 from .list_items import Item, index_of, insert, settle
 from .override_values import parse_value
 from .signatures import accepted_keys, is_free
@@ -155,7 +155,7 @@ def _step(
             _refuse_unknown(tree, node, here, key, path, set())
             node[key] = {}
     child = node[place]
-    reference = _EXPRESSION.fullmatch(child) if isinstance(child, str) else None
+    reference = EXPRESSION.fullmatch(child) if isinstance(child, str) else None
     name = reference and reference.group(1).strip()
     if isinstance(tree.get(name), (dict, list, tuple)):
         child = deepcopy(tree[name])

@@ -49,7 +49,7 @@ class RehearsalHook(Hook):
         self.phase = f'training step {batch_idx + 1}'
         self._since = _now()
 
-    def after_train_iter(self, runner: Runner, **_: Any) -> None:
+    def after_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
         """A step is done; what follows is reading the next one or saving."""
         self.steps.append(_now() - self._since)
         self.phase = 'reading training pictures'
@@ -85,11 +85,15 @@ class RehearsalHook(Hook):
         """A test picture."""
         self._begin(runner, 'testing', data_batch)
 
-    def after_val_iter(self, runner: Runner, outputs: Sequence | None = None, **_: Any) -> None:
+    def after_val_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
         """Its time."""
         self._end(outputs)
 
-    def after_test_iter(self, runner: Runner, outputs: Sequence | None = None, **_: Any) -> None:
+    def after_test_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
         """Its time."""
         self._end(outputs)
 

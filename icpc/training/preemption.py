@@ -94,12 +94,12 @@ class StopEvaluationHook(Hook):
         all_reduce(batches, 'min')
         self._common = int(batches)
 
-    def after_val_iter(self, runner: Runner, batch_idx: int, **_: Any) -> None:
+    def after_val_iter(self, runner: Runner, batch_idx: int, *_: Any, **__: Any) -> None:
         """Raise `Requeue` when it is time to leave."""
         if batch_idx < self._common and any_rank(self.signals):
             raise Requeue
 
-    def after_test_iter(self, runner: Runner, batch_idx: int, **_: Any) -> None:
+    def after_test_iter(self, runner: Runner, batch_idx: int, *_: Any, **__: Any) -> None:
         """The same in the test."""
         self.after_val_iter(runner, batch_idx)
 

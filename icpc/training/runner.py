@@ -222,7 +222,7 @@ class SafeRunner(HookCalls):
 
     def _take_seed(self, seed: int | None) -> None:
         """A run whose seed was not chosen goes on with the one it began with."""
-        if self._randomness_cfg.get('seed') is None:
+        if (self.cfg.get('randomness') or {}).get('seed') is None:
             self._seed = seed
         elif seed != self.seed and get_rank() == 0:
             say(f'seed {self.seed} goes on where seed {seed} was saved: other data from here on')

@@ -52,7 +52,7 @@ class WeightAverageHook(AroundEvaluation):
             }
 
     @torch.no_grad()
-    def after_train_iter(self, runner: Runner, **_: Any) -> None:
+    def after_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
         """Average in the step's weights."""
         if not self._average:
             self._average = {name: weight.clone() for name, weight in self._weights.items()}
