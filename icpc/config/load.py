@@ -21,11 +21,11 @@ from . import unread_keys
 from .bases import config_files, mentioned, own_names
 from .batch_plan import plan_batch, world_size
 from .class_list import fill_classes
-from .importing import import_modules
 from .interpolation import Interpolator
 from .overrides import apply_overrides, parse_overrides
 from .signatures import find_type, is_free
 from .switches import take_switches
+from .user_modules import import_modules
 
 logger = logging.getLogger('icpc')
 
