@@ -6,7 +6,7 @@ from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 from torch import nn
 
-from .errors import UserError, as_refusal
+from .errors import UserError, refusing
 
 
 def build_model(config: Config) -> nn.Module:
@@ -23,14 +23,8 @@ def build_model(config: Config) -> nn.Module:
     """
     if not config.get('model'):
         raise UserError(f'{config.filename or "the config"} has no model')
-    try:
-        with DefaultScope.overwrite_default_scope('mmseg'):
-            model = MODELS.build(config.model)
-    except Exception as error:
-        refusal = as_refusal(error)
-        if refusal is None:
-            raise
-        raise refusal from error
+    with refusing('model'), DefaultScope.overwrite_default_scope('mmseg'):
+        model = MODELS.build(config.model)
     if hasattr(model, 'init_weights'):
         model.init_weights()
     return model

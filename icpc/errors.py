@@ -4,6 +4,7 @@ import re
 import sysconfig
 import traceback
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -85,25 +86,28 @@ def message_of(error: BaseException) -> str:
     return _last_words(text).partition(': ')[2] if _WORKER in text else text
 
 
-def as_refusal(error: Exception) -> UserError | None:
-    """What to say of an exception that came up while the parts of a config were built.
+def as_refusal(error: Exception, key: str) -> UserError | None:
+    """What to say of an exception that came up while a part of a config was built.
 
-    Parts refuse their arguments by ValueError; what they do not know, mmengine finds a KeyError or
-    a TypeError.
+    Parts refuse their arguments by ValueError, whose words are enough; of what a library raises the
+    type and the place are told, too.
+
+    Args:
+        error: As it was raised.
+        key: What was built.
 
     Returns:
-        The message, None for a fault of icpc or a library.
+        The message; None for a fault of icpc's own, which shows its traceback.
     """
     if isinstance(error, UserError):
         return error
     fault = own_fault(error)
-    refuses = isinstance(error, ValueError) or (
-        isinstance(error, (KeyError, TypeError)) and not raised_by_us(error)
-    )
-    if fault is not None or not refuses:
+    refuses = isinstance(error, (ValueError, FileNotFoundError))
+    if fault is not None or (raised_by_us(error) and not refuses):
         return fault
-    words = described(error) if isinstance(error, KeyError) else str(error)
-    return UserError(f'the config cannot be built: {words}')
+    text = ' '.join(str(error).split())
+    words = text if refuses and text else in_one_line(error)
+    return UserError(f'{key} cannot be built: {words}')
 
 
 def raised_by_us(error: BaseException) -> bool:
@@ -132,6 +136,22 @@ def own_calls(calls: Iterable[traceback.FrameSummary]) -> list[traceback.FrameSu
 def _is_no_library(path: Path) -> bool:
     library = INSTALLED & set(path.parts) or path.is_relative_to(_OURS[-1])
     return path.is_relative_to(_PACKAGE) or not library
+
+
+@contextmanager
+def refusing(key: str) -> Iterator[None]:
+    """Turn what comes up while a part is built into a `UserError` that names the part.
+
+    Args:
+        key: Of the config.
+    """
+    try:
+        yield
+    except Exception as error:
+        refusal = as_refusal(error, key)
+        if refusal is None:
+            raise
+        raise refusal from error
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -1,6 +1,9 @@
 """`tools/train.py`: the whole life of a run, in the order in which it happens."""
 
-from collections.abc import Callable, Sequence
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from ..config.batch_plan import plan_batch, world_size
 from ..config.load import finish_config, merge_config
 from ..config.overrides import parse_overrides
 from ..console.messages import say, silence_console
-from ..datasets.checks.verification import LOADERS, check_data
+from ..datasets.checks.verification import check_data
 from ..errors import Requeue
 from ..evaluation.results import ResultsHook
 from ..files import remove_temporary_files, without_room
@@ -33,6 +36,8 @@ from ..run_dir.same_run import check_continues
 from ..run_dir.starts import continued, describe, start_record
 from ..training.preemption import StopEvaluationHook, StopSignals, any_rank
 from ..training.runner import SafeRunner
+
+_LOGS = re.compile(r'\d{8}_\d{6}')  # the folder of mmengine's log, by the time of the start
 
 
 def train(
@@ -105,24 +110,26 @@ def run(
     cfg = finish_config(merged, work_dir)
     if change is not None:
         change(cfg)
-    check_data(cfg, LOADERS)
+    check_data(cfg)
+    resume = resume or bool(cfg.get('resume'))
     record = find_start(cfg, resume, describe(cfg, overrides, launcher))
     say(f'{Path(cfg.filename).name} -> {cfg.work_dir}')
     say_batch(cfg)
-    runner = SafeRunner.from_cfg(cfg, launcher)  # builds the model
-    runner.signals = signals
-    results = ResultsHook(finish_record)
-    for hook in (Begin(cfg, merged, record), StopEvaluationHook(signals), *hooks, results):
-        runner.register_hook(hook)
-    try:
-        with without_room(Path(runner.work_dir)):
-            runner.train()  # builds loaders and optimiser, loads, begins, takes the steps
-            return test_and_finish(runner, results)
-    except Requeue:
-        requeue(runner)
-        raise
-    finally:
-        runner.close_loaders()
+    begin, results = Begin(cfg, merged, record), ResultsHook(finish_record)
+    with nothing_left(Path(cfg.work_dir), begin):
+        runner = SafeRunner.from_cfg(cfg, launcher)  # builds the model
+        runner.signals = signals
+        for hook in (begin, StopEvaluationHook(signals), *hooks, results):
+            runner.register_hook(hook)
+        try:
+            with without_room(Path(runner.work_dir)):
+                runner.train()  # builds loaders and optimiser, loads, begins, takes the steps
+                return test_and_finish(runner, results)
+        except Requeue:
+            requeue(runner)
+            raise
+        finally:
+            runner.close_loaders()
 
 
 def find_start(cfg: Config, resume: bool, record: dict[str, Any]) -> dict[str, Any]:
@@ -176,18 +183,46 @@ class Begin(Hook):
         cfg: The finished config.
         merged: The config with its variables.
         record: What `find_start` gave.
+
+    Attributes:
+        done: Whether it has written.
     """
 
     priority = 55  # after what may refuse to train, before BELOW_NORMAL: metrics.jsonl and trackers
 
     def __init__(self, cfg: Config, merged: Config, record: dict[str, Any]) -> None:
         self._parts = cfg, merged, record
+        self.done = False
 
     def before_train(self, runner: Runner) -> None:
         """From here on the work dir is this run's; a signal that came meanwhile ends it."""
         start_record(*self._parts)
+        self.done = True
         if any_rank(runner.signals):
             raise Requeue
+
+
+@contextmanager
+def nothing_left(folder: Path, begin: Begin) -> Iterator[None]:
+    """Remove the logs of a start that was refused before the run began.
+
+    Args:
+        folder: The work directory.
+        begin: The hook that begins the run.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    there = set(folder.iterdir()) if folder.is_dir() else set()
+    try:
+        yield
+    except BaseException:
+        if not begin.done and is_main_process() and folder.is_dir():
+            for path in set(folder.iterdir()) - there:
+                if path.is_dir() and _LOGS.fullmatch(path.name):
+                    shutil.rmtree(path, ignore_errors=True)
+            for path in missing:
+                with suppress(OSError):  # it holds something else
+                    path.rmdir()
+        raise
 
 
 def test_and_finish(runner: SafeRunner, results: ResultsHook) -> dict[str, float]:

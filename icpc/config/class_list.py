@@ -70,7 +70,13 @@ class _KnownClasses:
         self.own = resolver.resolve({key: dataset.get(key) for key in _READ}, self.path)
         self.cls = find_type(self.own['type'], self.path)
         self.reads_file = inspect.isclass(self.cls) and issubclass(self.cls, FolderDataset)
-        self.given = (self.own['metainfo'] or {}).get('classes')
+        metainfo = self.own['metainfo'] or {}
+        self.given = metainfo.get('classes') if isinstance(metainfo, dict) else metainfo
+        if self.given is not None and not (self.given and isinstance(self.given, (list, tuple))):
+            raise UserError(
+                f'{self.path}.metainfo must be a dict such as dict(classes=[...]), got '
+                f'{self.own["metainfo"]!r}'
+            )
         self.all = self._all()
 
     def _all(self) -> list[str] | None:

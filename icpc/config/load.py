@@ -26,6 +26,7 @@ from .overrides import apply_overrides, parse_overrides
 from .signatures import find_type, is_free
 from .switches import take_switches
 from .user_modules import import_modules
+from .value_ranges import check_containers, check_values
 
 logger = logging.getLogger('icpc')
 
@@ -110,9 +111,11 @@ def _own_overrides(tree: dict[str, Any], path: Path) -> dict[str, Any]:
 def finish_config(merged: Config, work_dir: str | Path | None = None) -> Config:
     """Resolve `${...}`, fill what follows from the rest, and check the whole."""
     tree = merged.to_dict()
+    check_containers(tree)
     names = fill_classes(tree)
     resolver = Interpolator(tree)
     tree = {key: resolver.variable(key, key) for key in tree}
+    check_values(tree)
     _remove_parts(tree)
     _fill_pixels(tree)
     take_switches(tree)
@@ -153,7 +156,13 @@ def _fill_pixels(tree: dict[str, Any]) -> None:
 
 def _fill_batch(tree: dict[str, Any]) -> None:
     loader, loop = tree.get('train_dataloader'), tree.get('train_cfg')
-    if not loader or not loop or tree.get('global_batch') is None:
+    if not loader or not loop:
+        return
+    if not tree.get('optim_wrapper'):
+        raise UserError('optim_wrapper is empty: a training needs an optimizer; set it')
+    if tree.get('global_batch') is None:
+        if loader.get('batch_size') is None:
+            raise UserError('global_batch is None: set it, or train_dataloader.batch_size')
         return
     plan = plan_batch(tree['global_batch'], tree.get('gpu_batch'), world_size())
     if 'batch_size' in loader:

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -74,13 +75,36 @@ def find_type(kind: str | Callable[..., Any], path: str) -> Callable[..., Any] |
     if not isinstance(kind, str):
         return kind
     name = registry_at(path)
-    if name is None or '.' in kind:
+    if name is None:
         return None
+    if '.' in kind:
+        return _dotted(kind, name, path)
     registry = getattr(import_module('mmseg.registry'), name)
     found = registry.get(kind)
     if found is None:
         hint = did_you_mean(kind, _registered(registry))
         raise UserError(f'{path}.type: no {kind} is registered in {name}{hint}')
+    return found
+
+
+def _dotted(kind: str, name: str, path: str) -> Callable[..., Any]:
+    """The class of a dotted type, if it is registered: building it must not run anything else."""
+    module, _, attribute = kind.rpartition('.')
+    registry = getattr(import_module('mmseg.registry'), name)
+    found = getattr(sys.modules.get(module), attribute, None)
+    if found is None or found not in _classes(registry):
+        raise UserError(
+            f'{path}.type: {kind} is not registered in {name}, so it is not called; register it '
+            'in a module of your own and name that in custom_imports'
+        )
+    return found
+
+
+def _classes(registry: Registry | None) -> list[Any]:
+    found: list[Any] = []
+    while registry is not None:
+        found += registry.module_dict.values()
+        registry = registry.parent
     return found
 
 

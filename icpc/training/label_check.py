@@ -11,6 +11,7 @@ from ..datasets.checks.verification import verify_labels
 from ..datasets.picture_subset import PictureSubset
 from ..errors import UserError
 from ..parts import class_names_of
+from .keyed_random import AUGMENTATION, keyed
 
 
 @HOOKS.register_module()
@@ -30,6 +31,7 @@ class LabelCheckHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Check the training set, and the validation set if there is one."""
+        _check_packed(runner.train_dataloader.dataset)
         self._check(runner, runner.train_dataloader.dataset)
         if runner.val_loop is not None:
             self._check(runner, runner.val_dataloader.dataset)
@@ -49,3 +51,14 @@ class LabelCheckHook(Hook):
             dataset = dataset.dataset  # a few pictures may well be ignored whole
         if is_main_process():
             verify_labels(dataset, self.all_up_to, self.sample)
+
+
+def _check_packed(dataset: Dataset) -> None:
+    """Raise unless the pipeline of a training set gives what the model takes."""
+    with keyed(AUGMENTATION, 0):  # the run's own random numbers stay as they are
+        sample = dataset[0]
+    if not isinstance(sample, dict) or {'inputs', 'data_samples'} - sample.keys():
+        raise UserError(
+            'train_pipeline gives no inputs and data_samples: its last step must be '
+            "dict(type='PackSegInputs')"
+        )

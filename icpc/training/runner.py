@@ -32,7 +32,7 @@ from ..checkpoints.content import (
     save_atomically,
 )
 from ..console.messages import say
-from ..errors import UserError, as_refusal
+from ..errors import UserError, refusing
 from ..evaluation.equal_names import refuse_equal_names
 from ..files import write_text_atomically
 from ..ranks.fsdp import WholeInEvaluationHook, shard, whole
@@ -90,7 +90,7 @@ class SafeRunner(HookCalls):
         for split in ('val', 'test'):
             if cfg.get(f'{split}_dataloader') is None:  # so there is nothing to evaluate
                 cfg[f'{split}_cfg'] = cfg[f'{split}_evaluator'] = None
-        try:
+        with refusing('the config'):
             runner = super().from_cfg(cfg)
             if runner._test_evaluator is not None:
                 # mmengine would build it after the training, and only then see what is wrong.
@@ -98,11 +98,31 @@ class SafeRunner(HookCalls):
             if _is_sharded(cfg):
                 runner.register_hook(WholeInEvaluationHook())
             return runner
-        except Exception as error:
-            refusal = as_refusal(error)
-            if refusal is None:
-                raise
-            raise refusal from error
+
+    def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        """Build the loop with its loader and dataset."""
+        with refusing('train_dataloader'):
+            return super().build_train_loop(loop)
+
+    def build_val_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        """Build the loop with its loader and dataset."""
+        with refusing('val_dataloader'):
+            return super().build_val_loop(loop)
+
+    def build_test_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        """Build the loop with its loader and dataset."""
+        with refusing('test_dataloader'):
+            return super().build_test_loop(loop)
+
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """Build the optimiser and its wrapper."""
+        with refusing('optim_wrapper'):
+            return super().build_optim_wrapper(optim_wrapper)
+
+    def build_param_scheduler(self, scheduler: Any) -> Any:
+        """Build the schedules."""
+        with refusing('param_scheduler'):
+            return super().build_param_scheduler(scheduler)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """Share the model between the ranks as `parallel` says; on CPUs DDP takes no device ids.

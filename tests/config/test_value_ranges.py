@@ -1,0 +1,117 @@
+"""A value of the wrong type or range is one message with its key, before anything is written."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from icpc.commands.train import train
+from icpc.config.load import load_config
+from icpc.errors import UserError
+
+NAN = math.nan
+REFUSED = {
+    'max_iters': [0, -1, 1.5, True, 'a', None, [1], NAN],
+    'val_interval': [0, 1.5, True, 'x', None],
+    'log_interval': [0, 1.5],
+    'lr': [NAN, math.inf, -1, 'x', None, True, [1e-3]],
+    'weight_decay': [NAN, -1],
+    'global_batch': [0, True, 1.0, 'x', None],
+    'gpu_batch': [0, True],
+    'crop_size': [0, -1, 1.5, 'x', None, True],
+    'num_workers': [-1, 1.5, 'x', None, True],
+    'seed': [-1, 1.5, True, 2**40],
+    'warmup_iters': [-1, 1.5, NAN],
+    'ignore_index': [-1, 1.5, 'x', None],
+    'data_root': [1, ['a'], ''],
+    'train_images': [0, -1, 'x'],
+    'resume': ['x'],
+    'load_from': [5],
+    'launcher': ['pytorch'],
+    'default_scope': ['nope', 3],
+    'default_hooks': [None, {'x': 3}],
+    'custom_hooks': ['x', [3], [{}], {'type': 'ProfilerHook'}],
+    'model': [3, {}],
+    'optim_wrapper': [None, 3],
+    'train_cfg.max_iters': [5],
+    'train_cfg.val_interval': [7],
+    'train_cfg.val_begin': [0, 'x'],
+    'train_dataloader.dataset.metainfo': [3, {'classes': []}],
+    'optim_wrapper.optimizer.lr': [NAN, 'x'],
+    'optim_wrapper.paramwise_cfg.custom_keys.backbone.lr_mult': [-1, 'x'],
+    'param_scheduler.PolyLR.power': [NAN, 'x', -1],
+    'param_scheduler.LinearLR.start_factor': [0, 'x'],
+    'model.neck.out_channels': [0, 1.5, 'x', None],
+    'model.neck.levels': [3, None],
+    'model.decode_head.channels': [-1, 'x'],
+    'model.decode_head.dropout_ratio': [-1, 2, NAN],
+    'model.losses.score_map.temperature': [0, -1, 'x'],
+    'model.losses.align.weight': [-1, math.inf, 'x'],
+    'model.losses.align.num_hard': [1.5],
+    'model.clip.model': [3, None],
+    'model.clip.image_size': [0, 'x'],
+    'default_hooks.checkpoint.interval': [0, 1.5],
+}
+ROWS = [(key, value) for key, values in REFUSED.items() for value in values]
+
+
+@pytest.mark.parametrize(('key', 'value'), ROWS, ids=[f'{k}={v!r}' for k, v in ROWS])
+def test_it_is_refused_by_its_key(key, value, toy_demo):
+    last = key.split('.')[-1]
+    with pytest.raises(UserError, match=rf'\b{last}\b|{key.split(".")[0]}'):
+        load_config(toy_demo, {key: value})
+
+
+@pytest.fixture(scope='module')
+def toy_demo() -> Path:
+    return Path(__file__).resolve().parents[2] / 'configs/icpc/icpc_tiny_fpn_1k_scenes-128.py'
+
+
+def test_what_is_accepted_stays(toy_demo):
+    given = {'lr': 0, 'gpu_batch': None, 'seed': None, 'crop_size': 64, 'resume': True}
+    assert load_config(toy_demo, given).lr == 0
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'optim_wrapper.optimizer.betas': [2, 3]}, 'optim_wrapper cannot be built: .*beta'),
+        ({'train_dataloader.persistent_workers': True}, 'train_dataloader cannot be .*num_workers'),
+        ({'param_scheduler': {'type': 'PolyLR', 'end': 0, 'by_epoch': False}}, 'param_scheduler'),
+        ({'model.decode_head.in_channels': 'x'}, 'cannot be built'),
+        ({'train_pipeline': [{'type': 'LoadImageFromFile'}]}, 'PackSegInputs'),
+        ({'default_hooks.checkpoint.keep': 'x'}, 'keep'),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_is_refused_while_it_is_built_leaves_nothing(toy_config, tmp_path, options, message):
+    folder = tmp_path / 'new' / 'run'
+    with pytest.raises(UserError, match=message):
+        train(str(toy_config), {'default_hooks.panel': None, **options}, str(folder))
+    assert not (tmp_path / 'new').exists()
+
+
+def test_what_was_in_the_work_dir_stays(toy_config, tmp_path):
+    (tmp_path / 'run').mkdir()
+    (tmp_path / 'run/notes.txt').write_text('mine')
+    with pytest.raises(UserError):
+        train(str(toy_config), {'optim_wrapper.optimizer.betas': [2, 3]}, str(tmp_path / 'run'))
+    assert [path.name for path in (tmp_path / 'run').iterdir()] == ['notes.txt']
+
+
+def test_resume_in_a_config_means_resume(toy_config, tmp_path, capsys):
+    options = {'default_hooks.panel': None, 'max_iters': 2, 'val_interval': 1}
+    train(str(toy_config), options, str(tmp_path / 'run'))
+    capsys.readouterr()
+    train(str(toy_config), {**options, 'resume': True}, str(tmp_path / 'run'))
+    assert 'nothing is left to train' in capsys.readouterr().out
+
+
+def test_a_dotted_type_runs_nothing_that_is_not_registered(toy_config, tmp_path):
+    marker = tmp_path / 'marker'
+    hook = {'type': 'subprocess.Popen', 'args': ['touch', str(marker)]}
+    with pytest.raises(UserError, match=r'custom_hooks\.0\.type: subprocess\.Popen is not'):
+        load_config(toy_config, {'custom_hooks': [hook]})
+    known = {'type': 'mmengine.hooks.EarlyStoppingHook', 'monitor': 'mIoU'}
+    assert load_config(toy_config, {'custom_hooks': [known]}).custom_hooks[0].type == known['type']
+    assert not marker.exists()
