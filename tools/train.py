@@ -3,10 +3,12 @@
 import argparse
 import sys
 
+from arguments import add_overrides, add_ranks, new_parser, quiet
+
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description='Train, then evaluate once on the test split.')
+    parser = new_parser('Train, then evaluate once on the test split.')
     parser.add_argument(
         'config', help='a config, such as configs/icpc/icpc_rn50_fpn_80k_ade20k-512.py'
     )
@@ -27,28 +29,8 @@ def parse_args() -> argparse.Namespace:
         help='autocast (bf16 when nothing follows)',
     )
     parser.add_argument('--seed', type=int, help="instead of the config's")
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action='extend',
-        default=[],
-        metavar='KEY=VALUE',
-        help='overrides, such as max_iters=1000',
-    )
-    parser.add_argument(
-        '--launcher',
-        choices=('none', 'pytorch', 'slurm'),
-        default='none',
-        help='what started the ranks: pytorch for torchrun, slurm for srun (default: one process)',
-    )
-    parser.add_argument(
-        '--rank-timeout',
-        type=float,
-        default=30,
-        metavar='MINUTES',
-        help='of several ranks, one that stands still for so long ends with a message (30)',
-    )
-    parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
+    add_overrides(parser)
+    add_ranks(parser)
     args = parser.parse_args()
     if args.rehearse and args.resume:
         parser.error('--rehearse rehearses a run from its beginning: leave --resume out')
@@ -58,36 +40,23 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     """Run the tool."""
     args = parse_args()
-    from icpc.commands.rehearse import rehearse
-    from icpc.commands.tool import run_tool
-    from icpc.commands.train import train
+    with quiet():
+        from icpc.commands.rehearse import rehearse
+        from icpc.commands.tool import run_tool
+        from icpc.commands.train import train
 
-    if args.rehearse:
-        return run_tool(
-            lambda: rehearse(
-                args.config,
-                args.cfg_options,
-                args.work_dir,
-                amp=args.amp,
-                launcher=args.launcher,
-                seed=args.seed,
-                rank_timeout=args.rank_timeout,
-            ),
-            args.debug,
-        )
-    return run_tool(
-        lambda: train(
-            args.config,
-            args.cfg_options,
-            args.work_dir,
-            resume=args.resume,
-            amp=args.amp,
-            launcher=args.launcher,
-            rank_timeout=args.rank_timeout,
-            seed=args.seed,
-        ),
-        args.debug,
+    common = dict(
+        config=args.config,
+        options=args.cfg_options,
+        work_dir=args.work_dir,
+        amp=args.amp,
+        launcher=args.launcher,
+        seed=args.seed,
+        rank_timeout=args.rank_timeout,
     )
+    if args.rehearse:
+        return run_tool(lambda: rehearse(**common), args.debug)
+    return run_tool(lambda: train(**common, resume=args.resume), args.debug)
 
 
 if __name__ == '__main__':
