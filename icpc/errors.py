@@ -17,10 +17,17 @@ _FRAME = re.compile(r'^  File "(.+)", line (\d+), in .*\n', re.MULTILINE)
 
 
 REFUSED, REQUEUED = 2, 75  # exit codes: as argparse's, and EX_TEMPFAIL of sysexits.h (try again)
+INTERRUPTED = 130  # of shells, after SIGINT
 
 
 class Requeue(Exception):
-    """A training was told to stop and has saved itself; the same command with --resume goes on."""
+    """A training was told to stop and has saved itself; the same command with --resume goes on.
+
+    Attributes:
+        signal: The name of the signal that told it, None where that was another rank's.
+    """
+
+    signal: str | None = None
 
 
 class UserError(Exception):

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from rich.console import Console
 
 from ..console.messages import say, show_notes
-from ..errors import REQUEUED, Requeue, UserError, message_of, own_fault
+from ..errors import INTERRUPTED, REFUSED, REQUEUED, Requeue, UserError, message_of, own_fault
 from ..ranks import distributed
 
-_EXIT_CODE, _LOST = 2, 1  # refused; without the other ranks
+_LOST = 1  # exit code without the other ranks
 
 
 def run_tool(work: Callable[[], None], debug: bool = False) -> int:
@@ -27,16 +27,17 @@ def run_tool(work: Callable[[], None], debug: bool = False) -> int:
     try:
         work()
         distributed.stop()
-    except Requeue:
+    except Requeue as stop:
         say('stopped as told, and saved; the same command with --resume goes on')
-        _leave_at_once(REQUEUED)
-        return REQUEUED
+        code = INTERRUPTED if stop.signal == 'SIGINT' else REQUEUED
+        _leave_at_once(code)
+        return code
     except KeyboardInterrupt:
         Console(stderr=True).print('[bold red]interrupted[/]')
-        return 130
+        return INTERRUPTED
     except Exception as error:
         lost = distributed.lost_ranks(error) if isinstance(error, RuntimeError) else None
-        message, code = (_message(error), _EXIT_CODE) if lost is None else (lost, _LOST)
+        message, code = (_message(error), REFUSED) if lost is None else (lost, _LOST)
         if debug or message is None:
             raise
         Console(stderr=True, highlight=False).print(

@@ -66,7 +66,7 @@ def train(
         The metrics of the test split, in percent; without one, of the last validation.
 
     Raises:
-        Requeue: After SIGTERM or SIGUSR1; the run has saved itself.
+        Requeue: After SIGTERM, SIGUSR1, SIGHUP or SIGINT; the run has saved itself.
     """
     with StopSignals() as signals:
         silence_console()
@@ -104,7 +104,7 @@ def run(
         The metrics of the test split, in percent.
 
     Raises:
-        Requeue: After SIGTERM or SIGUSR1; the run has saved itself.
+        Requeue: After SIGTERM, SIGUSR1, SIGHUP or SIGINT; the run has saved itself.
     """
     merged = merge_config(config, overrides)
     cfg = finish_config(merged, work_dir)
@@ -125,7 +125,8 @@ def run(
             with without_room(Path(runner.work_dir)):
                 runner.train()  # builds loaders and optimiser, loads, begins, takes the steps
                 return test_and_finish(runner, results)
-        except Requeue:
+        except Requeue as stop:
+            stop.signal = signals.name
             requeue(runner)
             raise
         finally:
@@ -197,7 +198,7 @@ class Begin(Hook):
     def before_train(self, runner: Runner) -> None:
         """From here on the work dir is this run's; a signal that came meanwhile ends it."""
         start_record(*self._parts)
-        self.done = True
+        self.done = runner.signals.saves = True
         if any_rank(runner.signals):
             raise Requeue
 

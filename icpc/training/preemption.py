@@ -1,4 +1,4 @@
-"""SIGTERM and SIGUSR1 end a training where it can be continued, with a checkpoint."""
+"""SIGTERM, SIGUSR1, SIGHUP and SIGINT end a training where it goes on later, with a checkpoint."""
 
 from __future__ import annotations
 
@@ -18,24 +18,27 @@ from torch.utils.data import DataLoader
 
 from ..errors import Requeue
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP, signal.SIGINT)
 
 
 class StopSignals:
-    """Notes that a signal came; the former handlers are back after the block.
+    """Records that a signal came; the former handlers are back after the block.
 
     Until then nothing else ends the process: who opens the block asks for `came` where it can stop.
+    SIGINT (Ctrl-C) alone ends it at once where there is nothing to save, and the second time.
 
     Attributes:
-        name: Of the signal that came, None before.
+        name: The name of the signal that came, None before.
+        saves: Whether there is something to save.
     """
 
     def __init__(self) -> None:
         self.name: str | None = None
+        self.saves = False
         self._former: dict[int, Any] = {}
 
     def __enter__(self) -> StopSignals:
-        self.name = None
+        self.name, self.saves = None, False
         if threading.current_thread() is threading.main_thread():  # Python sets handlers only there
             self._former = {number: signal.signal(number, self._note) for number in SIGNALS}
         return self
@@ -48,6 +51,8 @@ class StopSignals:
         self._former = {}
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT and (not self.saves or self.came):
+            raise KeyboardInterrupt
         self.name = signal.Signals(number).name
 
     @property
@@ -116,7 +121,8 @@ def shield_workers(loader: DataLoader) -> None:
 
 
 def _start_shielded(start: Callable[[int], None] | None, worker: int) -> None:
-    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    for number in (signal.SIGUSR1, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     threading.Thread(target=_obey, args=(os.getppid(),), daemon=True).start()
     if start is not None:

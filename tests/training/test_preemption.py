@@ -1,4 +1,4 @@
-"""SIGTERM and SIGUSR1: the step is finished, saved, marked, and taken up again."""
+"""SIGTERM, SIGUSR1, SIGHUP and SIGINT: the step is finished, saved, marked, and taken up again."""
 
 import json
 import os
@@ -14,6 +14,7 @@ from icpc.commands.tool import run_tool
 from icpc.commands.train import train
 from icpc.errors import REQUEUED, Requeue
 from icpc.run_dir.record import read_record
+from icpc.training.preemption import StopSignals
 
 QUICK = {
     'max_iters': 6,
@@ -73,6 +74,8 @@ def _rng():
         (signal.SIGTERM, 'val', 3),
         (signal.SIGUSR1, 'train', 6),
         (signal.SIGTERM, 'test', 6),
+        (signal.SIGINT, 'train', 4),
+        (signal.SIGHUP, 'train', 5),
     ],
 )
 def test_a_signal_saves_marks_and_a_resumed_run_ends_the_same(
@@ -108,3 +111,24 @@ def test_the_tool_s_exit_code_asks_for_another_try():
         raise Requeue
 
     assert run_tool(work) == REQUEUED == 75
+
+
+def test_interrupting_ends_at_once_without_anything_to_save_and_the_second_time():
+    with StopSignals() as signals:
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        assert not signals.came
+        signals.saves = True
+        os.kill(os.getpid(), signal.SIGINT)
+        assert signals.name == 'SIGINT'
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupted_run_s_exit_code_is_that_of_shells():
+    def work():
+        stop = Requeue()
+        stop.signal = 'SIGINT'
+        raise stop
+
+    assert run_tool(work) == 130
