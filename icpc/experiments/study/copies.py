@@ -1,7 +1,6 @@
 """A study as a file of its own, for tasks that begin when the study file may have been edited."""
 
 import hashlib
-from dataclasses import asdict
 from pathlib import Path
 from pprint import pformat
 
@@ -25,15 +24,7 @@ def copy_study(study: Study, snapshot: Snapshot) -> Path:
     Returns:
         A study file.
     """
-    metrics = {
-        name: metric if isinstance(metric, str) else asdict(metric)
-        for name, metric in study.metrics.items()
-    }
-    values = {
-        **{key: value for key, value in vars(study).items() if key != 'name'},
-        'base': str(snapshot.config),
-        'metrics': metrics,
-    }
+    values = {**study.model_dump(exclude={'name'}), 'base': str(snapshot.config)}
     text = ''.join(
         f'{key} = {pformat(value, width=_WIDTH, sort_dicts=False)}\n'
         for key, value in values.items()

@@ -7,7 +7,8 @@ from ...class_lookup import class_indices
 from ...errors import UserError, did_you_mean
 from ...evaluation.streaming_iou import _DEFAULT_KEYS, StreamingIoU
 from .inputs import Inputs
-from .schema import ClassSubset, Study
+from .schema import Study
+from .variables import ClassSubset
 
 
 def check_metrics(study: Study, inputs: Sequence[Inputs]) -> None:

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from ...console.messages import say
@@ -17,6 +16,7 @@ from .schema import Study
 from .usable_metrics import lacking, usable_metrics
 
 INDEX = 'study.json'
+_INDEXED = {'name', 'base', 'split', 'baseline', 'metrics', 'comparisons'}
 
 
 def write_index(study: Study, runs: Sequence[Run], out: Path) -> None:
@@ -28,15 +28,7 @@ def write_index(study: Study, runs: Sequence[Run], out: Path) -> None:
         out: Its folder.
     """
     index = {
-        'name': study.name,
-        'base': str(study.base),
-        'split': study.split,
-        'baseline': study.baseline,
-        'metrics': {
-            name: metric if isinstance(metric, str) else asdict(metric)
-            for name, metric in study.metrics.items()
-        },
-        'comparisons': study.comparisons,
+        **study.model_dump(mode='json', include=_INDEXED),
         'runs': [
             {
                 **{key: getattr(run, key) for key in ('regime', 'row', 'seed')},

@@ -1,14 +1,14 @@
 """Which metrics of a study its finished runs can tell."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ...errors import UserError, did_you_mean
 from ...run_dir.record import CONFUSION, read_record
 from ..tables.study_results import TableResult, value_of
 from .runs import Run
-from .schema import ClassSubset, Study
+from .schema import Study
+from .variables import ClassSubset
 
 
 def usable_metrics(study: Study, runs: Sequence[Run]) -> tuple[Study, list[str]]:
@@ -32,7 +32,7 @@ def usable_metrics(study: Study, runs: Sequence[Run]) -> tuple[Study, list[str]]
         if everywhere and all(value is None for value in found):
             faults[name] = _unknown(name, metric, study.split, records.values())
     metrics = {name: metric for name, metric in study.metrics.items() if name not in faults}
-    return replace(study, metrics=metrics), list(faults.values())
+    return study.model_copy(update={'metrics': metrics}), list(faults.values())
 
 
 def _unknown(

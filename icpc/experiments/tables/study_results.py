@@ -15,7 +15,8 @@ from ...evaluation.confusion_file import read_confusion
 from ...evaluation.table import scores
 from ...run_dir.record import CONFUSION, read_record
 from ..study.runs import Run
-from ..study.schema import ClassSubset, Study
+from ..study.schema import Study
+from ..study.variables import ClassSubset
 from .statistics import Difference, Summary, holm, paired_difference, summarise
 
 

@@ -12,7 +12,7 @@ from icpc.experiments import ablate as ablation
 from icpc.experiments.ablate import Request, ablate
 from icpc.experiments.study.inputs import Inputs, missing_inputs
 from icpc.experiments.study.metric_names import check_metrics, result_keys
-from icpc.experiments.study.schema import Study, read_metrics
+from icpc.experiments.study.schema import Study
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,7 @@ def test_a_metric_that_one_regime_alone_gives_is_taken(study_file, tools):
 
 
 def test_metrics_of_another_evaluator_are_taken_as_given(tmp_path):
-    study = Study('s', tmp_path, {}, read_metrics(['own']), {})
+    study = Study(name='s', base=tmp_path, metrics=['own'])
     check_metrics(study, [Inputs(evaluator=[{'type': 'StreamingIoU'}, {'type': 'Own'}])])
     with pytest.raises(UserError, match="no run gives 'own'"):
         check_metrics(study, [Inputs(evaluator={'type': 'StreamingIoU'})])

@@ -8,7 +8,7 @@ from icpc.experiments.report.curves import read_curve
 from icpc.experiments.reproduce.run_difference import first_difference
 from icpc.experiments.reproduce.verdict_report import reproduce
 from icpc.experiments.study.runs import Run
-from icpc.experiments.study.schema import ClassSubset
+from icpc.experiments.study.variables import ClassSubset
 from icpc.experiments.tables.study_results import subset_iou
 
 

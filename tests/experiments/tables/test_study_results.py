@@ -6,7 +6,8 @@ import pytest
 
 from icpc.errors import UserError
 from icpc.experiments.study.runs import Run
-from icpc.experiments.study.schema import ClassSubset, Study
+from icpc.experiments.study.schema import Study
+from icpc.experiments.study.variables import ClassSubset
 from icpc.experiments.tables.study_results import subset_iou, tabulate
 
 
