@@ -19,6 +19,12 @@ class UserError(Exception):
     """Something the user can put right; the message says what and how."""
 
 
+class ToldToStop(BaseException):
+    """The work was told to stop and has saved itself; the message says how it goes on."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h: try again later
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Return '; did you mean X?' for the nearest choice, or an empty string.
 

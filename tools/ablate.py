@@ -36,31 +36,14 @@ def main() -> int:
     """Run the tool."""
     args = parse_args()
     from icpc.commands.tool import run_tool
-    from icpc.console.messages import say
     from icpc.experiments.ablate import Request, ablate
-    from icpc.experiments.execution.jobs import Stopped
-    from icpc.training.preemption import EXIT_CODE
 
-    request = Request(
-        study=args.study,
-        out=args.out,
-        jobs=args.jobs,
-        gpus=None if args.gpus is None else [gpu for gpu in args.gpus.split(',') if gpu],
-        threads=args.threads,
-        only=args.only,
-        any_code=args.any_code,
-        baseline=args.baseline,
-        drop_checkpoints=args.drop_checkpoints,
-    )
+    how = {key: getattr(args, key) for key in ('dry_run', 'table', 'slurm')}
+    asked = {key: value for key, value in vars(args).items() if key not in (*how, 'debug')}
+    if args.gpus is not None:
+        asked['gpus'] = [gpu for gpu in args.gpus.split(',') if gpu]
     failed: list[str] = []
-    try:
-        code = run_tool(
-            lambda: failed.extend(ablate(request, TOOLS, args.dry_run, args.table, args.slurm)),
-            args.debug,
-        )
-    except Stopped as stop:
-        say(f'{stop}: stopped; the same command goes on from here')
-        return EXIT_CODE
+    code = run_tool(lambda: failed.extend(ablate(Request(**asked), TOOLS, **how)), args.debug)
     return code or int(bool(failed))
 
 

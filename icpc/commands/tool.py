@@ -8,9 +8,8 @@ from collections.abc import Callable
 from rich.console import Console
 
 from ..console.messages import say, show_notes
-from ..errors import UserError, message_of, own_fault
+from ..errors import ToldToStop, UserError, message_of, own_fault
 from ..ranks import distributed
-from ..training.preemption import EXIT_CODE, Requeue
 
 _EXIT_CODE, _LOST = 2, 1  # refused; without the other ranks
 
@@ -28,10 +27,10 @@ def run_tool(work: Callable[[], None], debug: bool = False) -> int:
     try:
         work()
         distributed.stop()
-    except Requeue:
-        say('stopped as told, and saved; the same command with --resume goes on')
-        _leave_at_once(EXIT_CODE)
-        return EXIT_CODE
+    except ToldToStop as stop:
+        say(str(stop))
+        _leave_at_once(stop.exit_code)
+        return stop.exit_code
     except KeyboardInterrupt:
         Console(stderr=True).print('[bold red]interrupted[/]')
         return 130

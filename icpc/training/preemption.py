@@ -16,12 +16,17 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
+from ..errors import ToldToStop
+
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
-EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again later
+EXIT_CODE = ToldToStop.exit_code
 
 
-class Requeue(Exception):
+class Requeue(ToldToStop, Exception):
     """A training was told to stop and has saved itself; the same command with --resume goes on."""
+
+    def __init__(self) -> None:
+        super().__init__('stopped as told, and saved; the same command with --resume goes on')
 
 
 class StopSignals:

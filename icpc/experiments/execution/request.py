@@ -11,14 +11,14 @@ class Request:
     """A study and how to run it.
 
     Attributes:
-        study: Path of the study file.
-        out: Folder; by default `work_dirs/studies/<study name>`.
-        jobs: Processes at a time; by default one, or one on each GPU.
-        gpus: Device numbers; by default all there are.
-        threads: Of each process on the CPU.
-        only: Number of the one run to make, None for all.
+        study: The path of the study file.
+        out: The folder of the study; by default `work_dirs/studies/<study name>`.
+        jobs: The number of processes at a time; by default one, or one on each GPU.
+        gpus: The devices; by default all there are.
+        threads: The number of threads of each process on the CPU.
+        only: The number of the one run to make, None for all.
         any_code: Take finished runs that other code made.
-        baseline: Instead of the study's.
+        baseline: The row to compare with instead of the study's.
         drop_checkpoints: Delete a run's checkpoints when it is finished.
     """
 

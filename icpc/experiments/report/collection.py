@@ -61,7 +61,7 @@ def collect(folders: Sequence[Path], baseline: str | None = None) -> Collection:
 
 def _run(regime: str, row: str, seed: str, work_dir: Path) -> Run:
     code = (read_record(work_dir) or {}).get('fingerprints', {}).get('code', '')
-    return Run(regime, row, seed, {}, '', code, work_dir)
+    return Run(regime, row, seed, work_dir, code)
 
 
 def _from_index(folder: Path, baseline: str | None) -> Collection:

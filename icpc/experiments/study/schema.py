@@ -73,7 +73,8 @@ class Study(BaseModel, frozen=True, extra='forbid'):
         for name in [*([] if self.baseline is None else [self.baseline]), *compared]:
             if name not in self.rows:
                 hint = did_you_mean(name, self.rows)
-                raise UserError(f'there is no row {name!r}{hint} (rows: {", ".join(self.rows)})')
+                rows = ', '.join(map(repr, self.rows))
+                raise UserError(f'there is no row {name!r}{hint} (rows: {rows})')
         return self
 
 
