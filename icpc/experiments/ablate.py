@@ -1,12 +1,9 @@
 """`tools/ablate.py`: make a study's runs and its tables."""
 
-import os
 import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
-
-import torch
 
 from ..checkpoints.content import steps_in
 from ..console.messages import say
@@ -14,7 +11,7 @@ from ..errors import UserError
 from ..files import write_text_atomically
 from ..run_dir.fingerprints import code_fingerprint, with_user_code
 from .execution.jobs import OUTPUT, Job, execute
-from .execution.request import Request
+from .execution.request import Request, visible_gpus
 from .execution.slurm import array_script, task_command
 from .execution.snapshot import Snapshot, take_snapshot
 from .execution.workers import Workers
@@ -55,16 +52,6 @@ class Ablation:
         self.all_code = with_user_code(self.code, self.modules)
         self.gpus = visible_gpus() if request.gpus is None else request.gpus
         self.jobs = max(1, len(self.gpus)) if request.jobs is None else request.jobs
-
-    def check_gpus(self) -> None:
-        """Raise `UserError` for a GPU that was asked for and that this machine has not."""
-        there = visible_gpus()
-        for gpu in self.gpus:
-            if gpu not in there and not gpu.startswith(('GPU-', 'MIG-')):
-                has = f'GPU {", ".join(there)}' if there else 'no GPU; --gpus "" takes the CPU'
-                raise UserError(
-                    f'--gpus {",".join(self.gpus)}: there is no {gpu}, this machine has {has}'
-                )
 
     def show(self) -> None:
         """Print the matrix and what is left to pay."""
@@ -160,12 +147,6 @@ class Ablation:
         write_tables(self.compared, self.runs, self.out)
 
 
-def visible_gpus() -> list[str]:
-    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
-    count, named = torch.cuda.device_count(), os.environ.get('CUDA_VISIBLE_DEVICES')
-    return named.split(',')[:count] if named else [str(index) for index in range(count)]
-
-
 def ablate(
     request: Request,
     tools: Path,
@@ -191,7 +172,7 @@ def ablate(
     """
     ablation = Ablation(request, tools)
     if not slurm and not table:
-        ablation.check_gpus()
+        request.check_gpus()
     if dry_run:
         ablation.show()
         return []

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.table import Table
 
-from .statistics import Difference, Summary
+from .statistics import Summary
 from .study_results import RowResult, TableResult
 
 _LATEX = {'\\': r'\textbackslash{}', '~': r'\textasciitilde{}', '^': r'\textasciicircum{}'} | {
@@ -79,7 +79,7 @@ def _costs(title: str, rows: Sequence[RowResult]) -> Sheet:
     return Sheet(title, ['row', 'trained parameters', 'time', 'memory'], body)
 
 
-def _difference(d: Difference) -> list[str]:
+def _difference(d: Summary) -> list[str]:
     return [number(d.mean, sign=True), interval(d, sign=True), probability(d.p)]
 
 

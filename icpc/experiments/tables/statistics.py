@@ -19,28 +19,20 @@ class Summary:
         mean: Their mean.
         sd: Sample standard deviation (n - 1).
         half: Half the width of the mean's 95 % confidence interval, by Student's t.
+        p: Two-sided p of the t test that the mean is zero, which says something about differences;
+            not corrected for the number of comparisons.
     """
 
     n: int
     mean: float
     sd: float
     half: float
+    p: float
 
     @property
     def interval(self) -> tuple[float, float]:
         """The ends of the interval."""
         return self.mean - self.half, self.mean + self.half
-
-
-@dataclass(frozen=True)
-class Difference(Summary):
-    """The difference of paired runs: a row minus its reference, seed by seed.
-
-    Attributes:
-        p: Two-sided p of the paired t test, not corrected for the number of comparisons.
-    """
-
-    p: float
 
     @property
     def holds(self) -> bool:
@@ -56,30 +48,23 @@ def summarise(values: Sequence[float]) -> Summary:
     """
     n = len(values)
     if n < 2:
-        return Summary(n, float(values[0]) if n else math.nan, math.nan, math.nan)
+        return Summary(n, float(values[0]) if n else math.nan, math.nan, math.nan, math.nan)
     mean, sd = float(np.mean(values)), float(np.std(values, ddof=1))
     if sd == 0:
-        return Summary(n, mean, 0.0, 0.0)
-    low, high = stats.ttest_1samp(values, 0).confidence_interval(_LEVEL)
-    return Summary(n, mean, sd, float(high - low) / 2)
+        return Summary(n, mean, 0.0, 0.0, p=float(mean == 0))
+    test = stats.ttest_1samp(values, 0)
+    low, high = test.confidence_interval(_LEVEL)
+    return Summary(n, mean, sd, float(high - low) / 2, float(test.pvalue))
 
 
-def paired_difference(row: Mapping[str, float], reference: Mapping[str, float]) -> Difference:
-    """Compare two rows on the seeds that both have.
+def paired_difference(row: Mapping[str, float], reference: Mapping[str, float]) -> Summary:
+    """The differences of two rows, seed by seed, on the seeds that both have.
 
     Args:
         row: Seed label -> value.
         reference: Seed label -> value.
     """
-    values = [row[seed] - reference[seed] for seed in row if seed in reference]
-    summary = summarise(values)
-    if summary.n < 2:
-        p = math.nan
-    elif summary.sd == 0:
-        p = float(summary.mean == 0)
-    else:
-        p = float(stats.ttest_1samp(values, 0).pvalue)
-    return Difference(*vars(summary).values(), p=p)
+    return summarise([row[seed] - reference[seed] for seed in row if seed in reference])
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..study.wanted_metrics import Results
-from .statistics import Difference, Summary, holm, paired_difference, summarise
+from .statistics import Summary, holm, paired_difference, summarise
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class RowResult:
     row: str
     wanted: int
     summary: Summary
-    difference: Difference | None
+    difference: Summary | None
     adjusted_p: float
     cost: Cost
 
@@ -68,7 +68,7 @@ class TableResult:
     metric: str
     baseline: str | None
     rows: list[RowResult]
-    comparisons: dict[str, Difference]
+    comparisons: dict[str, Summary]
 
     @property
     def has_values(self) -> bool:
