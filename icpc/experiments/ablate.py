@@ -43,13 +43,13 @@ class Ablation:
         self.study = load_study(request.study)
         self.compared = self.study.with_baseline(request.baseline)
         self.out = Path(request.out or Path('work_dirs/studies') / self.study.name)
-        self.code = code_fingerprint()
-        self.runs = expand(self.study, self.out, self.code, request.any_code)
+        code = code_fingerprint()
+        self.runs = expand(self.study, self.out, code, request.any_code)
         check_metrics(self.study, [run.config for run in self.runs])
         if request.only is not None and not 0 <= request.only < len(self.runs):
             raise UserError(f'--only {request.only}: the runs are 0 to {len(self.runs) - 1}')
         self.modules = sorted({name for run in self.runs for name in run.modules})
-        self.all_code = with_user_code(self.code, self.modules)
+        self.all_code = with_user_code(code, self.modules)
         self.gpus = visible_gpus() if request.gpus is None else request.gpus
         self.jobs = max(1, len(self.gpus)) if request.jobs is None else request.jobs
 
@@ -58,16 +58,12 @@ class Ablation:
         costs = read_costs(self.runs, self.jobs)
         say(costs.table(self.study.name))
         say(str(costs))
-        for fault in self._missing(costs.missing):
+        for fault in missing_inputs(run.config for run in costs.missing):
             say(f'MISSING, without it the runs are refused: {fault}')
-
-    def _missing(self, runs: Sequence[PlannedRun]) -> list[str]:
-        """What some runs would not find on disk."""
-        return missing_inputs(run.config for run in runs)
 
     def _refuse_missing(self, runs: Sequence[PlannedRun]) -> None:
         done = finished_records(runs)
-        faults = self._missing([run for run in runs if run not in done])
+        faults = missing_inputs(run.config for run in runs if run not in done)
         if faults:
             raise UserError(f'no run was started: {"; ".join(faults)}')
 
@@ -86,8 +82,8 @@ class Ablation:
         snapshot = self._freeze()
         study = copy_study(self.study, snapshot.folder, snapshot.config)
         command = task_command(self.request, study, self.out, snapshot)
-        name, count = self.study.name, len(self.runs)
-        script = array_script(name, count, self.request, bool(self.gpus), logs, command)
+        gpu, count = bool(self.gpus), len(self.runs)
+        script = array_script(self.study.name, count, self.request, gpu, logs, command)
         write_text_atomically(script, path)
         return path, command
 

@@ -59,9 +59,9 @@ def _means(table: TableResult) -> Sheet:
 def _cells(row: RowResult, compared: bool) -> list[str]:
     s = row.summary
     runs = 'none' if row.lacks else f'{s.n}/{row.wanted}'
-    cells = [row.row, runs, number(s.mean), number(s.sd), interval(s)]
+    cells = [row.row, runs, number(s.mean), number(s.sd), _interval(s)]
     if compared and row.difference is not None:
-        return [*cells, *_difference(row.difference), probability(row.adjusted_p)]
+        return [*cells, *_difference(row.difference), _probability(row.adjusted_p)]
     return [*cells, *([''] * 4 if compared else [])]
 
 
@@ -80,7 +80,7 @@ def _costs(title: str, rows: Sequence[RowResult]) -> Sheet:
 
 
 def _difference(d: Summary) -> list[str]:
-    return [number(d.mean, sign=True), interval(d, sign=True), probability(d.p)]
+    return [number(d.mean, sign=True), _interval(d, sign=True), _probability(d.p)]
 
 
 def number(value: float, digits: int = 2, unit: str = '', sign: bool = False) -> str:
@@ -90,7 +90,7 @@ def number(value: float, digits: int = 2, unit: str = '', sign: bool = False) ->
     return f'{value:{"+" if sign else ""}.{digits}f}{unit}'
 
 
-def interval(summary: Summary, sign: bool = False) -> str:
+def _interval(summary: Summary, sign: bool = False) -> str:
     """The mean's 95 % confidence interval."""
     if math.isnan(summary.half):
         return '-'
@@ -98,7 +98,7 @@ def interval(summary: Summary, sign: bool = False) -> str:
     return f'[{low}, {high}]'
 
 
-def probability(p: float) -> str:
+def _probability(p: float) -> str:
     """A p value with three digits."""
     return '-' if math.isnan(p) else '< 0.001' if p < 0.001 else f'{p:.3f}'
 
