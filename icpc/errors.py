@@ -20,18 +20,21 @@ REFUSED, REQUEUED = 2, 75  # exit codes: as argparse's, and EX_TEMPFAIL of sysex
 INTERRUPTED = 130  # of shells, after SIGINT
 
 
-class Requeue(Exception):
-    """A training was told to stop and has saved itself; the same command with --resume goes on.
-
-    Attributes:
-        signal: The name of the signal that told it, None where that was another rank's.
-    """
-
-    signal: str | None = None
-
-
 class UserError(Exception):
     """Something the user can put right; the message says what and how."""
+
+
+class ToldToStop(BaseException):
+    """The work was told to stop and has saved itself; the message says how it goes on."""
+
+    exit_code = REQUEUED
+
+
+class Requeue(ToldToStop, Exception):
+    """A training was told to stop and has saved itself; the same command with --resume goes on."""
+
+    def __init__(self) -> None:
+        super().__init__('stopped as told, and saved; the same command with --resume goes on')
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

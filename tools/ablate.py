@@ -4,14 +4,14 @@ import argparse
 import sys
 from pathlib import Path
 
+from arguments import new_parser, quiet
+
 TOOLS = Path(__file__).resolve().parent
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description='Make the runs of a study that are missing, then its tables.'
-    )
+    parser = new_parser('Make the runs of a study that are missing, then its tables.')
     parser.add_argument('study', help='such as configs/studies/prompts_scenes.py')
     parser.add_argument('--out', metavar='DIR', help='default: work_dirs/studies/<study name>')
     parser.add_argument('--jobs', type=int, help='runs at a time (default: 1, or one on each GPU)')
@@ -28,39 +28,22 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--drop-checkpoints', action='store_true', help="delete a finished run's checkpoints"
     )
-    parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
     return parser.parse_args()
 
 
 def main() -> int:
     """Run the tool."""
     args = parse_args()
-    from icpc.commands.tool import run_tool
-    from icpc.console.messages import say
-    from icpc.errors import REQUEUED
-    from icpc.experiments.ablate import Request, ablate
-    from icpc.experiments.execution.jobs import Stopped
+    with quiet():
+        from icpc.commands.tool import run_tool
+        from icpc.experiments.ablate import Request, ablate
 
-    request = Request(
-        study=args.study,
-        out=args.out,
-        jobs=args.jobs,
-        gpus=None if args.gpus is None else [gpu for gpu in args.gpus.split(',') if gpu],
-        threads=args.threads,
-        only=args.only,
-        any_code=args.any_code,
-        baseline=args.baseline,
-        drop_checkpoints=args.drop_checkpoints,
-    )
+    how = {key: getattr(args, key) for key in ('dry_run', 'table', 'slurm')}
+    asked = {key: value for key, value in vars(args).items() if key not in (*how, 'debug')}
+    if args.gpus is not None:
+        asked['gpus'] = [gpu for gpu in args.gpus.split(',') if gpu]
     failed: list[str] = []
-    try:
-        code = run_tool(
-            lambda: failed.extend(ablate(request, TOOLS, args.dry_run, args.table, args.slurm)),
-            args.debug,
-        )
-    except Stopped as stop:
-        say(f'{stop}: stopped; the same command goes on from here')
-        return REQUEUED
+    code = run_tool(lambda: failed.extend(ablate(Request(**asked), TOOLS, **how)), args.debug)
     return code or int(bool(failed))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from rich.console import Console
 
 from ..console.messages import say, show_notes
-from ..errors import INTERRUPTED, REFUSED, REQUEUED, Requeue, UserError, message_of, own_fault
+from ..errors import INTERRUPTED, REFUSED, ToldToStop, UserError, message_of, own_fault
 from ..ranks import distributed
 
 _LOST = 1  # exit code without the other ranks
@@ -27,11 +27,10 @@ def run_tool(work: Callable[[], None], debug: bool = False) -> int:
     try:
         work()
         distributed.stop()
-    except Requeue as stop:
-        say('stopped as told, and saved; the same command with --resume goes on')
-        code = INTERRUPTED if stop.signal == 'SIGINT' else REQUEUED
-        _leave_at_once(code)
-        return code
+    except ToldToStop as stop:
+        say(str(stop))
+        _leave_at_once(stop.exit_code)
+        return stop.exit_code
     except KeyboardInterrupt:
         Console(stderr=True).print('[bold red]interrupted[/]')
         return INTERRUPTED

@@ -19,7 +19,7 @@ from ..config.load import finish_config, merge_config
 from ..config.overrides import parse_overrides
 from ..console.messages import say, silence_console
 from ..datasets.checks.verification import check_data
-from ..errors import Requeue
+from ..errors import INTERRUPTED, REQUEUED, Requeue
 from ..evaluation.results import ResultsHook
 from ..files import remove_temporary_files, without_room
 from ..ranks import distributed
@@ -126,7 +126,7 @@ def run(
                 runner.train()  # builds loaders and optimiser, loads, begins, takes the steps
                 return test_and_finish(runner, results)
         except Requeue as stop:
-            stop.signal = signals.name
+            stop.exit_code = INTERRUPTED if signals.name == 'SIGINT' else REQUEUED
             requeue(runner)
             raise
         finally:

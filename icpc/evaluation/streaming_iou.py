@@ -18,7 +18,7 @@ from ..errors import UserError
 from .confusion import confusion
 from .table import Scores, per_class_table, scores
 
-_PARTS = ('seen', 'unseen')
+_GROUPS, _PARTS = ('base', 'held_out'), ('seen', 'unseen')
 _DEFAULT_KEYS = {'head': 'pred_sem_seg', 'score_map': 'pred_score_map'}
 
 
@@ -82,6 +82,13 @@ class StreamingIoU(BaseMetric):
     def class_names(self) -> list[str]:
         """The dataset's classes."""
         return [str(name).strip() for name in self.dataset_meta['classes']]
+
+    @property
+    def result_keys(self) -> list[str]:
+        """The keys that `evaluate` may return."""
+        groups = ['', *(_GROUPS if self.held_out_classes is not None else ())]
+        groups += _PARTS if self.seen_conditions is not None else ()
+        return ['mAcc', 'aAcc', *(_mean_of(key, group) for key in self.keys for group in groups)]
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Add a batch.
@@ -155,12 +162,11 @@ class StreamingIoU(BaseMetric):
         head = self.results_by_key['head']
         metrics = {'mIoU': head.mean_iou, 'mAcc': head.mean_acc, 'aAcc': head.overall}
         for key, result in self.results_by_key.items():
-            prefix = '' if key == 'head' else f'{key.removesuffix("_map")}_'
-            metrics[f'{prefix}mIoU'] = result.mean_iou
+            metrics[_mean_of(key)] = result.mean_iou
             for group, classes in self._groups().items():
-                metrics[f'{prefix}{group}_mIoU'] = result.iou[classes].nanmean().item()
+                metrics[_mean_of(key, group)] = result.iou[classes].nanmean().item()
             for part, counts in self._conditions(key).items():
-                metrics[f'{prefix}{part}_mIoU'] = scores(counts).mean_iou
+                metrics[_mean_of(key, part)] = scores(counts).mean_iou
         table = io.StringIO()
         Console(width=100, file=table).print(per_class_table(self.class_names, self.results_by_key))
         print_log(f'\n{table.getvalue()}', 'current', logging.INFO)
@@ -172,7 +178,7 @@ class StreamingIoU(BaseMetric):
             return {}
         held_out = class_indices(self.held_out_classes, self.class_names, 'held_out_classes')
         base = [index for index in range(len(self.class_names)) if index not in held_out]
-        return {'base': base, 'held_out': held_out}
+        return dict(zip(_GROUPS, (base, held_out), strict=True))
 
     def _conditions(self, key: str) -> dict[str, Tensor]:
         """Names and counts (K, K) of the parts by condition that have pictures."""
@@ -180,6 +186,12 @@ class StreamingIoU(BaseMetric):
             return {}
         parts = zip(_PARTS, self._by_part[key], strict=True)
         return {part: counts for part, counts in parts if counts.any()}
+
+
+def _mean_of(key: str, group: str = '') -> str:
+    """The name of a mean IoU: `mIoU` of the head, `score_held_out_mIoU` of the score map."""
+    kind = '' if key == 'head' else key.removesuffix('_map')
+    return '_'.join(word for word in (kind, group, 'mIoU') if word)
 
 
 def _refuse_outside(counts: Tensor, field: str, path: str) -> None:

@@ -182,7 +182,7 @@ def test_the_tasks_do_not_see_what_is_edited_after_sbatch(tmp_path, tools, study
 
 
 def test_a_tool_that_was_told_to_stop_ends_as_one_that_goes_on(monkeypatch, capsys):
-    def stop(*_):
+    def stop(*_, **__):
         raise Stopped('SIGTERM')
 
     monkeypatch.setattr(ablation, 'ablate', stop)
@@ -196,6 +196,38 @@ def test_numbers_that_make_no_run_are_refused(study_file, tools, numbers):
     ((name, value),) = numbers.items()
     with pytest.raises(UserError, match=f'--{name} {value}: expected 1 or more'):
         ablate(Request(str(study_file), **numbers), tools, dry_run=True)
+
+
+@pytest.mark.parametrize(
+    ('asked', 'message'),
+    [
+        ({'only': 8}, '--only 8: the runs are 0 to 7'),
+        ({'only': -1}, '--only -1: the runs are 0 to 7'),
+        ({'baseline': 'lr=0.1, decay=0.02'}, 'no row .*; did you mean lr=0.1, weight_decay=0.02'),
+        ({'gpus': ['2', '4']}, '--gpus 2,4: there is no 4, this machine has GPU 2, 3'),
+        ({'gpus': ['GPU-1', 'a']}, '--gpus GPU-1,a: there is no a'),
+    ],
+)
+@pytest.mark.parametrize('dry_run', [True, False])
+def test_what_names_nothing_is_refused_before_the_first_run(
+    study_file, tools, asked, message, dry_run, monkeypatch
+):
+    monkeypatch.setattr('torch.cuda.device_count', lambda: 2)
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '2,3')
+    with pytest.raises(UserError, match=message):
+        ablate(Request(str(study_file), **asked), tools, dry_run)
+    assert Ablation(Request(str(study_file)), tools).gpus == ['2', '3']
+
+
+def test_a_baseline_is_handed_on_to_the_tasks_and_not_into_the_study(tmp_path, tools, study_file):
+    other = 'lr=0.2, weight_decay=0.03'
+    request = Request(str(study_file), out=str(tmp_path / 'out'), gpus=[], baseline=other)
+    ablation = Ablation(request, tools)
+    assert (ablation.compared.baseline, ablation.study.baseline) == (
+        other,
+        'lr=0.1, weight_decay=0.02',
+    )
+    assert ablation.write_slurm()[1][-2:] == ['--baseline', other]
 
 
 def test_slurm_tasks_with_gpus_and_without_a_limit(tmp_path, tools, study_file):

@@ -85,8 +85,9 @@ def test_a_signal_saves_marks_and_a_resumed_run_ends_the_same(
     folder = tmp_path / 'stopped'
     handlers = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGUSR1)]
     SignalHook.arm(stage, step, int(number))
-    with pytest.raises(Requeue):
+    with pytest.raises(Requeue) as stop:
         train(str(toy_config), QUICK, str(folder))
+    assert stop.value.exit_code == (130 if number == signal.SIGINT else 75)
     assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGUSR1)] == handlers
     pointer = folder / 'last_checkpoint'
     assert (pointer.read_text() if step else pointer.exists()) == (step and f'iter_{step}.pth')
@@ -128,7 +129,7 @@ def test_interrupting_ends_at_once_without_anything_to_save_and_the_second_time(
 def test_an_interrupted_run_s_exit_code_is_that_of_shells():
     def work():
         stop = Requeue()
-        stop.signal = 'SIGINT'
+        stop.exit_code = 130
         raise stop
 
     assert run_tool(work) == 130

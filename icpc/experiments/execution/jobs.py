@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
-from ...errors import REQUEUED
-from ..study.runs import Run
+from ...console.messages import say
+from ...errors import ToldToStop
+from ..study.runs import PlannedRun
 from .workers import Workers
 
 OUTPUT = 'output.txt'
@@ -22,61 +23,50 @@ _GRACE = 120  # seconds that a run has to save itself after SIGTERM
 _TAIL = 12  # lines shown of a failed run
 
 
-class Stopped(BaseException):  # no fault, as KeyboardInterrupt is none
+class Stopped(ToldToStop):
     """The tool was told to stop, and has told its runs."""
 
-
-@dataclass(frozen=True)
-class Ending:
-    """How a run's process ended.
-
-    Attributes:
-        run: Which.
-        code: Exit code, negative for a signal.
-        seconds: How long it took.
-        tail: The last lines it printed.
-    """
-
-    run: Run
-    code: int
-    seconds: float
-    tail: str
-
-    @property
-    def failed(self) -> bool:
-        """Whether there is no result."""
-        return not self.run.finished
-
-    @property
-    def requeued(self) -> bool:
-        """Whether a signal stopped the run, which has saved itself and is to go on."""
-        return self.failed and self.code == REQUEUED
+    def __init__(self, name: str) -> None:
+        super().__init__(f'{name}: stopped; the same command goes on from here')
 
 
 @dataclass
-class _Job:
-    run: Run
+class Job:
+    """The process that makes a run.
+
+    Attributes:
+        run: The run.
+        process: The process of its training.
+        slot: The place among the processes at a time, counted from 0.
+        began: When it was started, in seconds since the epoch.
+        failed: Whether the process has ended and left no result.
+    """
+
+    run: PlannedRun
     process: subprocess.Popen
     slot: int
-    started: float
+    began: float
+    failed: bool = False
+
+    @property
+    def tail(self) -> str:
+        """The last lines that it printed."""
+        lines = (self.run.work_dir / OUTPUT).read_text(errors='replace').splitlines()
+        return '\n'.join(lines[-_TAIL:])
 
 
 def execute(
-    runs: Sequence[Run],
-    workers: Workers,
-    on_end: Callable[[Ending], None],
-    say: Callable[[str], None],
-) -> list[Ending]:
+    runs: Sequence[PlannedRun], workers: Workers, on_end: Callable[[Job], None]
+) -> list[Job]:
     """Make the runs that are not finished; one that fails does not stop the others.
 
-    A run that another process is making (its work dir is locked) is waited for; one that a signal
-    stopped and that saved itself goes on from there.
+    A run that another process is making (its work directory is locked) is waited for; one that a
+    signal stopped and that saved itself goes on from there.
 
     Args:
         runs: The runs.
         workers: What makes them.
         on_end: Called after each.
-        say: Prints a line.
 
     Returns:
         Those that failed.
@@ -89,13 +79,13 @@ def execute(
         while waiting or active:
             for job in [job for job in active if job.process.poll() is not None]:
                 active.remove(job)
-                ending = _ending(job)
-                if ending.requeued:
+                job.failed = not job.run.finished
+                if job.failed and job.process.returncode == ToldToStop.exit_code:
                     say(f'{job.run.name}: stopped by a signal and saved, goes on')
                     waiting.append(job.run)
                     continue
-                failed += [ending] if ending.failed else []
-                on_end(ending)
+                failed += [job] if job.failed else []
+                on_end(job)
             for _ in range(len(waiting) if len(active) < workers.jobs else 0):
                 run = waiting.popleft()
                 if not _begin(run, workers, active):
@@ -108,7 +98,7 @@ def execute(
 
 
 @contextmanager
-def _stoppable(active: list[_Job]) -> Iterator[None]:
+def _stoppable(active: list[Job]) -> Iterator[None]:
     """Turn SIGINT and SIGTERM into SIGTERM for the runs, which may save themselves."""
 
     def stop(number: int, frame: object) -> None:
@@ -125,7 +115,7 @@ def _stoppable(active: list[_Job]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _terminate(active: list[_Job]) -> None:
+def _terminate(active: list[Job]) -> None:
     for job in active:
         job.process.terminate()
     limit = time.time() + _GRACE
@@ -136,7 +126,7 @@ def _terminate(active: list[_Job]) -> None:
             job.process.kill()
 
 
-def _begin(run: Run, workers: Workers, active: list[_Job]) -> bool:
+def _begin(run: PlannedRun, workers: Workers, active: list[Job]) -> bool:
     """Start a run; false when it has to wait for a slot or for another process."""
     if run.finished:
         return True
@@ -154,7 +144,7 @@ def _begin(run: Run, workers: Workers, active: list[_Job]) -> bool:
     return True
 
 
-def _start(run: Run, workers: Workers, slot: int, lock: IO[str]) -> _Job:
+def _start(run: PlannedRun, workers: Workers, slot: int, lock: IO[str]) -> Job:
     """The process inherits the lock, which holds as long as it lives, even when this one dies."""
     command = workers.command(run)
     with (run.work_dir / OUTPUT).open('a') as output:
@@ -169,10 +159,4 @@ def _start(run: Run, workers: Workers, slot: int, lock: IO[str]) -> _Job:
             pass_fds=(lock.fileno(),),
             start_new_session=True,
         )
-    return _Job(run, process, slot, time.time())
-
-
-def _ending(job: _Job) -> Ending:
-    lines = (job.run.work_dir / OUTPUT).read_text(errors='replace').splitlines()
-    seconds = time.time() - job.started
-    return Ending(job.run, job.process.returncode, seconds, '\n'.join(lines[-_TAIL:]))
+    return Job(run, process, slot, time.time())

@@ -4,7 +4,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from ...errors import REQUEUED
+from ...errors import ToldToStop
 from .request import Request
 from .snapshot import Snapshot
 
@@ -36,12 +36,12 @@ def array_script(
     """The script for sbatch.
 
     Args:
-        name: Of the job.
-        count: Runs; task n makes the n-th of the matrix.
+        name: The name of the job.
+        count: The number of runs; task n makes the n-th of the matrix.
         request: Tasks at a time (`jobs`, None for as many as Slurm gives) and cores (`threads`).
         gpu: Whether each task takes one.
-        logs: Folder of the tasks' outputs.
-        command: From `task_command`.
+        logs: The folder of the tasks' outputs.
+        command: What a task runs, as `task_command` gives it.
     """
     return _SCRIPT.format(
         name=name,
@@ -51,7 +51,7 @@ def array_script(
         cores=request.threads,
         gpu='#SBATCH --gpus-per-task=1\n' if gpu else '',
         warning=_WARNING,
-        stopped=REQUEUED,
+        stopped=ToldToStop.exit_code,
         folder=shlex.quote(str(Path.cwd())),
         command=shlex.join(command),
     )
@@ -61,13 +61,14 @@ def task_command(request: Request, study: Path, out: Path, snapshot: Snapshot) -
     """What a task runs, less `--only N`.
 
     Args:
-        request: Its flags.
-        study: The study's copy.
-        out: The study's folder.
-        snapshot: The code.
+        request: What the command line asks for.
+        study: The copy of the study.
+        out: The folder of the study.
+        snapshot: The copy of the code.
     """
     flags = ['--out', out.resolve(), '--threads', request.threads]
     flags += ['--any-code'] if request.any_code else []
+    flags += [] if request.baseline is None else ['--baseline', request.baseline]
     flags += ['--drop-checkpoints'] if request.drop_checkpoints else []
     tool = ['env', f'PYTHONPATH={snapshot.folder}', sys.executable, snapshot.tool('ablate.py')]
     return [str(word) for word in (*tool, study, *flags)]

@@ -20,10 +20,10 @@ _DIGITS = 10
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Frozen code.
+    """The copy of the code that the runs of a study use.
 
     Attributes:
-        folder: Holds `icpc`, `tools` and the config.
+        folder: The folder that holds `icpc`, `tools` and the config.
         config: The base config with its own bases merged in.
     """
 
@@ -31,7 +31,7 @@ class Snapshot:
     config: Path
 
     def tool(self, name: str) -> Path:
-        """A tool's script."""
+        """The script of a tool."""
         return self.folder / 'tools' / name
 
 
@@ -42,9 +42,9 @@ def take_snapshot(base: Path, tools: Path, out: Path, modules: Iterable[str] = (
 
     Args:
         base: The config.
-        tools: Folder of the tools' scripts.
-        out: The study's folder.
-        modules: Top-level names of the user's modules.
+        tools: The folder of the tools' scripts.
+        out: The folder of the study.
+        modules: The top-level names of the user's modules.
 
     Raises:
         UserError: For a user's module that has the name of something of icpc's.

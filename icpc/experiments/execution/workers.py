@@ -9,7 +9,7 @@ from ...checkpoints.newest import newest_whole
 from ...console.messages import say
 from ...errors import UserError
 from ...run_dir.record import run_identity
-from ..study.runs import Run
+from ..study.runs import PlannedRun
 from .snapshot import Snapshot
 
 
@@ -18,10 +18,10 @@ class Workers:
     """What the runs are made with.
 
     Attributes:
-        snapshot: The code they run.
-        jobs: Processes at a time.
-        gpus: Devices that the processes take in turn; none for the CPU.
-        threads: OMP_NUM_THREADS of each process, None leaves it.
+        snapshot: The copy of the code that they run.
+        jobs: The number of processes at a time.
+        gpus: The devices that the processes take in turn; none for the CPU.
+        threads: OMP_NUM_THREADS of each process; None leaves it.
     """
 
     snapshot: Snapshot
@@ -29,7 +29,7 @@ class Workers:
     gpus: Sequence[str] = ()
     threads: int | None = 1
 
-    def command(self, run: Run) -> list[str]:
+    def command(self, run: PlannedRun) -> list[str]:
         """What makes a run; it resumes where there is a checkpoint that can be read."""
         resume = ['--resume'] if _resumable(run) else []
         trainer = [sys.executable, str(self.snapshot.tool('train.py')), str(self.snapshot.config)]
@@ -37,8 +37,9 @@ class Workers:
         return [*trainer, *work_dir, *resume, '--cfg-options', *run.options]
 
     def environment(self, slot: int) -> dict[str, str]:
-        """Of the process in a slot, counted from 0."""
-        own = {'PYTHONPATH': _first(str(self.snapshot.folder), os.environ.get('PYTHONPATH'))}
+        """The environment of the process in a slot, counted from 0."""
+        path = [str(self.snapshot.folder), *filter(None, [os.environ.get('PYTHONPATH')])]
+        own = {'PYTHONPATH': os.pathsep.join(path)}
         if self.threads is not None:
             own['OMP_NUM_THREADS'] = str(self.threads)
         if self.gpus:
@@ -46,14 +47,10 @@ class Workers:
         return {**os.environ, **own}
 
 
-def _resumable(run: Run) -> bool:
+def _resumable(run: PlannedRun) -> bool:
     """Whether a checkpoint is left; a study's run of which none can be read starts anew."""
     try:
         return newest_whole(run.work_dir, run_identity(run.work_dir)) is not None
     except UserError:
         say(f'{run.name}: none of its checkpoints can be read, it starts from the beginning')
         return False
-
-
-def _first(path: str, others: str | None) -> str:
-    return os.pathsep.join([path, *([others] if others else [])])

@@ -11,7 +11,7 @@ from ...evaluation.confusion_file import read_confusion
 from ...evaluation.table import scores
 from ...run_dir.record import CONFUSION
 from ..study.runs import Run
-from ..tables.statistics import Difference, paired_difference
+from ..tables.statistics import Summary, paired_difference
 from .figures import as_uri, new_figure, style
 
 _MOST_BARS = 40  # classes in one chart: the largest gains and losses
@@ -28,7 +28,7 @@ class ClassDifference:
     """
 
     name: str
-    difference: Difference
+    difference: Summary
 
 
 @dataclass(frozen=True)

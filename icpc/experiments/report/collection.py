@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...errors import UserError, did_you_mean
+from ...errors import UserError
 from ...run_dir.config_difference import difference, flatten
 from ...run_dir.record import RESOLVED, read_json, read_record
 from ..study.runs import Run
-from ..study.schema import Study, read_metrics
+from ..study.schema import Study
 from ..study.study_files import INDEX
 
 # What differs between the seeds of one row, and says where, not what: the weights that load_from
@@ -61,7 +61,7 @@ def collect(folders: Sequence[Path], baseline: str | None = None) -> Collection:
 
 def _run(regime: str, row: str, seed: str, work_dir: Path) -> Run:
     code = (read_record(work_dir) or {}).get('fingerprints', {}).get('code', '')
-    return Run(regime, row, seed, {}, '', code, work_dir)
+    return Run(regime, row, seed, work_dir, code)
 
 
 def _from_index(folder: Path, baseline: str | None) -> Collection:
@@ -71,8 +71,8 @@ def _from_index(folder: Path, baseline: str | None) -> Collection:
         for entry in index['runs']
     ]
     comparisons = {name: tuple(pair) for name, pair in index['comparisons'].items()}
-    study = _study(index['name'], runs, read_metrics(index['metrics']), index['split'], comparisons)
-    return Collection(_with_baseline(study, baseline or index['baseline']), runs)
+    study = _study(index['name'], runs, index['metrics'], index['split'], comparisons)
+    return Collection(study.with_baseline(baseline or index['baseline']), runs)
 
 
 def _study(
@@ -88,13 +88,6 @@ def _study(
         regimes={run.regime: {} for run in runs},
         comparisons=comparisons,
     )
-
-
-def _with_baseline(study: Study, baseline: str | None) -> Study:
-    if baseline is not None and baseline not in study.rows:
-        hint = did_you_mean(baseline, study.rows)
-        raise UserError(f'there is no row {baseline!r}{hint} (rows: {", ".join(study.rows)})')
-    return Study(**{**vars(study), 'baseline': baseline})
 
 
 def _from_work_dirs(folders: Sequence[Path], baseline: str | None) -> Collection:
@@ -130,4 +123,4 @@ def _from_work_dirs(folders: Sequence[Path], baseline: str | None) -> Collection
     known = {key for result in results for key in result.get(split, {})}
     metrics = {key: key for key in _METRICS if key in known}
     study = _study(' and '.join(rows), runs, metrics, split, {})
-    return Collection(_with_baseline(study, baseline or next(iter(rows))), runs)
+    return Collection(study.with_baseline(baseline or next(iter(rows))), runs)

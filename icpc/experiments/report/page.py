@@ -10,8 +10,8 @@ from ...errors import UserError
 from ...files import write_text_atomically
 from ...run_dir.fingerprints import PACKAGE
 from ..study.study_files import INDEX
-from ..study.usable_metrics import lacking, usable_metrics
-from ..tables.study_results import tabulate
+from ..study.wanted_metrics import read_results
+from ..tables.study_results import rows_without_value, tabulate
 from .collection import collect
 from .sections import config_parts, note, regime_parts, run_sheet
 
@@ -38,16 +38,16 @@ def write_report(
     if studies and len(folders) > 1:
         raise UserError(f'{studies[0]} is a study: give one study alone, or runs')
     found = collect(folders, baseline)
-    study, faults = usable_metrics(found.study, found.runs)
-    found = replace(found, study=study)
-    tables = tabulate(found.study, found.runs)
+    results = read_results(found.study, found.runs)
+    found = replace(found, study=results.study)
+    tables = tabulate(results)
     regimes = (regime_parts(found, regime, tables) for regime in found.study.regimes)
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined
     )
     page = environment.get_template('page.html.j2').render(
         title=found.study.name,
-        note=' '.join([note(found), *lacking(tables), *faults]),
+        note=' '.join([note(found), *rows_without_value(tables), *results.faults]),
         baseline=found.study.baseline,
         regimes=[regime for regime in regimes if regime is not None],
         configs=config_parts(found),

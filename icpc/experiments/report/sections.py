@@ -7,7 +7,7 @@ from typing import Any
 from ...run_dir.config_difference import difference, flatten
 from ...run_dir.record import RESOLVED, read_record
 from ..study.runs import Run
-from ..study.schema import ClassSubset
+from ..study.variables import ClassSubset
 from ..tables.sheets import Sheet, clock, number, sheets
 from ..tables.study_results import TableResult
 from .class_results import (

@@ -1,10 +1,11 @@
-"""From a study to its runs: overrides, identity and work dir of each."""
+"""From a study to its runs: overrides, identity and work directory of each."""
 
+import itertools
 import json
 import logging
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,14 @@ from ...run_dir.fingerprints import (
     weights_fingerprint,
     with_user_code,
 )
-from ...run_dir.record import read_record
+from ...run_dir.record import FINISHED, read_record
 from ..reproduce.repeat import MARK
-from .inputs import Inputs, inputs_of
-from .metric_names import check_metrics
-from .schema import Overrides, Study, merge
+from .schema import Study, merge
+from .variables import Overrides
 
 # On the validation split nothing of the test split is read.
 _NO_TEST = {'test_dataloader': None, 'test_evaluator': None, 'test_cfg': None}
+_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,30 +34,18 @@ class Run:
     """One cell of the matrix.
 
     Attributes:
-        regime: Name of the regime, empty where the study has none.
-        row: Name of the row.
-        seed: Label of the seed.
-        overrides: Of the config.
-        identity: Hash of resolved config, data and weights.
-        code: Hash of icpc's code, and of the user's modules where there are any.
-        work_dir: Where it writes; holds identity and code in its name.
-        steps: Optimiser steps.
-        pictures: Of a step.
-        modules: The user's, that its config imports.
-        inputs: What it reads and measures.
+        regime: The name of its regime, empty where the study has none.
+        row: The name of its row.
+        seed: The label of its seed.
+        work_dir: Where it writes.
+        code: The hash of icpc's code, and of the user's modules where there are any.
     """
 
     regime: str
     row: str
     seed: str
-    overrides: Overrides
-    identity: str
-    code: str
     work_dir: Path
-    steps: int = 0
-    pictures: int = 0
-    modules: tuple[str, ...] = ()
-    inputs: Inputs = field(default_factory=Inputs)
+    code: str
 
     @property
     def name(self) -> str:
@@ -65,9 +54,38 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether the run is there, trained to its end and evaluated."""
-        record = read_record(self.work_dir)
-        return record is not None and record['state'] == 'finished'
+        """Whether the run is there, trained to its end and evaluated; its record is read."""
+        return bool(finished_records([self]))
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedRun(Run):
+    """A run that can be made; its work directory holds identity and code in its name.
+
+    Attributes:
+        overrides: What it changes in the study's config.
+        identity: The hash of resolved config, data and weights.
+        config: The resolved config.
+    """
+
+    overrides: Overrides
+    identity: str
+    config: dict[str, Any]
+
+    @property
+    def steps(self) -> int:
+        """The number of optimiser steps."""
+        return self.config.get('max_iters') or 0
+
+    @property
+    def images_per_step(self) -> int:
+        """The number of pictures that one optimiser step sees."""
+        return self.config.get('global_batch') or 0
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The user's modules that its config imports."""
+        return user_modules(self.config)
 
     @property
     def options(self) -> list[str]:
@@ -75,44 +93,41 @@ class Run:
         return [f'{path}={value!r}' for path, value in self.overrides.items()]
 
 
-def expand(study: Study, out: Path, code: str, any_code: bool = False) -> list[Run]:
+def finished_records(runs: Iterable[Run]) -> dict[Run, dict[str, Any]]:
+    """Read the record of every run that is trained to its end and evaluated."""
+    records = ((run, read_record(run.work_dir)) for run in runs)
+    return {run: record for run, record in records if record and record['state'] == FINISHED}
+
+
+def expand(study: Study, out: Path, code: str, any_code: bool = False) -> list[PlannedRun]:
     """All runs of a study, seed by seed, so that every row has a first seed early.
 
-    Every config is resolved here: a misspelt override or metric stops the study before its first
-    run.
+    Every config is resolved here: a misspelt override stops the study before its first run.
 
     Args:
         study: The study.
         out: Its folder.
-        code: Hash of icpc's code.
+        code: The hash of icpc's code.
         any_code: Take a finished run of the same config whatever code made it.
 
     Raises:
-        UserError: For a row whose config cannot be resolved; two rows that are the same run; or a
-            metric that no run can give.
+        UserError: For a row whose config cannot be resolved; two rows that are the same run.
     """
     runs, known, codes = [], {}, {}
     unread = _NO_TEST if study.split == 'val' else {}
-    for label, seed in study.seeds.items():
-        for regime, setting in study.regimes.items():
-            for row, own in study.rows.items():
-                overrides = merge(study.shared, setting, own, seed, unread)
-                config = _resolved(study, overrides, f'{regime} {row}'.strip())
-                identity, modules = _identity(config, known), user_modules(config)
-                if modules not in codes:
-                    codes[modules] = with_user_code(code, modules)
-                folder = out / 'runs' / _slug(regime) / _slug(row)
-                run = Run(
-                    *(regime, row, label, overrides, identity, codes[modules]),
-                    folder / f'{_slug(label)}-{identity}-{codes[modules]}',
-                    config.get('max_iters') or 0,
-                    config.get('global_batch') or 0,
-                    modules,
-                    inputs_of(config, study.split),
-                )
-                runs.append(_older(run, folder) if any_code else run)
-    _refuse_twins(runs)
-    check_metrics(study, [run.inputs for run in runs])
+    for (label, seed), (regime, setting), (row, own) in itertools.product(
+        study.seeds.items(), study.regimes.items(), study.rows.items()
+    ):
+        overrides = merge(study.shared, setting, own, seed, unread)
+        config = _resolved(study, overrides, f'{regime} {row}'.strip())
+        modules, identity = user_modules(config), _identity(config, known)
+        if modules not in codes:
+            codes[modules] = with_user_code(code, modules)
+        folder = out / 'runs' / _slug(regime) / _slug(row)
+        work_dir = folder / f'{_slug(label)}-{identity}-{codes[modules]}'
+        run = PlannedRun(regime, row, label, work_dir, codes[modules], overrides, identity, config)
+        runs.append(_made_by_other_code(run) or run if any_code else run)
+    _refuse_equal_rows(runs)
     return runs
 
 
@@ -127,43 +142,46 @@ def _resolved(study: Study, overrides: Overrides, name: str) -> dict[str, Any]:
         notes.disabled = False
 
 
+def datasets_of(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The configs of the datasets that a run reads, by the name of the loader."""
+    found = {key: (config.get(key) or {}).get('dataset') for key in _LOADERS}
+    return {key: dataset for key, dataset in found.items() if dataset}
+
+
 def _identity(config: dict[str, Any], known: dict[str, str | None]) -> str:
-    parts = [config_fingerprint(config)]
-    for key in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        dataset = (config.get(key) or {}).get('dataset')
-        parts.append(_once(known, dataset, data_fingerprint) if dataset else None)
-    start = config.get('load_from')
+    """What makes two runs the same: resolved config, data and weights.
+
+    Args:
+        config: The resolved config.
+        known: The fingerprints so far; what many runs share is read once.
+    """
+
+    def once(part: dict[str, Any], fingerprint: Callable[[dict], str | None]) -> str | None:
+        named = ('data_root', 'data_prefix', 'ann_file', 'clip', 'load_from')
+        places = {key: part[key] for key in named if key in part}
+        key = json.dumps(places, sort_keys=True, default=str)
+        if key not in known:
+            known[key] = fingerprint(part)
+        return known[key]
+
+    datasets, start = datasets_of(config), config.get('load_from')
+    data = [datasets.get(key) and once(datasets[key], data_fingerprint) for key in _LOADERS]
     places = {**(config.get('model') or {}), 'load_from': start}
-    parts.append(_once(known, places, partial(weights_fingerprint, load_from=start)))
-    return config_fingerprint({'parts': parts})
+    weights = once(places, partial(weights_fingerprint, load_from=start))
+    return config_fingerprint({'parts': [config_fingerprint(config), *data, weights]})
 
 
-def _once(known: dict[str, str | None], config: dict, fingerprint: Callable) -> str | None:
-    """Fingerprint what many runs share only once."""
-    places = {
-        key: config[key]
-        for key in ('data_root', 'data_prefix', 'ann_file', 'clip', 'load_from')
-        if key in config
-    }
-    key = json.dumps(places, sort_keys=True, default=str)
-    if key not in known:
-        known[key] = fingerprint(config)
-    return known[key]
-
-
-def _older(run: Run, folder: Path) -> Run:
-    """The same run made by other code, where only that is finished."""
-    others = sorted(
-        folder.glob(f'{_slug(run.seed)}-{run.identity}-*'), key=lambda p: p.stat().st_mtime
-    )
-    for path in reversed([path for path in others if not (path / MARK).is_file()]):
-        other = Run(**{**vars(run), 'work_dir': path, 'code': path.name.rpartition('-')[2]})
-        if other.finished and not run.finished:
+def _made_by_other_code(run: PlannedRun) -> PlannedRun | None:
+    """The newest finished run of the same identity; None where the run itself is finished."""
+    others = run.work_dir.parent.glob(f'{_slug(run.seed)}-{run.identity}-*')
+    for path in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True):
+        other = replace(run, work_dir=path, code=path.name.rpartition('-')[2])
+        if not (path / MARK).is_file() and other.finished and not run.finished:
             return other
-    return run
+    return None
 
 
-def _refuse_twins(runs: list[Run]) -> None:
+def _refuse_equal_rows(runs: list[PlannedRun]) -> None:
     first: dict[tuple[str, str], Run] = {}
     for run in runs:
         twin = first.setdefault((run.regime, run.identity), run)

@@ -1,122 +1,109 @@
 """A study file: which runs to compare, on which seeds, by which metrics."""
 
 import itertools
-from dataclasses import dataclass, field
+import runpy
 from pathlib import Path
-from typing import Any
+from types import FunctionType, ModuleType
+from typing import Annotated, Any, Literal
 
-from ...errors import UserError, did_you_mean
-from .variables import read_variables
+from pydantic import AfterValidator, BaseModel, ValidationError, model_validator
 
-Overrides = dict[str, Any]
+from ...errors import UserError, described, did_you_mean, own_fault
+from .variables import Axis, Metrics, Name, Overrides, Seeds, fault_of
+
+_WHAT = {
+    'base': "a config's path, relative to the file",
+    'rows': 'a dict (name -> overrides)',
+    'grid': 'a dict (key -> list of values, or dict (label -> overrides))',
+    'seeds': 'a list of whole numbers from 0, or a dict (label -> overrides), with one at least',
+    'regimes': 'a dict (name -> overrides)',
+    'shared': 'a dict of overrides (key -> value)',
+    'metrics': "a list of keys of the results, such as 'mIoU', or a dict (column -> key, or "
+    "dict(classes=[...], of='head' or 'score_map'))",
+    'split': "'val' or 'test'",
+    'baseline': 'the name of a row, or None',
+    'comparisons': 'a dict (name -> (row, reference row))',
+}
 
 
-@dataclass(frozen=True)
-class ClassSubset:
-    """A metric: the mean IoU over some classes, from the confusion counts.
-
-    Attributes:
-        classes: Names; the others still count as wrong predictions.
-        of: `head` or `score_map`.
-    """
-
-    classes: tuple[str, ...]
-    of: str = 'head'
+def _two_rows(pair: tuple[str, str]) -> tuple[str, str]:
+    if pair[0] == pair[1]:
+        raise ValueError('must be two different rows')
+    return pair
 
 
-@dataclass(frozen=True)
-class Study:
-    """What a study file says, checked.
+class Study(BaseModel, frozen=True, extra='forbid'):
+    """What a study comes to, checked.
 
     Attributes:
         name: The file's name.
         base: The config all runs start from.
         seeds: Label -> overrides; rows are compared in pairs of equal label.
         metrics: Column -> key of the split's results, or a subset of classes.
+        rows: Name -> overrides.
+        baseline: The row that the others are compared with; None for no comparison.
         split: `test`, or `val` for choosing settings; then the test split is not even read.
         shared: Overrides of all runs.
         regimes: Name -> overrides; each has a table of its own.
-        rows: Name -> overrides.
-        baseline: The row that the others are compared with; None for no comparison.
         comparisons: Name -> (row, reference row), further differences.
     """
 
     name: str
     base: Path
-    seeds: dict[str, Overrides]
-    metrics: dict[str, str | ClassSubset]
-    rows: dict[str, Overrides]
+    seeds: Seeds = {'0': {'seed': 0}}
+    metrics: Metrics
+    rows: dict[str, Overrides] = {}
     baseline: str | None = None
-    split: str = 'test'
-    shared: Overrides = field(default_factory=dict)
-    regimes: dict[str, Overrides] = field(default_factory=lambda: {'': {}})
-    comparisons: dict[str, tuple[str, str]] = field(default_factory=dict)
+    split: Literal['val', 'test'] = 'test'
+    shared: Overrides = {}
+    regimes: dict[str, Overrides] = {'': {}}
+    comparisons: dict[str, Annotated[tuple[Name, Name], AfterValidator(_two_rows)]] = {}
+
+    def with_baseline(self, baseline: str | None) -> 'Study':
+        """The study with another baseline; None keeps the study's own.
+
+        Raises:
+            UserError: When there is no such row.
+        """
+        return self if baseline is None else Study(**{**vars(self), 'baseline': baseline})
+
+    @model_validator(mode='after')
+    def _check_compared(self) -> 'Study':
+        compared = [name for pair in self.comparisons.values() for name in pair]
+        for name in [*([] if self.baseline is None else [self.baseline]), *compared]:
+            if name not in self.rows:
+                hint = did_you_mean(name, self.rows)
+                rows = ', '.join(map(repr, self.rows))
+                raise UserError(f'there is no row {name!r}{hint} (rows: {rows})')
+        return self
 
 
-def load_study(path: str | Path) -> Study:
-    """Read a study file: Python that sets `base`, `rows` or `grid`, `seeds`, `metrics` and more.
+class _Rows(BaseModel):
+    """The two ways to name rows: one by one, and as the product of the axes of a grid."""
 
-    Helper variables start with an underscore. `base` is relative to the file.
+    rows: dict[Name, Overrides]
+    grid: dict[Name, Axis]
 
-    Raises:
-        UserError: For an error in the file, and a missing, unknown, wrong or contradictory value.
-    """
-    path = Path(path)
-    given = read_variables(path)
-    rows, more = given.get('rows', {}), _grid_rows(given.get('grid', {}))
-    for name in rows.keys() & more.keys():
-        raise UserError(f'{path}: rows and grid both have a row {name!r}; rename the one of rows')
-    rows = {**rows, **more}
-    if not rows:
-        raise UserError(f'{path}: set rows (name -> overrides) or grid (key -> values)')
-    study = Study(
-        name=path.stem,
-        base=(path.parent / given['base']).resolve(),
-        seeds=_seeds(given.get('seeds', [0])),
-        metrics=read_metrics(given['metrics']),
-        rows=rows,
-        **{
-            key: given[key]
-            for key in ('baseline', 'split', 'shared', 'comparisons')
-            if key in given
-        },
-        **({'regimes': given['regimes']} if given.get('regimes') else {}),
-    )
-    _check(study, path)
-    return study
-
-
-def _seeds(given: Any) -> dict[str, Overrides]:
-    if isinstance(given, dict):
-        return {str(label): overrides for label, overrides in given.items()}
-    return {str(seed): {'seed': seed} for seed in given}
-
-
-def read_metrics(given: Any) -> dict[str, str | ClassSubset]:
-    """Keys of the results, or `{name: key or {'classes': [...], 'of': 'score_map'}}`."""
-    named = given if isinstance(given, dict) else {key: key for key in given}
-    return {
-        name: ClassSubset(tuple(what['classes']), what.get('of', 'head'))
-        if isinstance(what, dict)
-        else what
-        for name, what in named.items()
-    }
+    def together(self) -> dict[str, Overrides]:
+        """All rows: those of `grid` follow those of `rows`."""
+        more = _grid_rows(self.grid)
+        for name in self.rows.keys() & more.keys():
+            raise UserError(f'rows and grid both have a row {name!r}; rename the one of rows')
+        if not self.rows and not more:
+            raise UserError('set rows (name -> overrides) or grid (key -> values)')
+        return {**self.rows, **more}
 
 
 def _grid_rows(grid: dict[str, Any]) -> dict[str, Overrides]:
     """The product of the axes: `{key: [values]}`, or `{axis: {label: overrides}}`."""
-    if not grid:
-        return {}
     axes = []
     for key, values in grid.items():
-        if isinstance(values, dict):
-            axes.append([(label, overrides) for label, overrides in values.items()])
-        else:
-            short = key.rpartition('.')[2]
-            axes.append([(f'{short}={value}', {key: value}) for value in values])
+        short = key.rpartition('.')[2]
+        listed = [(f'{short}={value}', {key: value}) for value in values]
+        axes.append(list(values.items()) if isinstance(values, dict) else listed)
     return {
         ', '.join(label for label, _ in cell): merge(*(overrides for _, overrides in cell))
-        for cell in itertools.product(*axes)
+        for cell in (itertools.product(*axes) if axes else ())
     }
 
 
@@ -137,10 +124,51 @@ def merge(*layers: Overrides) -> Overrides:
     return merged
 
 
-def _check(study: Study, path: Path) -> None:
-    if not study.base.is_file():
-        raise UserError(f'{path}: base={study.base} is no file')
-    compared = [name for pair in study.comparisons.values() for name in pair]
-    for name in [*([study.baseline] if study.baseline is not None else []), *compared]:
-        if name not in study.rows:
-            raise UserError(f'{path}: there is no row {name!r}{did_you_mean(name, study.rows)}')
+def load_study(path: str | Path) -> Study:
+    """Read a study file: Python that sets `base`, `rows` or `grid`, `seeds`, `metrics` and more.
+
+    Helper variables start with an underscore. `base` is relative to the file.
+
+    Raises:
+        UserError: For an error in the file, and a missing, unknown, wrong or contradictory value.
+    """
+    path = Path(path)
+    given = _run(path)
+    try:
+        return _study(path, given)
+    except ValidationError as error:
+        raise UserError(f'{path}: {fault_of(error, _WHAT)}') from error
+    except UserError as error:
+        raise UserError(f'{path}: {error}') from error
+
+
+def _study(path: Path, given: dict[str, Any]) -> Study:
+    for key in given.keys() - _WHAT.keys():
+        hint = did_you_mean(key, _WHAT) or f'; name it _{key} if only the file itself uses it'
+        raise UserError(f'a study has no {key}{hint}')
+    for key in ('base', 'metrics'):
+        if given.get(key) in (None, '', [], (), {}):
+            raise UserError(f'set {key}, without which it is no study')
+    rows = _Rows(rows=given.pop('rows', {}), grid=given.pop('grid', {})).together()
+    if given.get('regimes') == {}:
+        del given['regimes']
+    study = Study(name=path.stem, rows=rows, **given)
+    base = (path.parent / study.base).resolve()
+    if not base.is_file():
+        raise UserError(f'base={base} is no file')
+    return study.model_copy(update={'base': base})
+
+
+def _run(path: Path) -> dict[str, Any]:
+    """Run a study file; those of its variables that are for the study."""
+    if not path.is_file():
+        raise UserError(f'{path}: no such study file')
+    try:
+        found = runpy.run_path(str(path))
+    except Exception as error:
+        raise own_fault(error) or UserError(f'{path}: {described(error)}') from error
+    return {
+        key: value
+        for key, value in found.items()
+        if not key.startswith('_') and not isinstance(value, (ModuleType, FunctionType))
+    }

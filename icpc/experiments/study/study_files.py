@@ -1,42 +1,31 @@
-"""What a study writes beside its runs: the index of the runs, and its tables."""
+"""A study as files: the index of its runs, and a copy for tasks that begin later."""
 
-import csv
-import io
+import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
+from pprint import pformat
 
-from ...console.messages import say
 from ...files import write_text_atomically
-from ...run_dir.record import read_record
-from ..tables.sheets import as_csv, as_latex, as_markdown, as_rich, sheets
-from ..tables.study_results import tabulate, value_of
 from .runs import Run
 from .schema import Study
-from .usable_metrics import lacking, usable_metrics
 
 INDEX = 'study.json'
+_INDEXED = {'name', 'base', 'split', 'baseline', 'metrics', 'comparisons'}
+_DIGITS = 10
+_WIDTH = 100  # characters of a line
 
 
 def write_index(study: Study, runs: Sequence[Run], out: Path) -> None:
-    """Write `study.json`: which work dir is which run.
+    """Write `study.json`: which work directory is which run.
 
     Args:
         study: The study.
         runs: All its runs.
-        out: Its folder.
+        out: The folder of the study.
     """
     index = {
-        'name': study.name,
-        'base': str(study.base),
-        'split': study.split,
-        'baseline': study.baseline,
-        'metrics': {
-            name: metric if isinstance(metric, str) else asdict(metric)
-            for name, metric in study.metrics.items()
-        },
-        'comparisons': study.comparisons,
+        **study.model_dump(mode='json', include=_INDEXED),
         'runs': [
             {
                 **{key: getattr(run, key) for key in ('regime', 'row', 'seed')},
@@ -49,63 +38,23 @@ def write_index(study: Study, runs: Sequence[Run], out: Path) -> None:
     write_text_atomically(json.dumps(index, indent=1), out / INDEX)
 
 
-def write_tables(study: Study, runs: Sequence[Run], out: Path, baseline: str | None = None) -> None:
-    """Write the tables of what is finished as markdown, LaTeX and CSV, and print them.
+def copy_study(study: Study, folder: Path, base: Path) -> Path:
+    """Write what a study file came to, as a study file that may be read when the first was edited.
+
+    The copy holds values alone, so it needs nothing that the study file read or imported.
 
     Args:
         study: The study.
-        runs: All its runs.
-        out: Its folder.
-        baseline: Instead of the study's.
+        folder: Where the copy goes, into a folder named by its content.
+        base: The copy of the study's config.
     """
-    study, faults = usable_metrics(study, runs)
-    tables = tabulate(study, runs, baseline)
-    pages = sheets(tables)
-    note = ' '.join([_note(study, runs), *lacking(tables), *faults])
-    markdown = '\n'.join([f'# {study.name}', '', *map(as_markdown, pages), note, ''])
-    out.mkdir(parents=True, exist_ok=True)
-    write_text_atomically(markdown, out / 'table.md')
-    write_text_atomically('\n'.join(map(as_latex, pages)), out / 'table.tex')
-    write_text_atomically(as_csv(tables), out / 'table.csv')
-    write_text_atomically(_runs_csv(study, runs), out / 'runs.csv')
-    for page in pages:
-        say(as_rich(page))
-    say(note)
-    say(f'tables: {out}/table.md, table.tex, table.csv; every run: runs.csv')
-
-
-def _note(study: Study, runs: Sequence[Run]) -> str:
-    finished = [run for run in runs if run.finished]
-    notes = [f'Split: {study.split}. Intervals: 95 %, by t. Differences: paired by seed.']
-    if len(finished) < len(runs):
-        notes.append(f'{len(runs) - len(finished)} of {len(runs)} runs are missing.')
-    codes = sorted({run.code for run in finished})
-    if _versions_differ(finished):
-        notes.append(f'{len(codes)} versions of the code made the runs: {", ".join(codes)}.')
-    return ' '.join(notes)
-
-
-def _versions_differ(finished: Sequence[Run]) -> bool:
-    """Whether icpc's code or that of the same modules of the user was not always the same."""
-    versions: dict[tuple[str, ...], set[str]] = {}
-    for run in finished:
-        own, _, user = run.code.partition('+')
-        versions.setdefault((), set()).add(own)
-        versions.setdefault(('user', *run.modules), set()).add(user)
-    return any(len(found) > 1 for found in versions.values())
-
-
-def _runs_csv(study: Study, runs: Sequence[Run]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator='\n')
-    writer.writerow(['regime', 'row', 'seed', *study.metrics, 'seconds', 'work_dir'])
-    for run in runs:
-        if run.finished:
-            record = read_record(run.work_dir)
-            values = [
-                value_of(run, record, metric, study.split) for metric in study.metrics.values()
-            ]
-            writer.writerow(
-                [run.regime, run.row, run.seed, *values, record['seconds'], run.work_dir]
-            )
-    return out.getvalue()
+    values = {**study.model_dump(exclude={'name'}), 'base': str(base)}
+    text = ''.join(
+        f'{key} = {pformat(value, width=_WIDTH, sort_dicts=False)}\n'
+        for key, value in values.items()
+    )
+    digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+    path = folder / 'studies' / digest / f'{study.name}.py'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text_atomically(text, path)
+    return path

@@ -3,13 +3,14 @@
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from rich.table import Table
 
-from .statistics import Difference, Summary
+from .statistics import Summary
 from .study_results import RowResult, TableResult
 
 _LATEX = {'\\': r'\textbackslash{}', '~': r'\textasciitilde{}', '^': r'\textasciicircum{}'} | {
@@ -22,9 +23,9 @@ class Sheet:
     """A table as text, whatever it is printed as.
 
     Attributes:
-        title: Above it.
-        head: Names of the columns.
-        body: Cells, the first of each row its name.
+        title: The line above it.
+        head: The names of the columns.
+        body: The cells; the first of each row is its name.
     """
 
     title: str
@@ -58,9 +59,9 @@ def _means(table: TableResult) -> Sheet:
 def _cells(row: RowResult, compared: bool) -> list[str]:
     s = row.summary
     runs = 'none' if row.lacks else f'{s.n}/{row.wanted}'
-    cells = [row.row, runs, number(s.mean), number(s.sd), interval(s)]
+    cells = [row.row, runs, number(s.mean), number(s.sd), _interval(s)]
     if compared and row.difference is not None:
-        return [*cells, *_difference(row.difference), probability(row.adjusted_p)]
+        return [*cells, *_difference(row.difference), _probability(row.adjusted_p)]
     return [*cells, *([''] * 4 if compared else [])]
 
 
@@ -78,8 +79,8 @@ def _costs(title: str, rows: Sequence[RowResult]) -> Sheet:
     return Sheet(title, ['row', 'trained parameters', 'time', 'memory'], body)
 
 
-def _difference(d: Difference) -> list[str]:
-    return [number(d.mean, sign=True), interval(d, sign=True), probability(d.p)]
+def _difference(d: Summary) -> list[str]:
+    return [number(d.mean, sign=True), _interval(d, sign=True), _probability(d.p)]
 
 
 def number(value: float, digits: int = 2, unit: str = '', sign: bool = False) -> str:
@@ -89,15 +90,15 @@ def number(value: float, digits: int = 2, unit: str = '', sign: bool = False) ->
     return f'{value:{"+" if sign else ""}.{digits}f}{unit}'
 
 
-def interval(summary: Summary, sign: bool = False) -> str:
+def _interval(summary: Summary, sign: bool = False) -> str:
     """The mean's 95 % confidence interval."""
     if math.isnan(summary.half):
         return '-'
-    low, high = summary.mean - summary.half, summary.mean + summary.half
-    return f'[{number(low, sign=sign)}, {number(high, sign=sign)}]'
+    low, high = (number(end, sign=sign) for end in summary.interval)
+    return f'[{low}, {high}]'
 
 
-def probability(p: float) -> str:
+def _probability(p: float) -> str:
     """A p value with three digits."""
     return '-' if math.isnan(p) else '< 0.001' if p < 0.001 else f'{p:.3f}'
 
@@ -157,23 +158,23 @@ def latex(text: str) -> str:
 
 def as_csv(tables: Sequence[TableResult]) -> str:
     """All tables in long form, numbers not rounded."""
+    head = ['regime', 'row', 'metric', 'n', 'mean', 'sd', 'ci_low', 'ci_high', 'reference', 'pairs']
+    head += ['difference', 'difference_ci_low', 'difference_ci_high', 'p', 'p_holm']
+    head += ['trained_parameters', 'seconds', 'memory_mib']
+    return csv_text(head, (_numbers(table, row) for table in tables for row in table.rows))
+
+
+def csv_text(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Rows of values as CSV."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator='\n')
-    writer.writerow(
-        ['regime', 'row', 'metric', 'n', 'mean', 'sd', 'ci_low', 'ci_high', 'reference', 'pairs']
-        + ['difference', 'difference_ci_low', 'difference_ci_high', 'p', 'p_holm']
-        + ['trained_parameters', 'seconds', 'memory_mib']
-    )
-    for table in tables:
-        for r in table.rows:
-            d, c = r.difference, r.cost
-            own = [table.regime, r.row, table.metric, r.summary.n, *_bounds(r.summary)]
-            against = ['', *[''] * 6] if d is None else [table.baseline, d.n, *_bounds(d, False)]
-            against = against if d is None else [*against, d.p, r.adjusted_p]
-            writer.writerow([*own, *against, c.parameters, c.seconds, c.memory])
+    csv.writer(out, lineterminator='\n').writerows([head, *rows])
     return out.getvalue()
 
 
-def _bounds(s: Summary, with_sd: bool = True) -> list[float]:
-    spread = [s.sd] if with_sd else []
-    return [s.mean, *spread, s.mean - s.half, s.mean + s.half]
+def _numbers(table: TableResult, row: RowResult) -> list[Any]:
+    s, d, cost = row.summary, row.difference, row.cost
+    against: list[Any] = [''] * 7
+    if d is not None:
+        against = [table.baseline, d.n, d.mean, *d.interval, d.p, row.adjusted_p]
+    own = [table.regime, row.row, table.metric, s.n, s.mean, s.sd, *s.interval]
+    return [*own, *against, cost.parameters, cost.seconds, cost.memory]

@@ -3,20 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from ...class_lookup import class_indices
-from ...errors import UserError, did_you_mean
-from ...evaluation.confusion_file import read_confusion
-from ...evaluation.table import scores
-from ...run_dir.record import CONFUSION, read_record
-from ..study.runs import Run
-from ..study.schema import ClassSubset, Study
-from .statistics import Difference, Summary, holm, paired_difference, summarise
+from ..study.wanted_metrics import Results
+from .statistics import Summary, holm, paired_difference, summarise
 
 
 @dataclass(frozen=True)
@@ -24,9 +16,9 @@ class Cost:
     """Means over a row's finished runs; nan where there are none.
 
     Attributes:
-        parameters: That are trained.
-        seconds: Of a run, from its start to the end of its evaluation.
-        memory: Peak, MiB: of the GPU where there is one, else of the process.
+        parameters: The number of parameters that are trained.
+        seconds: The time of a run, from its start to the end of its evaluation.
+        memory: The peak memory in MiB: of the GPU where there is one, else of the process.
     """
 
     parameters: float
@@ -39,18 +31,18 @@ class RowResult:
     """One row of one table.
 
     Attributes:
-        row: Its name.
-        wanted: Seeds in the study.
-        summary: Of the metric.
+        row: The name of the row.
+        wanted: The number of seeds in the study.
+        summary: The mean and the spread of the metric.
         difference: To the baseline; None for the baseline itself, and without one.
         adjusted_p: Holm's, over the table's rows; nan without a difference.
-        cost: Of the row's runs.
+        cost: What the row's runs took.
     """
 
     row: str
     wanted: int
     summary: Summary
-    difference: Difference | None
+    difference: Summary | None
     adjusted_p: float
     cost: Cost
 
@@ -76,104 +68,82 @@ class TableResult:
     metric: str
     baseline: str | None
     rows: list[RowResult]
-    comparisons: dict[str, Difference]
+    comparisons: dict[str, Summary]
+
+    @property
+    def has_values(self) -> bool:
+        """Whether any row has a value of the metric."""
+        return any(row.summary.n for row in self.rows)
 
 
-def tabulate(study: Study, runs: Sequence[Run], baseline: str | None = None) -> list[TableResult]:
+def tabulate(results: Results) -> list[TableResult]:
     """Compute every table of a study from what is finished.
 
     A metric that only other regimes have, such as the mean over held-out classes, gets no table.
 
     Args:
-        study: The study.
-        runs: All its runs.
-        baseline: Instead of the study's.
+        results: What the finished runs gave.
     """
-    baseline = study.baseline if baseline is None else baseline
-    if baseline is not None and baseline not in study.rows:
-        raise UserError(f'there is no row {baseline!r}{did_you_mean(baseline, study.rows)}')
-    records = {run: read_record(run.work_dir) for run in runs if run.finished}
     tables = []
-    for regime in study.regimes:
-        group = [_table(study, regime, metric, baseline, records) for metric in study.metrics]
-        tables += [table for table in group if _has_values(table)] or group
+    for regime in results.study.regimes:
+        records: dict[str, list] = {row: [] for row in results.study.rows}
+        for run, record in results.records.items():
+            if run.regime == regime:
+                records[run.row].append(record)
+        costs = {row: _cost(found) for row, found in records.items()}
+        group = [_table(results, regime, metric, costs) for metric in results.values]
+        tables += [table for table in group if table.has_values] or group
     return tables
 
 
-def _has_values(table: TableResult) -> bool:
-    return any(row.summary.n for row in table.rows)
-
-
-def _table(
-    study: Study, regime: str, metric: str, baseline: str | None, records: dict[Run, dict]
-) -> TableResult:
+def _table(results: Results, regime: str, metric: str, costs: dict[str, Cost]) -> TableResult:
+    study = results.study
     values: dict[str, dict[str, float]] = {row: {} for row in study.rows}
-    for run, record in records.items():
+    for run, value in results.values[metric].items():
         if run.regime == regime:
-            value = value_of(run, record, study.metrics[metric], study.split)
-            if value is not None:
-                values[run.row][run.seed] = value
-    differences = {
-        row: paired_difference(values[row], values[baseline])
-        for row in values
-        if baseline is not None and row != baseline
-    }
-    adjusted = dict(zip(differences, holm([d.p for d in differences.values()]), strict=True))
+            values[run.row][run.seed] = value
+    compared = [row for row in values if study.baseline not in (None, row)]
+    differences = {row: paired_difference(values[row], values[study.baseline]) for row in compared}
+    adjusted = dict(zip(compared, holm([d.p for d in differences.values()]), strict=True))
     rows = [
         RowResult(
             row,
             len(study.seeds),
-            summarise(list(values[row].values())),
+            summarise(list(own.values())),
             differences.get(row),
-            adjusted.get(row, float('nan')),
-            _cost([r for run, r in records.items() if (run.regime, run.row) == (regime, row)]),
+            adjusted.get(row, math.nan),
+            costs[row],
         )
-        for row in values
+        for row, own in values.items()
     ]
     comparisons = {
         name: paired_difference(values[row], values[reference])
         for name, (row, reference) in study.comparisons.items()
     }
-    return TableResult(regime, metric, baseline, rows, comparisons)
+    return TableResult(regime, metric, study.baseline, rows, comparisons)
 
 
-def value_of(
-    run: Run, record: dict[str, Any], metric: str | ClassSubset, split: str
-) -> float | None:
-    """A run's value of one metric; None where it has none, as a model without text.
+def rows_without_value(tables: Sequence[TableResult]) -> list[str]:
+    """Sentences that name the rows whose finished runs have no value of a metric.
 
     Args:
-        run: The run.
-        record: Its record.
-        metric: Key of the split's results, or a subset of classes.
-        split: `val` or `test`.
+        tables: All tables of a study.
     """
-    if isinstance(metric, ClassSubset):
-        return subset_iou(run.work_dir / CONFUSION, metric)
-    return record['metrics'].get(split, {}).get(metric)
-
-
-def subset_iou(path: Path, subset: ClassSubset) -> float | None:
-    """Mean IoU, in percent, over some classes; predictions of all classes count.
-
-    None where there is no such kind of prediction, or no counts at all.
-
-    Args:
-        path: Confusion counts that a run wrote.
-        subset: The classes.
-    """
-    if not path.is_file():
-        return None
-    counts = read_confusion(path)
-    if subset.of not in counts:
-        return None
-    names, iou = counts['class_names'].tolist(), scores(torch.from_numpy(counts[subset.of])).iou
-    return iou[class_indices(subset.classes, names, str(path))].nanmean().item()
+    found: dict[str, dict[str, None]] = {}
+    for table in tables:
+        for row in table.rows:
+            if row.lacks:
+                found.setdefault(table.metric, {})[row.row] = None
+    return [
+        f'{metric}: none for {", ".join(map(repr, names))}, whose runs do not measure it (as a '
+        'model without text has no score map).'
+        for metric, names in found.items()
+    ]
 
 
 def _cost(records: list[dict[str, Any]]) -> Cost:
     def mean(numbers: list[float]) -> float:
-        return float(np.mean(numbers)) if numbers else float('nan')
+        return float(np.mean(numbers)) if numbers else math.nan
 
     return Cost(
         mean([r['parameters']['trained'] for r in records]),

@@ -14,7 +14,7 @@ def make_run(tmp_path):
         folder.mkdir()
         arrays = {kind: np.array(values) for kind, values in counts.items()}
         np.savez(folder / 'confusion.npz', class_names=np.array(['a', 'b']), split='val', **arrays)
-        return Run('', row, seed, {}, '', '', folder)
+        return Run('', row, seed, folder, '')
 
     return make_run
 
@@ -51,4 +51,4 @@ def test_kinds_are_those_of_every_run(make_run):
     one = make_run('r', '1', head=[[1, 0], [0, 1]])
     assert kinds([both]) == ['head', 'score_map']
     assert kinds([both, one]) == ['head']
-    assert kinds([both, Run('', 'r', '2', {}, '', '', Path('nowhere'))]) == []
+    assert kinds([both, Run('', 'r', '2', Path('nowhere'), '')]) == []

@@ -1,7 +1,8 @@
 import pytest
 
 from icpc.errors import UserError
-from icpc.experiments.study.schema import ClassSubset, load_study, merge
+from icpc.experiments.study.schema import load_study, merge
+from icpc.experiments.study.variables import ClassSubset
 
 _STUDY = """
 base = 'base.py'
@@ -65,7 +66,7 @@ def test_seeds_may_be_named_overrides_and_metrics_subsets_of_classes(write):
         ("base = 'other.py'", 'is no file'),
         ('metrics = []', 'set metrics'),
         ('rows = {}', 'set rows'),
-        ("rows = {'A': 3}", 'must be a dict of overrides'),
+        ("rows = {'A': 3}", r"rows\['A'\]: must be .* dictionary, got 3"),
     ],
 )
 def test_faults_are_named(write, more, message):

@@ -10,9 +10,9 @@ from icpc.errors import UserError
 from icpc.evaluation.streaming_iou import StreamingIoU
 from icpc.experiments import ablate as ablation
 from icpc.experiments.ablate import Request, ablate
-from icpc.experiments.study.inputs import Inputs, missing_inputs
-from icpc.experiments.study.metric_names import check_metrics, result_keys
-from icpc.experiments.study.schema import Study, read_metrics
+from icpc.experiments.study.inputs import missing_inputs
+from icpc.experiments.study.schema import Study
+from icpc.experiments.study.wanted_metrics import check_metrics
 
 
 @pytest.fixture(autouse=True)
@@ -46,21 +46,19 @@ def test_a_metric_that_one_regime_alone_gives_is_taken(study_file, tools):
 
 
 def test_metrics_of_another_evaluator_are_taken_as_given(tmp_path):
-    study = Study('s', tmp_path, {}, read_metrics(['own']), {})
-    check_metrics(study, [Inputs(evaluator=[{'type': 'StreamingIoU'}, {'type': 'Own'}])])
+    study = Study(name='s', base=tmp_path, metrics=['own'])
+    check_metrics(study, [{'test_evaluator': [{'type': 'StreamingIoU'}, {'type': 'Own'}]}])
     with pytest.raises(UserError, match="no run gives 'own'"):
-        check_metrics(study, [Inputs(evaluator={'type': 'StreamingIoU'})])
+        check_metrics(study, [{'test_evaluator': {'type': 'StreamingIoU'}}])
 
 
 def test_the_keys_are_those_that_the_metric_gives():
-    config = dict(held_out_classes=['b'], seen_conditions=['day'])
-    metric = StreamingIoU(**config)
+    metric = StreamingIoU(held_out_classes=['b'], seen_conditions=['day'])
     metric.dataset_meta = {'classes': ['a', 'b']}
     ids = {'data': torch.tensor([[[0, 1]]])}
     fields = dict.fromkeys(('gt_sem_seg', 'pred_sem_seg', 'pred_score_map'), ids)
     metric.process(None, [{**fields, 'condition': name} for name in ('day', 'night')])
-    found = [key for kind in ('head', 'score_map') for key in result_keys(kind, config)]
-    assert sorted(found) == sorted(metric.evaluate(2))
+    assert sorted(metric.result_keys) == sorted(metric.evaluate(2))
 
 
 @pytest.mark.parametrize('clip', ['no_such_clip', 'work_dirs/no_such_folder'])
@@ -85,14 +83,18 @@ def test_missing_data_are_said_before_the_first_run(study_file, tools, slurm):
 
 def test_clips_by_what_is_on_disk(tmp_path):
     (tmp_path / 'open_clip_config.json').write_text('{}')
+
+    def missing(*clips):
+        return missing_inputs({'model': {'clip': clip}} for clip in clips)
+
     folder = {'model': str(tmp_path), 'pretrained': 'auto'}
-    (fault,) = missing_inputs([Inputs(clip=folder), Inputs(clip=folder)])
+    (fault,) = missing(folder, folder)
     assert fault.endswith('open_clip_model.safetensors is missing')
     (tmp_path / 'open_clip_model.safetensors').write_bytes(b'')
     fine = [folder, {'model': 'RN50', 'pretrained': 'openai'}, {'model': {}}, None]
     fine += [{'model': 'scenes_clip', 'pretrained': 'auto'}]
-    assert missing_inputs([Inputs(clip=clip) for clip in fine]) == []
-    (fault,) = missing_inputs([Inputs(clip={'model': 'RN50', 'pretrained': 'RN50.pt'})])
+    assert missing(*fine) == []
+    (fault,) = missing({'model': 'RN50', 'pretrained': 'RN50.pt'})
     assert fault == 'model.clip.pretrained=RN50.pt: no such file'
 
 

@@ -8,8 +8,8 @@ from icpc.experiments.report.curves import read_curve
 from icpc.experiments.reproduce.run_difference import first_difference
 from icpc.experiments.reproduce.verdict_report import reproduce
 from icpc.experiments.study.runs import Run
-from icpc.experiments.study.schema import ClassSubset
-from icpc.experiments.tables.study_results import subset_iou
+from icpc.experiments.study.variables import ClassSubset
+from icpc.experiments.study.wanted_metrics import subset_iou
 
 
 def counts_of(folder):
@@ -22,7 +22,7 @@ def counts_of(folder):
 @pytest.mark.parametrize('part', [0.0, 0.5, 0.99])
 def test_cut_confusion_counts_are_named(tmp_path, part):
     path = counts_of(tmp_path / 'run')
-    run = Run('', 'row', '0', {}, '', '', path.parent)
+    run = Run('', 'row', '0', path.parent, '')
     assert kinds([run]) == ['head']
     assert subset_iou(path, ClassSubset(('a',))) == 100
     whole = path.read_bytes()

@@ -4,10 +4,14 @@ import math
 
 import pytest
 
-from icpc.experiments.study.usable_metrics import lacking
 from icpc.experiments.tables.sheets import as_csv, as_latex, as_markdown, clock, latex, sheets
 from icpc.experiments.tables.statistics import paired_difference, summarise
-from icpc.experiments.tables.study_results import Cost, RowResult, TableResult
+from icpc.experiments.tables.study_results import (
+    Cost,
+    RowResult,
+    TableResult,
+    rows_without_value,
+)
 
 _COST = Cost(1_234_567, 3723.4, 1024.4)
 
@@ -40,7 +44,7 @@ def test_a_row_whose_runs_lack_the_metric_says_so_and_one_without_runs_does_not(
     ]
     tables = [TableResult(regime, 'score map', None, rows, {}) for regime in ('r', 's')]
     assert [row[:2] for row in sheets(tables)[0].body] == [['no text', 'none'], ['to do', '0/5']]
-    (sentence,) = lacking(tables)
+    (sentence,) = rows_without_value(tables)
     assert sentence.startswith("score map: none for 'no text', whose runs do not measure it")
 
 

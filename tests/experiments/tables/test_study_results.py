@@ -6,8 +6,10 @@ import pytest
 
 from icpc.errors import UserError
 from icpc.experiments.study.runs import Run
-from icpc.experiments.study.schema import ClassSubset, Study
-from icpc.experiments.tables.study_results import subset_iou, tabulate
+from icpc.experiments.study.schema import Study
+from icpc.experiments.study.variables import ClassSubset
+from icpc.experiments.study.wanted_metrics import read_results, subset_iou
+from icpc.experiments.tables.study_results import tabulate
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def test_a_metric_of_one_regime_has_a_table_there_alone(tmp_path):
             'metrics': {'test': results},
         }
         (folder / 'run.json').write_text(json.dumps(record))
-        return Run(regime, 'row', '0', {}, 'i', 'c', folder)
+        return Run(regime, 'row', '0', folder, 'c')
 
     study = Study(
         name='study',
@@ -58,8 +60,8 @@ def test_a_metric_of_one_regime_has_a_table_there_alone(tmp_path):
         regimes={'plain': {}, 'hidden': {}},
     )
     plain = run('plain', mIoU=1.0)
-    some = [(t.regime, t.metric) for t in tabulate(study, [plain])]
+    some = [(t.regime, t.metric) for t in tabulate(read_results(study, [plain]))]
     assert some == [('plain', 'all'), ('hidden', 'all'), ('hidden', 'hidden')]
-    tables = tabulate(study, [plain, run('hidden', mIoU=2.0, held_out_mIoU=3.0)])
+    tables = tabulate(read_results(study, [plain, run('hidden', mIoU=2.0, held_out_mIoU=3.0)]))
     found = {(t.regime, t.metric): t.rows[0].summary.mean for t in tables}
     assert found == {('plain', 'all'): 1.0, ('hidden', 'all'): 2.0, ('hidden', 'hidden'): 3.0}
