@@ -28,6 +28,7 @@ OPTIONS = {
     'model.decode_head.dropout_ratio': 0.3,
 }
 BITS = json.loads((OLD / 'bits.json').read_text())
+EXPECTED = json.loads((OLD / 'expected.json').read_text())
 # Elsewhere the last bits of sums are others.
 SAME_MACHINE = BITS['made_on'] == {
     'torch': torch.__version__,
@@ -49,8 +50,8 @@ def record(folder: Path) -> dict:
     return json.loads((folder / 'run.json').read_text())
 
 
-def weights(path: Path) -> dict[str, torch.Tensor]:
-    return load_checkpoint(path)['state_dict']
+def weights(path: Path, part: str = 'state_dict') -> dict[str, torch.Tensor]:
+    return load_checkpoint(path)[part]
 
 
 def digest(state: dict[str, torch.Tensor]) -> str:
@@ -59,6 +60,13 @@ def digest(state: dict[str, torch.Tensor]) -> str:
         found.update(key.encode())
         found.update(state[key].contiguous().numpy().tobytes())
     return found.hexdigest()
+
+
+def check_end(checkpoint: Path, name: str) -> None:
+    """The weights and their average are those that commit 88e324a came to."""
+    if SAME_MACHINE:
+        found = {part: digest(weights(checkpoint, part)) for part in EXPECTED[name]}
+        assert found == EXPECTED[name]
 
 
 def results_of(folder: Path) -> dict:
@@ -83,8 +91,7 @@ def test_a_killed_run_goes_on_to_the_very_end(old):
     assert found.keys() == expected.keys()
     for key, value in expected.items():
         torch.testing.assert_close(found[key], value, rtol=1e-4, atol=1e-6, msg=key)
-    if SAME_MACHINE:
-        assert digest(found) == json.loads((OLD / 'expected.json').read_text())['weights']
+    check_end(old / 'killed/iter_8.pth', 'killed')
     assert record(old / 'killed')['state'] == 'finished'
     assert len(record(old / 'killed')['segments']) == 2
 
@@ -95,6 +102,17 @@ def test_a_sharded_checkpoint_goes_on_in_one_process(old):
     for key, value in expected.items():
         # One rank draws one mask for dropout where two drew two.
         torch.testing.assert_close(found[key], value, rtol=0.1, atol=0.02, msg=key)
+    # What one process came to at that commit: the moments of the optimiser count, too.
+    lines = map(json.loads, (old / 'sharded/metrics.jsonl').read_text().splitlines())
+    last = [line['loss'] for line in lines if line['split'] == 'train'][-1]
+    assert last == pytest.approx(EXPECTED['sharded_loss'], rel=1e-4)
+    check_end(old / 'sharded/iter_8.pth', 'sharded')
+
+
+def test_a_sharded_checkpoint_is_evaluated_in_one_process(old):
+    path = str(old / 'sharded/iter_8.pth')
+    given = evaluate(str(old / 'toy.py'), path, OPTIONS, str(old / 'test'))
+    assert given == pytest.approx(results_of(OLD / 'sharded'), abs=1e-6)
 
 
 def test_the_tables_of_a_study_are_written_again(old, monkeypatch, capsys):
@@ -103,9 +121,20 @@ def test_the_tables_of_a_study_are_written_again(old, monkeypatch, capsys):
     monkeypatch.chdir(old)  # its data_root is relative
     words = ['ablate.py', str(study), '--out', 'study', '--table', '--any-code']
     monkeypatch.setattr('sys.argv', words)
-    (old / 'study/table.csv').unlink()
+    names = ('table.csv', 'table.md', 'table.tex', 'runs.csv')
+    for name in names:
+        (old / 'study' / name).unlink()
     assert runpy.run_path(str(ROOT / 'tools/ablate.py'))['main']() == 0, capsys.readouterr()
-    assert (old / 'study/table.csv').read_text() == (OLD / 'study/table.csv').read_text()
+    for name in names:
+        assert (old / 'study' / name).read_text() == (OLD / 'study' / name).read_text(), name
+
+
+def test_a_report_of_an_old_study_tells_its_numbers(old, monkeypatch, capsys):
+    monkeypatch.setattr('sys.argv', ['report.py', str(old / 'study')])
+    assert runpy.run_path(str(ROOT / 'tools/report.py'))['main']() == 0, capsys.readouterr()
+    page = (old / 'study/report.html').read_text()
+    for number in ('25.59', '36.77', '+11.18', '42.03', '52.34', '+10.31'):  # of its table.md
+        assert number in page
 
 
 def test_a_published_folder_is_evaluated(old):
