@@ -17,7 +17,6 @@ from ..files import write_text_atomically
 from .fingerprints import (
     PACKAGE,
     code_fingerprint,
-    config_fingerprint,
     data_fingerprint,
     plain_tree,
     weights_fingerprint,
@@ -25,6 +24,7 @@ from .fingerprints import (
 )
 from .provenance import command_line, git_state, machine, versions
 from .record import FINISHED, RECORD, RESOLVED, RUNNING, read_record, write_record
+from .same_run import run_fingerprint
 from .segments import closed, new_segment
 
 
@@ -46,7 +46,7 @@ def describe(cfg: Config, overrides: dict[str, Any]) -> dict[str, Any]:
         'overrides': plain_tree(overrides),
         'seed': tree.get('seed'),
         'fingerprints': {
-            'config': config_fingerprint(tree),
+            'config': run_fingerprint(tree),
             'code': with_user_code(code_fingerprint(), user_modules(tree)),
             'weights': weights_fingerprint(tree.get('model') or {}, tree.get('load_from')),
             'data': {

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from ...run_dir.config_difference import difference, flatten
-from ...run_dir.record import RESOLVED, read_record
+from ...files import read_json
+from ...run_dir.record import RESOLVED, RunRecord
+from ...run_dir.same_run import Part, differences, recorded_settings
 from ..study.runs import Run
 from ..study.schema import ClassSubset
 from ..tables.sheets import Sheet, clock, number, sheets
@@ -19,11 +21,12 @@ from .class_results import (
     kinds,
     shares,
 )
-from .collection import SEED_KEYS, Collection
+from .collection import Collection
 from .curves import draw_curves
 from .figures import picture_uri
 
-Part = dict[str, Any]
+Section = dict[str, Any]
+_NOT_SHOWN = frozenset({Part.SEED, Part.PLACE})  # gpu_batch and the like decide time and memory
 _PANEL, _PANEL_WIDTH = 'panel.png', 1200  # pixels
 
 
@@ -43,7 +46,7 @@ def note(found: Collection) -> str:
     return ' '.join(words)
 
 
-def regime_parts(found: Collection, regime: str, tables: Sequence[TableResult]) -> Part | None:
+def regime_parts(found: Collection, regime: str, tables: Sequence[TableResult]) -> Section | None:
     """Everything about one regime; None when none of its runs is finished."""
     rows = {row: found.of(regime, row) for row in found.study.rows}
     rows = {row: runs for row, runs in rows.items() if runs}
@@ -61,7 +64,7 @@ def regime_parts(found: Collection, regime: str, tables: Sequence[TableResult]) 
     }
 
 
-def _tables(tables: Sequence[TableResult]) -> list[Part]:
+def _tables(tables: Sequence[TableResult]) -> list[Section]:
     holding = {
         table.metric: [r.row for r in table.rows if r.difference and r.difference.holds]
         for table in tables
@@ -84,7 +87,7 @@ def _counted(rows: dict[str, list[Run]]) -> dict[str, list[str]]:
     return {row: kinds for row, kinds in found.items() if kinds}
 
 
-def _classes(rows: dict[str, list[Run]], baseline: str | None) -> list[Part]:
+def _classes(rows: dict[str, list[Run]], baseline: str | None) -> list[Section]:
     counted = _counted(rows)
     parts = []
     for row in counted if baseline in counted else ():
@@ -100,7 +103,7 @@ def _classes(rows: dict[str, list[Run]], baseline: str | None) -> list[Part]:
     return parts
 
 
-def _confusion(rows: dict[str, list[Run]], baseline: str | None) -> list[Part]:
+def _confusion(rows: dict[str, list[Run]], baseline: str | None) -> list[Section]:
     counted, parts = _counted(rows), []
     head = {row: shares(rows[row], 'head') for row in counted}
     for row in counted:
@@ -119,7 +122,7 @@ def _confusion(rows: dict[str, list[Run]], baseline: str | None) -> list[Part]:
     return parts
 
 
-def _pictures(rows: dict[str, list[Run]]) -> list[Part]:
+def _pictures(rows: dict[str, list[Run]]) -> list[Section]:
     found = []
     for row, runs in rows.items():
         drawn = [run for run in runs if (run.work_dir / _PANEL).is_file()]
@@ -129,30 +132,26 @@ def _pictures(rows: dict[str, list[Run]]) -> list[Part]:
     return found
 
 
-def config_parts(found: Collection) -> list[Part]:
-    """Each row's resolved config as its difference to the baseline's; the baseline's whole."""
-    configs: dict[tuple[str, str], dict[str, Any]] = {}
+def config_parts(found: Collection) -> list[Section]:
+    """Each row's settings as their difference to the baseline's; the baseline's config whole."""
+    folders: dict[tuple[str, str], Path] = {}
     for run in found.finished:
-        key = (run.regime, run.row)
-        if key not in configs and (run.work_dir / RESOLVED).is_file():
-            configs[key] = json.loads((run.work_dir / RESOLVED).read_text())
-    parts = []
-    for (regime, row), config in configs.items():
-        reference = configs.get((regime, found.study.baseline))
-        if reference is not None and row != found.study.baseline:
-            lines = difference(flatten(reference), flatten(config), SEED_KEYS)
-            sheet = Sheet(
-                f'against {found.study.baseline}',
-                ['key', found.study.baseline, row],
-                [list(line) for line in lines],
-            )
+        if (run.work_dir / RESOLVED).is_file():
+            folders.setdefault((run.regime, run.row), run.work_dir)
+    baseline, parts = found.study.baseline, []
+    for (regime, row), folder in folders.items():
+        reference = folders.get((regime, baseline))
+        if reference is not None and row != baseline:
+            lines = differences(*map(recorded_settings, (reference, folder)), _NOT_SHOWN)
+            body = [[key, repr(old), repr(new)] for key, old, new in lines]
+            sheet = Sheet(f'against {baseline}', ['key', baseline, row], body)
             parts.append({'title': _title(regime, row), 'sheet': sheet, 'text': ''})
-    whole = [
-        {'title': f'{_title(*key)}, resolved', 'sheet': None, 'text': json.dumps(config, indent=1)}
-        for key, config in configs.items()
-        if key[1] == found.study.baseline or found.study.baseline is None
-    ]
-    return [*parts, *whole]
+    for (regime, row), folder in folders.items():
+        if row == baseline or baseline is None:
+            text = json.dumps(read_json(folder / RESOLVED), indent=1)
+            title = f'{_title(regime, row)}, resolved'
+            parts.append({'title': title, 'sheet': None, 'text': text})
+    return parts
 
 
 def _title(regime: str, row: str) -> str:
@@ -164,12 +163,11 @@ def run_sheet(found: Collection) -> Sheet:
     head = ['run', 'state', 'time', 'machine', 'commit', 'again']
     body = []
     for run in found.runs:
-        record = read_record(run.work_dir) or {'state': 'to do'}
-        git = record.get('git') or {}
-        commit = git.get('commit', '')[:10] + (' + changes' if git.get('dirty') else '')
-        time = clock(record['seconds']) if 'seconds' in record else ''
-        machine = record.get('machine', {})
-        place = ', '.join([machine.get('host', ''), *machine.get('gpus', [])]).strip(', ')
-        again = record.get('reproduce', '')
-        body.append([run.name, record['state'], time, place, commit, again])
+        record = RunRecord.of(run.work_dir)
+        commit = record.git.get('commit', '')[:10]
+        commit += ' + changes' if record.git.get('dirty') else ''
+        time = '' if record.seconds is None else clock(record.seconds)
+        places = [record.machine.get('host'), *record.machine.get('gpus', [])]
+        place = ', '.join(filter(None, places))
+        body.append([run.name, record.state, time, place, commit, record.reproduce])
     return Sheet('', head, body)

@@ -13,12 +13,12 @@ from ...config.load import load_config
 from ...config.user_modules import user_modules
 from ...errors import UserError
 from ...run_dir.fingerprints import (
-    config_fingerprint,
     data_fingerprint,
     weights_fingerprint,
     with_user_code,
 )
 from ...run_dir.record import read_record
+from ...run_dir.same_run import recorded_fingerprint, run_fingerprint
 from ..reproduce.repeat import MARK
 from .inputs import Inputs, inputs_of
 from .metric_names import check_metrics
@@ -128,14 +128,15 @@ def _resolved(study: Study, overrides: Overrides, name: str) -> dict[str, Any]:
 
 
 def _identity(config: dict[str, Any], known: dict[str, str | None]) -> str:
-    parts = [config_fingerprint(config)]
-    for key in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-        dataset = (config.get(key) or {}).get('dataset')
-        parts.append(_once(known, dataset, data_fingerprint) if dataset else None)
+    data = {
+        split: _once(known, config[f'{split}_dataloader']['dataset'], data_fingerprint)
+        for split in ('train', 'val', 'test')
+        if config.get(f'{split}_dataloader')
+    }
     start = config.get('load_from')
     places = {**(config.get('model') or {}), 'load_from': start}
-    parts.append(_once(known, places, partial(weights_fingerprint, load_from=start)))
-    return config_fingerprint({'parts': parts})
+    weights = _once(known, places, partial(weights_fingerprint, load_from=start))
+    return run_fingerprint(config, {'data': data, 'weights': weights})
 
 
 def _once(known: dict[str, str | None], config: dict, fingerprint: Callable) -> str | None:
@@ -153,9 +154,14 @@ def _once(known: dict[str, str | None], config: dict, fingerprint: Callable) -> 
 
 def _older(run: Run, folder: Path) -> Run:
     """The same run made by other code, where only that is finished."""
-    others = sorted(
-        folder.glob(f'{_slug(run.seed)}-{run.identity}-*'), key=lambda p: p.stat().st_mtime
-    )
+    named = f'{_slug(run.seed)}-{run.identity}-'
+    others = [
+        path
+        for path in folder.glob(f'{_slug(run.seed)}-*')
+        # A folder that an older version named is known by what it recorded.
+        if path.name.startswith(named) or recorded_fingerprint(path) == run.identity
+    ]
+    others.sort(key=lambda path: path.stat().st_mtime)
     for path in reversed([path for path in others if not (path / MARK).is_file()]):
         other = Run(**{**vars(run), 'work_dir': path, 'code': path.name.rpartition('-')[2]})
         if other.finished and not run.finished:
