@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -48,36 +47,58 @@ class Confusion:
     baseline: float | None
 
 
-def kinds(runs: Sequence[Run]) -> list[str]:
-    """Kinds of prediction that all runs have counts of: `head`, `score_map`."""
-    found = [set(_read(run.work_dir)) for run in runs]
-    return sorted(set.intersection(*found) - {'class_names', 'split'}) if found else []
+@dataclass(frozen=True)
+class Counts:
+    """What one run counted.
+
+    Attributes:
+        seed: The label of the run's seed.
+        names: K class names.
+        of: Kind of prediction, `head` or `score_map` -> (K, K) counts, truth by prediction.
+    """
+
+    seed: str
+    names: list[str]
+    of: dict[str, np.ndarray]
 
 
-def _read(work_dir: Path) -> dict[str, np.ndarray]:
-    path = work_dir / CONFUSION
-    return read_confusion(path) if path.is_file() else {}
+def read_counts(runs: Sequence[Run]) -> list[Counts]:
+    """The confusion counts of runs, empty for a run that has none.
+
+    Raises:
+        UserError: For a damaged file.
+    """
+    found = []
+    for run in runs:
+        path = run.work_dir / CONFUSION
+        arrays = read_confusion(path) if path.is_file() else {}
+        names = [str(name) for name in arrays.pop('class_names', ())]
+        arrays.pop('split', None)
+        found.append(Counts(run.seed, names, arrays))
+    return found
 
 
-def class_names(runs: Sequence[Run]) -> list[str]:
-    """Of the first run that has counts."""
-    found = (_read(run.work_dir).get('class_names') for run in runs)
-    return next((names.tolist() for names in found if names is not None), [])
+def kinds(runs: Sequence[Counts]) -> list[str]:
+    """The kinds of prediction that all runs counted: `head`, `score_map`."""
+    return sorted(set.intersection(*(set(run.of) for run in runs))) if runs else []
 
 
 def class_differences(
-    row: Sequence[Run], baseline: Sequence[Run], kind: str
+    row: Sequence[Counts], baseline: Sequence[Counts], kind: str
 ) -> list[ClassDifference]:
     """Differences of every class that occurs, largest gain first.
 
     Args:
-        row: Its runs.
-        baseline: The baseline's.
+        row: The counts of its runs.
+        baseline: The counts of the baseline's runs.
         kind: `head` or `score_map`.
     """
-    own, reference = ({run.seed: _iou(run, kind) for run in runs} for runs in (row, baseline))
+    own, reference = (
+        {run.seed: scores(torch.from_numpy(run.of[kind])).iou.numpy() for run in runs}
+        for runs in (row, baseline)
+    )
     found = []
-    for index, name in enumerate(class_names(row)):
+    for index, name in enumerate(row[0].names):
         pair = (
             {seed: iou[index] for seed, iou in side.items() if not np.isnan(iou[index])}
             for side in (own, reference)
@@ -86,10 +107,6 @@ def class_differences(
         if difference.n:
             found.append(ClassDifference(name, difference))
     return sorted(found, key=lambda item: -item.difference.mean)
-
-
-def _iou(run: Run, kind: str) -> np.ndarray:
-    return scores(torch.from_numpy(_read(run.work_dir)[kind])).iou.numpy()
 
 
 def draw_differences(differences: Sequence[ClassDifference]) -> str:
@@ -121,14 +138,14 @@ def draw_differences(differences: Sequence[ClassDifference]) -> str:
         return as_uri(figure)
 
 
-def shares(runs: Sequence[Run], kind: str) -> np.ndarray:
+def shares(runs: Sequence[Counts], kind: str) -> np.ndarray:
     """(K, K) percent of each true class's pixels, summed over seeds; nan for absent classes.
 
     Args:
-        runs: Of one row.
+        runs: The counts of one row's runs.
         kind: `head` or `score_map`.
     """
-    counts = sum(_read(run.work_dir)[kind].astype(np.float64) for run in runs)
+    counts = sum(run.of[kind].astype(np.float64) for run in runs)
     with np.errstate(invalid='ignore'):
         return 100 * counts / counts.sum(1, keepdims=True)
 

@@ -13,12 +13,13 @@ from ..study.schema import ClassSubset
 from ..tables.sheets import Sheet, clock, number, sheets
 from ..tables.study_results import TableResult
 from .class_results import (
+    Counts,
     class_differences,
-    class_names,
     confusions,
     draw_confusion,
     draw_differences,
     kinds,
+    read_counts,
     shares,
 )
 from .collection import Collection
@@ -54,12 +55,14 @@ def regime_parts(found: Collection, regime: str, tables: Sequence[TableResult]) 
         return None
     baseline = found.study.baseline
     folders = {row: [run.work_dir for run in runs] for row, runs in rows.items()}
+    counted = {row: read_counts(runs) for row, runs in rows.items()}
+    counted = {row: counts for row, counts in counted.items() if kinds(counts)}
     return {
         'title': regime or 'Results',
         'tables': _tables([table for table in tables if table.regime == regime]),
         'curves': draw_curves(folders, _panels(found), baseline),
-        'classes': _classes(rows, baseline),
-        'confusion': _confusion(rows, baseline),
+        'classes': _classes(counted, baseline),
+        'confusion': _confusion(counted, baseline),
         'pictures': _pictures(rows),
     }
 
@@ -82,17 +85,11 @@ def _panels(found: Collection) -> list[tuple[str, str, str]]:
     return [('training loss', 'train', 'loss'), *((f'val {key}', 'val', key) for key in keys)]
 
 
-def _counted(rows: dict[str, list[Run]]) -> dict[str, list[str]]:
-    found = {row: kinds(runs) for row, runs in rows.items()}
-    return {row: kinds for row, kinds in found.items() if kinds}
-
-
-def _classes(rows: dict[str, list[Run]], baseline: str | None) -> list[Section]:
-    counted = _counted(rows)
+def _classes(counted: dict[str, list[Counts]], baseline: str | None) -> list[Section]:
     parts = []
     for row in counted if baseline in counted else ():
-        both = [kind for kind in counted[row] if kind in counted[baseline]]
-        found = {kind: class_differences(rows[row], rows[baseline], kind) for kind in both}
+        both = [kind for kind in kinds(counted[row]) if kind in kinds(counted[baseline])]
+        found = {kind: class_differences(counted[row], counted[baseline], kind) for kind in both}
         figures = [
             {'uri': draw_differences(items), 'caption': kind.replace('_', ' ')}
             for kind, items in found.items()
@@ -103,11 +100,11 @@ def _classes(rows: dict[str, list[Run]], baseline: str | None) -> list[Section]:
     return parts
 
 
-def _confusion(rows: dict[str, list[Run]], baseline: str | None) -> list[Section]:
-    counted, parts = _counted(rows), []
-    head = {row: shares(rows[row], 'head') for row in counted}
-    for row in counted:
-        names = class_names(rows[row])
+def _confusion(counted: dict[str, list[Counts]], baseline: str | None) -> list[Section]:
+    parts = []
+    head = {row: shares(counts, 'head') for row, counts in counted.items()}
+    for row, counts in counted.items():
+        names = counts[0].names
         reference = head.get(baseline) if row != baseline else None
         same_classes = reference is not None and reference.shape == head[row].shape
         worst = confusions(head[row], reference if same_classes else None, names)
