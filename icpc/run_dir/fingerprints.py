@@ -143,19 +143,19 @@ def weights_fingerprint(model: dict[str, Any], load_from: str | None = None) -> 
 
 def _clip_fingerprint(model: dict[str, Any]) -> str | None:
     clip = model.get('clip') or {}
-    digests = []
-    for value in (clip.get('model'), clip.get('pretrained')):
-        for path in (Path(value), PACKAGE / 'assets' / value) if isinstance(value, str) else ():
-            if path.is_dir():
-                files = (
-                    file for file in path.iterdir() if file.suffix in ('.json', '.safetensors')
-                )
-                digests.append(_content(*files))
-                break
-            if path.is_file():
-                digests.append(_content(path))
-                break
-    return '-'.join(digests) or None
+    values = [clip.get(key) for key in ('model', 'pretrained')]
+    found = [_weight_files(value) for value in values if isinstance(value, str)]
+    return '-'.join(_content(*files) for files in found if files is not None) or None
+
+
+def _weight_files(value: str) -> list[Path] | None:
+    """The files that a part of CLIP's config names, None where it names none."""
+    for path in (Path(value), PACKAGE / 'assets' / value):
+        if path.is_dir():
+            return [file for file in path.iterdir() if file.suffix in ('.json', '.safetensors')]
+        if path.is_file():
+            return [path]
+    return None
 
 
 def _content(*files: Path) -> str:

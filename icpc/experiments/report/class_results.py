@@ -18,19 +18,6 @@ _MOST_IN_GRID = 60  # classes whose confusion is drawn
 
 
 @dataclass(frozen=True)
-class ClassDifference:
-    """One class.
-
-    Attributes:
-        name: Its name.
-        difference: Of its IoU in percent, row minus baseline, paired by seed.
-    """
-
-    name: str
-    difference: Difference
-
-
-@dataclass(frozen=True)
 class Confusion:
     """One wrong prediction.
 
@@ -85,53 +72,57 @@ def kinds(runs: Sequence[Counts]) -> list[str]:
 
 def class_differences(
     row: Sequence[Counts], baseline: Sequence[Counts], kind: str
-) -> list[ClassDifference]:
-    """Differences of every class that occurs, largest gain first.
+) -> dict[str, Difference]:
+    """Name -> difference of IoU in percent, paired by seed, of each class that occurs.
 
     Args:
         row: The counts of its runs.
         baseline: The counts of the baseline's runs.
         kind: `head` or `score_map`.
+
+    Returns:
+        The largest gain comes first.
     """
     own, reference = (
         {run.seed: scores(torch.from_numpy(run.of[kind])).iou.numpy() for run in runs}
         for runs in (row, baseline)
     )
-    found = []
+    found = {}
     for index, name in enumerate(row[0].names):
-        pair = (
+        sides = (
             {seed: iou[index] for seed, iou in side.items() if not np.isnan(iou[index])}
             for side in (own, reference)
         )
-        difference = paired_difference(*pair)
-        if difference.n:
-            found.append(ClassDifference(name, difference))
-    return sorted(found, key=lambda item: -item.difference.mean)
+        found[name] = paired_difference(*sides)
+    return dict(
+        sorted(
+            ((name, difference) for name, difference in found.items() if difference.n),
+            key=lambda item: -item[1].mean,
+        )
+    )
 
 
-def draw_differences(differences: Sequence[ClassDifference]) -> str:
+def draw_differences(differences: dict[str, Difference]) -> str:
     """Bars with 95 % intervals, largest gain at the top; a data URI.
 
     Args:
-        differences: Sorted; of many classes only the ends are drawn.
+        differences: From `class_differences`; of many classes only the ends are drawn.
     """
     half = _MOST_BARS // 2
-    shown = list(differences)
-    if len(shown) > _MOST_BARS:
-        shown = [*shown[:half], *shown[-half:]]
-    means = np.array([item.difference.mean for item in shown])
-    errors = np.nan_to_num([item.difference.half for item in shown])
-    colours = [
-        ('#0072b2' if d.mean > 0 else '#d55e00') if d.holds else '#b8b8b8'
-        for d in (item.difference for item in shown)
-    ]
+    names = list(differences)
+    if len(names) > _MOST_BARS:
+        names = [*names[:half], *names[-half:]]
+    shown = [differences[name] for name in names]
+    means = np.array([difference.mean for difference in shown])
+    errors = np.nan_to_num([difference.half for difference in shown])
+    colours = [('#0072b2' if d.mean > 0 else '#d55e00') if d.holds else '#b8b8b8' for d in shown]
     with style():
         figure = new_figure(5.6, 0.7 + 0.2 * len(shown))
         axis = figure.subplots()
         places = np.arange(len(shown))
         axis.barh(places, means, xerr=errors, color=colours, error_kw=dict(lw=0.8, capsize=1.5))
         axis.axvline(0, color='black', linewidth=0.8)
-        axis.set_yticks(places, [item.name for item in shown])
+        axis.set_yticks(places, names)
         axis.set_ylim(len(shown) - 0.4, -0.6)
         axis.grid(axis='y', visible=False)
         axis.set_xlabel('difference of IoU, points')
