@@ -23,7 +23,7 @@ from .fingerprints import (
     with_user_code,
 )
 from .provenance import command_line, git_state, machine, versions
-from .record import FINISHED, RECORD, RESOLVED, RUNNING, read_record, write_record
+from .record import RECORD, RESOLVED, RUNNING, RunRecord, write_record
 from .same_run import run_fingerprint
 from .segments import closed, new_segment
 
@@ -70,9 +70,9 @@ def continued(
     """The record of a run that is resumed: its identity and results stay.
 
     Args:
-        former: What its work dir holds.
-        record: Of this start.
-        checkpoint: It goes on from.
+        former: The record in its work directory.
+        record: The record of this start.
+        checkpoint: The checkpoint from which it resumes.
         done: Nothing is left to train: what the run was made of stays, too.
     """
     began = former['fingerprints']['weights']
@@ -103,8 +103,8 @@ def start_record(cfg: Config, merged: Config, record: dict[str, Any]) -> None:
     """
     folder = Path(cfg.work_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    former = read_record(folder)
-    if former is not None and former['state'] == FINISHED and former.get('run') != record['run']:
+    former = RunRecord.of(folder)
+    if former.finished and former.run != record['run']:
         _set_aside(folder)
     write_record(folder, record)
     write_text_atomically(json.dumps(plain_tree(cfg.to_dict()), indent=1), folder / RESOLVED)
