@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,9 @@ class Collection:
     study: Study
     runs: list[Run]
 
-    @property
+    @cached_property
     def finished(self) -> list[Run]:
-        """Those with results."""
+        """The runs with results."""
         return [run for run in self.runs if run.finished]
 
     def of(self, regime: str, row: str) -> list[Run]:
@@ -104,7 +105,8 @@ def _from_work_dirs(folders: Sequence[Path], baseline: str | None) -> Collection
             raise UserError(f'{folder}: neither a run (run.json) nor a study ({INDEX})')
         own = recorded_settings(folder)
         same = (row for row in rows if not differences(rows[row], own, FREE_AND_SEED))
-        row, seed = next(same, folder.name), str(RunRecord.of(folder).seed)
+        name = str(folder) if folder.name in rows else folder.name
+        row, seed = next(same, name), str(RunRecord.of(folder).seed)
         rows.setdefault(row, own)
         if (row, seed) in runs:
             raise UserError(
