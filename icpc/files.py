@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import shutil
@@ -93,6 +94,29 @@ def without_room(folder: Path) -> Iterator[None]:
             f'{folder}: {_REASONS[error.errno]} ({shutil.disk_usage(folder).free / _MIB:.1f} MiB '
             'free). What was saved is untouched; make room and go on with --resume'
         ) from error
+
+
+def read_json(
+    path: Path,
+    remedy: str = 'put back a whole copy, or move the file away: checkpoints are resumed without '
+    'it too',
+) -> dict[str, Any]:
+    """The JSON object that a file holds.
+
+    Args:
+        path: The file, which must be there.
+        remedy: What to do when it is damaged.
+
+    Raises:
+        UserError: When the file is cut or damaged.
+    """
+    try:
+        value = json.loads(path.read_text())
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise UserError(f'{path}: is cut or damaged ({error}); {remedy}') from error
+    if not isinstance(value, dict):
+        raise UserError(f'{path}: is cut or damaged (no JSON object); {remedy}')
+    return value
 
 
 class _Watched:

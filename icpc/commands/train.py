@@ -24,6 +24,7 @@ from ..evaluation.results import ResultsHook
 from ..files import remove_temporary_files, without_room
 from ..ranks import distributed
 from ..ranks.rank_watch import MINUTES
+from ..run_dir.continuation import check_continues
 from ..run_dir.record import (
     FINISHED,
     RESOLVED,
@@ -32,7 +33,6 @@ from ..run_dir.record import (
     read_record,
     requeue_record,
 )
-from ..run_dir.same_run import check_continues
 from ..run_dir.starts import continued, describe, start_record
 from ..training.preemption import StopEvaluationHook, StopSignals, any_rank
 from ..training.runner import SafeRunner

@@ -5,20 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from huggingface_hub import ModelCard, ModelCardData
 from safetensors.torch import load_file, save_file
 
 from ..checkpoints.content import latest_checkpoint, load_checkpoint
 from ..errors import UserError
-from ..files import write_text_atomically
+from ..files import read_json, write_text_atomically
 from ..run_dir.fingerprints import PACKAGE
 from ..run_dir.provenance import versions
-from ..run_dir.record import RESOLVED, read_json, read_record
-from .published_config import Published, published_config
+from ..run_dir.record import RESOLVED, RunRecord
+from .published_config import published_config
 from .tables.sheets import clock, number
 
 WEIGHTS, CONFIG, CARD = 'model.safetensors', 'config.py', 'README.md'
-_TEMPLATES = PACKAGE / 'assets' / 'model_card'
+_TAGS = ['semantic-segmentation', 'clip', 'mmsegmentation']
 
 
 def publish(source: Path, out: Path, name: str | None = None, license_name: str = 'other') -> Path:
@@ -27,8 +27,8 @@ def publish(source: Path, out: Path, name: str | None = None, license_name: str 
     Args:
         source: A checkpoint, or a work dir for its last one.
         out: The folder; nothing of it may exist yet.
-        name: Of the model; by default the folder's.
-        license_name: Of the weights, as the card's metadata name it.
+        name: The model's name; by default the folder's.
+        license_name: The license of the weights, as the card's metadata name it.
 
     Returns:
         The folder.
@@ -44,18 +44,26 @@ def publish(source: Path, out: Path, name: str | None = None, license_name: str 
     if 'state_dict' not in checkpoint or 'meta' not in checkpoint:
         raise UserError(f'{checkpoint_path}: not a checkpoint that training wrote')
     work_dir = checkpoint_path.parent
-    config = work_dir / 'config.py'
+    config = work_dir / CONFIG
     if not config.is_file():
         raise UserError(f'{config}: not there; publish a checkpoint from its work dir')
-    resolved = work_dir / RESOLVED
-    resolved = read_json(resolved) if resolved.is_file() else {}
+    resolved = read_json(work_dir / RESOLVED) if (work_dir / RESOLVED).is_file() else {}
     classes = checkpoint['meta'].get('classes') or []
     published = published_config(config, classes, resolved)
     out.mkdir(parents=True, exist_ok=True)
-    _write_weights(checkpoint, out / WEIGHTS)
+    _write_weights(checkpoint, classes, out / WEIGHTS)
     write_text_atomically(published.text, out / CONFIG)
-    card = _card(checkpoint, checkpoint_path, resolved, published, name or out.name, license_name)
-    write_text_atomically(card, out / CARD)
+    card = ModelCard.from_template(
+        ModelCardData(license=license_name, library_name='icpc', tags=_TAGS),
+        template_path=PACKAGE / 'assets' / 'model_card' / 'README.md.j2',
+        name=name or out.name,
+        classes=classes,
+        published=published,
+        weights=WEIGHTS,
+        config=CONFIG,
+        **_card(checkpoint, resolved, RunRecord.of(work_dir)),
+    )
+    write_text_atomically(f'{card.content}\n', out / CARD)
     return out
 
 
@@ -71,13 +79,12 @@ def find_checkpoint(source: Path) -> Path:
     return found
 
 
-def _write_weights(checkpoint: dict[str, Any], path: Path) -> None:
+def _write_weights(checkpoint: dict[str, Any], classes: list[str], path: Path) -> None:
     """Bare tensors, none sharing memory, read back and compared."""
     state = {key: value.detach().clone() for key, value in checkpoint['state_dict'].items()}
-    classes = checkpoint['meta'].get('classes') or []
-    metadata = {'format': 'pt', 'classes': json.dumps(classes), **_prefixed(versions())}
+    libraries = {f'version.{name}': version for name, version in versions().items()}
     new = path.with_name(f'.{path.name}.new')
-    save_file(state, new, metadata)
+    save_file(state, new, {'format': 'pt', 'classes': json.dumps(classes), **libraries})
     back = load_file(new)
     assert back.keys() == state.keys()
     assert all(torch.equal(back[key], state[key]) for key in state)
@@ -85,88 +92,43 @@ def _write_weights(checkpoint: dict[str, Any], path: Path) -> None:
     new.replace(path)
 
 
-def _prefixed(found: dict[str, str]) -> dict[str, str]:
-    return {f'version.{name}': version for name, version in found.items()}
-
-
 def _card(
-    checkpoint: dict[str, Any],
-    path: Path,
-    config: dict[str, Any],
-    published: Published,
-    name: str,
-    license_name: str,
-) -> str:
-    record = read_record(path.parent) or {}
-    meta = checkpoint['meta']
-    # The record's results are those of the last checkpoint, no other one's.
-    own = record.get('state') == 'finished' and record.get('steps') == meta.get('iter')
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template('README.md.j2').render(
-        name=name,
-        license=license_name,
-        classes=meta.get('classes') or [],
-        model=_model_facts(config.get('model') or {}, checkpoint['state_dict']),
-        results=_results(record) if own else [],
-        training=_training_facts(config, meta, record),
-        needs=published.needs,
-        root=' --cfg-options data_root=FOLDER' if published.has_root else '',
-        weights=WEIGHTS,
-        config=CONFIG,
-    )
-
-
-def _model_facts(model: dict[str, Any], state: dict[str, torch.Tensor]) -> dict[str, Any]:
-    clip, losses = model.get('clip') or {}, model.get('losses') or {}
+    checkpoint: dict[str, Any], config: dict[str, Any], record: RunRecord
+) -> dict[str, dict[Any, Any]]:
+    """The tables of the card; what is not known is left out."""
+    meta, state = checkpoint['meta'], checkpoint['state_dict']
+    model = config.get('model') or {}
+    clip = model.get('clip') or {}
     architecture = clip.get('model')
     if not isinstance(architecture, str):
         architecture = 'as in the config'
     numbers = sum(value.numel() for value in state.values() if value.is_floating_point())
-    return {
-        'prompts': (model.get('prompter') or {}).get('type') or 'none (no text)',
+    facts = {
+        'prompts': (model.get('prompter') or {}).get('type', 'none (no text)'),
         'CLIP': f'{architecture}, started from {clip.get("pretrained") or "random weights"}',
         'decode head': (model.get('decode_head') or {}).get('type', 'as in the config'),
-        'losses of the alignment': ', '.join(losses) or 'none',
+        'losses of the alignment': ', '.join(model.get('losses') or {}) or 'none',
         'numbers in the file': f'{numbers:,}',
     }
-
-
-def _training_facts(
-    config: dict[str, Any], meta: dict[str, Any], record: dict[str, Any]
-) -> dict[str, Any]:
-    """What is known of the training, in the order of the card."""
-    prints, batch, git = (record.get(key) or {} for key in ('fingerprints', 'batch', 'git'))
-    machine = record.get('machine') or {}
-    data = ((config.get('train_dataloader') or {}).get('dataset') or {}).get('type')
-    places = machine.get('gpus') or [machine.get('processor')]
-    facts = {
-        'data': data,
-        'data fingerprint': (prints.get('data') or {}).get('train'),
+    dataset = (config.get('train_dataloader') or {}).get('dataset') or {}
+    prints, git = record.fingerprints, record.git
+    places = record.machine.get('gpus') or [record.machine.get('processor', 'unknown')]
+    training = {
+        'data': dataset.get('type'),
+        'data fingerprint': prints.get('data', {}).get('train'),
         'optimiser steps': meta.get('iter'),
-        'global batch': batch.get('global_batch'),
-        'ranks': batch.get('ranks'),
+        'global batch': record.batch.get('global_batch'),
+        'ranks': record.batch.get('ranks'),
         'seed': meta.get('seed'),
-        'time': f'{clock(record["seconds"])} on {", ".join(places)}'
-        if 'seconds' in record
-        else None,
-        'commit': f'{git["commit"]}{", with changes" if git["dirty"] else ""}' if git else None,
-        'config and code': ' '.join(prints.get(key, '') for key in ('config', 'code')) or None,
-        'versions': ', '.join(f'{k} {v}' for k, v in (record.get('versions') or {}).items()),
+        'time': record.seconds and f'{clock(record.seconds)} on {", ".join(places)}',
+        'commit': git and f'{git["commit"]}{", with changes" if git["dirty"] else ""}',
+        'config and code': ' '.join(prints[key] for key in ('config', 'code') if key in prints),
+        'versions': ', '.join(f'{name} {number}' for name, number in record.versions.items()),
     }
-    return {name: value for name, value in facts.items() if value not in (None, '', ' ')}
-
-
-def _results(record: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """(split, metric, value) of every result."""
-    return [
-        (split, key, number(value))
-        for split, results in record.get('metrics', {}).items()
-        for key, value in results.items()
-        if key != 'step' and value is not None
-    ]
+    # The results of the record are those of the last checkpoint, no other one's.
+    own = record.finished and record.steps == meta.get('iter')
+    return {
+        'model': facts,
+        'training': {key: value for key, value in training.items() if value not in (None, '', {})},
+        'results': {key: number(value) for key, value in record.results.items()} if own else {},
+    }

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,14 +30,14 @@ class Published(NamedTuple):
 
 
 def published_config(path: Path, classes: list[str], resolved: dict[str, Any]) -> Published:
-    """Frees a run's config from its machine.
+    """Free a run's config from its machine.
 
     The class list stands in it, in the order of the training, so that no names file is needed to
     build the model; a local CLIP folder becomes its architecture, whose weights are in the model's
     file; `load_from`, `resume` and the work dir are taken out. Data is found by `data_root`.
 
     Args:
-        path: `config.py` of the run.
+        path: The run's `config.py`.
         classes: The checkpoint's class names.
         resolved: The run's resolved config; may be empty.
 
@@ -44,29 +45,23 @@ def published_config(path: Path, classes: list[str], resolved: dict[str, Any]) -
         UserError: When the folder of CLIP is no longer there.
     """
     text = path.read_text()
-    tree = Config.fromfile(str(path), import_custom_modules=False).to_dict()
-    changed = _freed(tree)
+    own = Config.fromfile(str(path), import_custom_modules=False).to_dict()
+    tree = deepcopy(own)
+    tree.pop('work_dir', None)
+    if tree.get('load_from') or tree.get('resume'):
+        tree.update(load_from=None, resume=False)
     if 'classes' in tree and classes and not isinstance(tree['classes'], (list, tuple)):
         tree['classes'] = [name.strip() for name in classes]
-        changed = True
     model = tree.get('model') or {}
-    changed |= _free_clip(model, resolved.get('model') or {})
+    _free_clip(model, resolved.get('model') or {})
     backbone = model.get('backbone') or {}
-    if backbone.get('type') == 'ImageNetBackbone' and backbone.get('pretrained') is not False:
+    if backbone.get('type') == 'ImageNetBackbone':
         backbone['pretrained'] = False  # the model's file holds these weights, too
-        changed = True
-    text = Config(tree).pretty_text if changed else text
+    text = text if tree == own else Config(tree).pretty_text
     return Published(text, list(_needs(tree)), 'data_root' in tree)
 
 
-def _freed(tree: dict[str, Any]) -> bool:
-    """Take out where the run stood."""
-    given = [key for key in ('load_from', 'resume') if tree.get(key)]
-    tree.update({'load_from': None, 'resume': False} if given else {})
-    return tree.pop('work_dir', None) is not None or bool(given)
-
-
-def _free_clip(model: dict[str, Any], resolved: dict[str, Any]) -> bool:
+def _free_clip(model: dict[str, Any], resolved: dict[str, Any]) -> None:
     """Replace a folder of CLIP by its architecture, and drop a file of its weights."""
     clip = model.get('clip') or {}
     architecture = None
@@ -78,13 +73,12 @@ def _free_clip(model: dict[str, Any], resolved: dict[str, Any]) -> bool:
     weights = clip.get('pretrained')
     in_file = isinstance(weights, str) and (Path(weights).suffix or Path(weights).is_file())
     if architecture is None and not in_file:
-        return False
+        return
     clip.update(pretrained=None, **({} if architecture is None else {'model': architecture}))
     # The pixels' mean and deviation may have come from beside the weights.
     pixels = resolved.get('data_preprocessor') or {}
     known = {key: pixels[key] for key in ('mean', 'std') if key in pixels}
     (model.get('data_preprocessor') or {}).update(known)
-    return True
 
 
 def _needs(tree: dict[str, Any]) -> Iterator[str]:

@@ -1,49 +1,35 @@
-"""Resolved configs as flat lists of settings, and what differs between two."""
+"""What differs between two nested values, such as two configs or two records."""
 
-import fnmatch
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any
 
-_MISSING = '(not set)'
+Change = tuple[str, Any, Any]  # dotted key, former value, new value
 
 
-def flatten(value: Any, path: str = '') -> dict[str, Any]:
-    """`{'a': {'b': [1, 2]}}` -> `{'a.b': [1, 2]}`; lists of dicts are opened too.
+def changes(old: Any, new: Any, path: str = '') -> Iterator[Change]:
+    """Yield each value that differs; a missing key counts as None.
 
-    Args:
-        value: A config as plain containers.
-        path: Where it stands.
-    """
-    if isinstance(value, dict) and value:
-        items = value.items()
-    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        items = enumerate(value)
-    else:
-        return {path: value}
-    return {
-        key: leaf
-        for name, item in items
-        for key, leaf in flatten(item, f'{path}.{name}'.lstrip('.')).items()
-    }
-
-
-def difference(
-    first: dict[str, Any], second: dict[str, Any], ignored: Sequence[str] = ()
-) -> list[tuple[str, str, str]]:
-    """What differs between two flat configs: (key, first's value, second's value).
+    Dictionaries are opened, and so are lists of dictionaries that are equally long.
 
     Args:
-        first: From `flatten`.
-        second: From `flatten`.
-        ignored: Keys, or patterns of keys, that do not count.
+        old: Plain containers.
+        new: Plain containers.
+        path: The dotted key of both.
     """
-    return [
-        (key, _show(first, key), _show(second, key))
-        for key in sorted(first.keys() | second.keys())
-        if (key not in first or key not in second or first[key] != second[key])
-        and not any(fnmatch.fnmatch(key, pattern) for pattern in ignored)
-    ]
+    pairs = _inside(old, new)
+    if pairs is None and old != new:
+        yield path, old, new
+    for key, one, other in pairs or ():
+        yield from changes(one, other, f'{path}.{key}'.lstrip('.'))
 
 
-def _show(config: dict[str, Any], key: str) -> str:
-    return repr(config[key]) if key in config else _MISSING
+def _inside(old: Any, new: Any) -> list[tuple[Any, Any, Any]] | None:
+    """The parts of two containers, (key, old, new) of each; None for values that have no parts."""
+    both = (old, new)
+    if all(value is None or isinstance(value, dict) for value in both) and (old or new):
+        old, new = old or {}, new or {}
+        return [(key, old.get(key), new.get(key)) for key in dict.fromkeys([*old, *new])]
+    if all(isinstance(value, list) for value in both) and len(old) == len(new):
+        items = list(zip(range(len(old)), old, new, strict=True))
+        return items if any(isinstance(item, dict) for item in [*old, *new]) else None
+    return None

@@ -1,8 +1,7 @@
-"""Short hashes of what decides a run's result: resolved config, code, data, weights."""
+"""Short hashes of what decides a run's result: code, data, weights."""
 
 import ast
 import hashlib
-import json
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -16,16 +15,13 @@ PACKAGE = Path(__file__).resolve().parents[1]
 # They make data or weights, which have fingerprints of their own, or watch or compare runs.
 _OTHER_ROOMS = ('console', 'experiments', 'pretraining', 'references', 'rehearsal', 'run_dir')
 _WATCHERS = {'commands/tool.py', 'config/user_modules.py'}
-# The work dir says where, not what; the batch of one pass follows from the number of ranks; what
-# load_from holds counts among the weights.
-_WITHOUT_EFFECT = ('work_dir', 'load_from', 'resume', 'model_wrapper_cfg', 'tracker')
-_WATCHING_HOOKS = ('logger', 'progress', 'panel', 'metrics')
 _SAMPLED_FILES = 64  # read whole; all others count by name and size
 _DIGITS = 10
 _PART = 2**24  # bytes of a large file that are read at a time
 
 
-def _short(digest: Any) -> str:
+def short(digest: Any) -> str:
+    """The first digits of a hash of hashlib."""
     return digest.hexdigest()[:_DIGITS]
 
 
@@ -38,26 +34,6 @@ def plain_tree(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return getattr(value, '__qualname__', None) or repr(value)
-
-
-def config_fingerprint(config: dict[str, Any]) -> str:
-    """Hash a resolved config, the same on every machine and for every number of ranks.
-
-    Args:
-        config: As `load_config` returns it.
-    """
-    tree = {key: value for key, value in config.items() if key not in _WITHOUT_EFFECT}
-    for key, ignored in (
-        ('train_dataloader', ('batch_size',)),
-        ('train_cfg', ('accumulation',)),
-        ('optim_wrapper', ('accumulative_counts',)),
-        ('default_hooks', _WATCHING_HOOKS),
-    ):
-        if isinstance(tree.get(key), dict):
-            tree[key] = {name: item for name, item in tree[key].items() if name not in ignored}
-    text = json.dumps(plain_tree(tree), sort_keys=True)
-    # A CPU resolves SyncBN to BN.
-    return _short(hashlib.sha256(text.replace('"SyncBN"', '"BN"').encode()))
 
 
 def code_fingerprint(package: Path = PACKAGE) -> str:
@@ -73,7 +49,7 @@ def code_fingerprint(package: Path = PACKAGE) -> str:
             continue
         status = path.stat()
         digest.update(f'{name}\n{_meaning(path, status.st_mtime_ns, status.st_size)}\n'.encode())
-    return _short(digest)
+    return short(digest)
 
 
 def with_user_code(code: str, modules: Iterable[str]) -> str:
@@ -87,7 +63,7 @@ def with_user_code(code: str, modules: Iterable[str]) -> str:
     files = user_files(modules)
     for name, path in sorted(files.items()):
         digest.update(f'{name}\n{_user_meaning(path)}\n'.encode())
-    return f'{code}+{_short(digest)}' if files else code
+    return f'{code}+{short(digest)}' if files else code
 
 
 def _user_meaning(path: Path) -> str:
@@ -132,7 +108,7 @@ def files_fingerprint(root: Path, files: Iterable[Path]) -> str:
     sampled = np.linspace(0, len(files) - 1, min(len(files), _SAMPLED_FILES)).astype(int)
     for index in sampled:
         digest.update(files[index].read_bytes())
-    return _short(digest)
+    return short(digest)
 
 
 def data_fingerprint(dataset: dict[str, Any]) -> str | None:
@@ -167,19 +143,19 @@ def weights_fingerprint(model: dict[str, Any], load_from: str | None = None) -> 
 
 def _clip_fingerprint(model: dict[str, Any]) -> str | None:
     clip = model.get('clip') or {}
-    digests = []
-    for value in (clip.get('model'), clip.get('pretrained')):
-        for path in (Path(value), PACKAGE / 'assets' / value) if isinstance(value, str) else ():
-            if path.is_dir():
-                files = (
-                    file for file in path.iterdir() if file.suffix in ('.json', '.safetensors')
-                )
-                digests.append(_content(*files))
-                break
-            if path.is_file():
-                digests.append(_content(path))
-                break
-    return '-'.join(digests) or None
+    values = [clip.get(key) for key in ('model', 'pretrained')]
+    found = [_weight_files(value) for value in values if isinstance(value, str)]
+    return '-'.join(_content(*files) for files in found if files is not None) or None
+
+
+def _weight_files(value: str) -> list[Path] | None:
+    """The files that a part of CLIP's config names, None where it names none."""
+    for path in (Path(value), PACKAGE / 'assets' / value):
+        if path.is_dir():
+            return [file for file in path.iterdir() if file.suffix in ('.json', '.safetensors')]
+        if path.is_file():
+            return [path]
+    return None
 
 
 def _content(*files: Path) -> str:
@@ -188,4 +164,4 @@ def _content(*files: Path) -> str:
         with path.open('rb') as file:
             while part := file.read(_PART):
                 digest.update(part)
-    return _short(digest)
+    return short(digest)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -131,18 +132,11 @@ def cut_metrics(path: Path, step: int, validated: int) -> None:
     text = path.read_text(errors='replace') if path.is_file() else ''
     kept = []
     for line in text.splitlines(keepends=True):
-        numbers = _parse(line)
-        if numbers and 0 < numbers['step'] <= last.get(numbers['split'], 0):
-            kept.append(line)
+        with suppress(json.JSONDecodeError):
+            numbers = json.loads(line)
+            if line.endswith('\n') and 0 < numbers['step'] <= last.get(numbers['split'], 0):
+                kept.append(line)
     write_text_atomically(''.join(kept), path)
-
-
-def _parse(line: str) -> dict[str, Any] | None:
-    """The numbers of a whole line, None of a torn one."""
-    try:
-        return json.loads(line) if line.endswith('\n') else None
-    except json.JSONDecodeError:
-        return None
 
 
 def steps_done(runner: Runner) -> int:
@@ -172,7 +166,7 @@ def last_metrics(work_dir: str | Path) -> dict[str, dict[str, float]]:
     """The last line of each evaluated split in `metrics.jsonl`.
 
     Args:
-        work_dir: Of the run.
+        work_dir: The work directory of the run.
 
     Returns:
         `{'val': {'step': 800, 'mIoU': 40.1, ...}, 'test': {...}}`.

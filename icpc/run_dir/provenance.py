@@ -1,6 +1,5 @@
 """Where a run comes from: git, versions of libraries, machine."""
 
-import json
 import os
 import platform
 import shlex
@@ -12,10 +11,21 @@ from typing import Any
 
 import torch
 
-_LIBRARIES = (
-    *('icpc', 'torch', 'torchvision', 'open_clip_torch', 'onedl-mmengine', 'onedl-mmcv'),
-    *('onedl-mmsegmentation', 'numpy', 'opencv-python', 'opencv-python-headless', 'pillow'),
-)
+from ..files import read_json
+
+_LIBRARIES = [
+    'icpc',
+    'torch',
+    'torchvision',
+    'open_clip_torch',
+    'onedl-mmengine',
+    'onedl-mmcv',
+    'onedl-mmsegmentation',
+    'numpy',
+    'opencv-python',
+    'opencv-python-headless',
+    'pillow',
+]
 _MOST_FILES = 20  # named when the working tree is not clean
 GIT_FILE = 'git.json'  # beside a copied package: the state of git when it was copied
 
@@ -28,7 +38,7 @@ def git_state(package: Path) -> dict[str, Any] | None:
     """
     folder = package.parent
     if (folder / GIT_FILE).is_file():
-        return json.loads((folder / GIT_FILE).read_text())
+        return read_json(folder / GIT_FILE, 'take the copy of the code anew')
     try:
         commit = _git(folder, 'rev-parse', 'HEAD').strip()
         changed = _git(folder, 'status', '--porcelain').splitlines()

@@ -1,7 +1,10 @@
 """`run.json`: what a run was made of, and what it gave."""
 
+from __future__ import annotations
+
 import io
 import json
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +13,79 @@ import torch
 from mmengine.dist import master_only
 from mmengine.runner import Runner
 
-from ..errors import UserError
 from ..evaluation.streaming_iou import StreamingIoU
-from ..files import Replacing, write_text_atomically
+from ..files import Replacing, read_json, write_text_atomically
 from .metrics_file import last_metrics, recorded
 from .segments import ended, peak_memory
 
 # `state` of a run; requeue: it was told to stop.
 RUNNING, REQUEUE, FINISHED = 'running', 'requeue', 'finished'
 RECORD, RESOLVED, CONFUSION = 'run.json', 'resolved_config.json', 'confusion.npz'
-_DAMAGED = 'is cut or damaged'
-_REMEDY = 'put back a whole copy, or move the file away: checkpoints are resumed without it too'
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """`run.json`, as whoever compares runs reads it; what an old file lacks is empty.
+
+    Attributes:
+        state: `running`, `requeue` (it was told to stop), `finished`, or `to do` without a file.
+        run: The identity that the checkpoints of the run have in common.
+        reproduce: The command that makes the run again.
+        seed: The seed of the config.
+        steps: Optimiser steps done.
+        seconds: From the beginning to the end of the evaluation, over all starts.
+        fingerprints: Of `config`, `code`, `weights` and `data` (one for each split).
+        git: `commit`, whether it was `dirty`, and the files that `changed`.
+        versions: Of libraries.
+        machine: `host`, `processor`, `threads`, `gpus` and more.
+        batch: `global_batch`, `ranks`, `batch` of a pass, `accumulation`.
+        metrics: Split -> result -> number; None for one that is not finite.
+        segments: What each start of the run used.
+    """
+
+    state: str = 'to do'
+    run: str | None = None
+    reproduce: str = ''
+    seed: int | None = None
+    steps: int | None = None
+    seconds: float | None = None
+    fingerprints: dict[str, Any] = field(default_factory=dict)
+    git: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    machine: dict[str, Any] = field(default_factory=dict)
+    batch: dict[str, int] = field(default_factory=dict)
+    metrics: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    segments: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, work_dir: str | Path) -> RunRecord:
+        """Read the record in a work directory, where there may be none.
+
+        Raises:
+            UserError: When it is cut or damaged.
+        """
+        tree = read_record(work_dir) or {}
+        names = {part.name for part in fields(cls)}
+        return cls(**{key: tree[key] for key in names & tree.keys() if tree[key] is not None})
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run was trained to its end and evaluated."""
+        return self.state == FINISHED
+
+    @property
+    def results(self) -> dict[tuple[str, str], float]:
+        """(split, name) -> each number that the run gave."""
+        return {
+            (split, key): value
+            for split, found in self.metrics.items()
+            for key, value in found.items()
+            if key != 'step' and value is not None
+        }
 
 
 def read_record(work_dir: str | Path) -> dict[str, Any] | None:
-    """The record of a run, None where there is none.
+    """All that `run.json` holds, None where there is none.
 
     Raises:
         UserError: When it is cut or damaged.
@@ -33,24 +94,9 @@ def read_record(work_dir: str | Path) -> dict[str, Any] | None:
     return read_json(path) if path.is_file() else None
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """An object that a run wrote beside its checkpoints.
-
-    Raises:
-        UserError: When the file is cut or damaged.
-    """
-    try:
-        value = json.loads(path.read_text())
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise UserError(f'{path}: {_DAMAGED} ({error}); {_REMEDY}') from error
-    if not isinstance(value, dict):
-        raise UserError(f'{path}: {_DAMAGED} (no JSON object); {_REMEDY}')
-    return value
-
-
 def run_identity(work_dir: str | Path) -> str | None:
     """What the checkpoints of a run have in common, None where nothing is recorded."""
-    return (read_record(work_dir) or {}).get('run')
+    return RunRecord.of(work_dir).run
 
 
 @master_only

@@ -1,160 +1,174 @@
-"""What may differ when a run is resumed, and what may not: one run has one recipe."""
+"""What makes two runs the same: one table that resuming, studies, reports and repetitions read."""
 
+import hashlib
 import json
 import re
-from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from ..config.unread_keys import KNOWN_KEYS
-from ..console.messages import say
-from ..errors import UserError
-from .fingerprints import plain_tree
+from ..files import read_json
+from .config_difference import Change, changes
+from .fingerprints import PACKAGE, plain_tree, short
+from .record import RESOLVED, RunRecord
 
-# Where things are, how they are watched, and how much is taken at once: not what is trained.
-_FREE = re.compile(
-    r'work_dir|load_from|resume|launcher|tracker|parallel|model_wrapper_cfg(\..+)?'
-    r'|gpu_batch|eval_batch|num_workers|log_interval|val_interval|activation_checkpointing'
-    r'|\w+_dataloader\.(num_workers|persistent_workers|prefetch_factor|pin_memory)'
-    r'|(val|test)_dataloader\.batch_size|model\.test_cfg\.memory_budget'
-    r'|train_cfg\.(val_interval|val_begin)'
-    r'|default_hooks\.(logger|progress|panel|memory|metrics|checkpoint)(\..+)?'
-    r'|default_hooks\.switches\.activation_checkpointing'
+
+class Part(Enum):
+    """What a setting decides."""
+
+    RECIPE = 'what is trained'
+    SEED = 'with which random numbers'
+    LENGTH = 'how long'
+    PLACE = 'where files are'
+    SHARE = 'how the work is shared: ranks, passes, loader processes, memory'
+    WATCHES = 'what is shown and kept of it'
+
+
+# The first pattern that matches a key, or what stands above it, counts. The rest is the recipe.
+TABLE = (
+    (r'seed|randomness\.seed', Part.SEED),
+    (r'max_iters|train_cfg\.max_iters|warmup_iters', Part.LENGTH),
+    (r'param_scheduler\.(\d+\.)?(begin|end|T_max)', Part.LENGTH),
+    (r'work_dir|load_from|resume', Part.PLACE),  # what load_from held is in the fingerprints
+    (r'gpu_batch|eval_batch|(val|test)_dataloader\.batch_size', Part.SHARE),
+    (r'parallel|find_unused_parameters', Part.SHARE),
+    (r'num_workers', Part.SHARE),
+    (r'\w+_dataloader\.(num_workers|persistent_workers|prefetch_factor|pin_memory)', Part.SHARE),
+    (r'(default_hooks\.switches\.)?activation_checkpointing', Part.SHARE),
+    (r'model\.test_cfg\.memory_budget', Part.SHARE),
+    (r'tracker|log_interval|log_level|log_processor|visualizer', Part.WATCHES),
+    (r'val_interval|train_cfg\.(val_interval|val_begin)', Part.WATCHES),
+    (r'default_hooks\.(logger|progress|panel|memory|metrics|checkpoint)', Part.WATCHES),
+    (r'custom_hooks\.(Logger|Progress|Panel|MemoryEstimate|MetricsFile)Hook', Part.WATCHES),
+    (r'custom_hooks\.(Profiler|SegVisualization|SavePredictions)Hook', Part.WATCHES),
 )
-# They follow from global_batch and the number of ranks.
-_SPLIT = re.compile(
-    r'train_dataloader\.batch_size|train_cfg\.accumulation|optim_wrapper\.accumulative_counts'
+_PATTERNS = [(re.compile(rf'({pattern})(\..+)?'), part) for pattern, part in TABLE]
+
+# These never make another run; the seeds of one recipe differ in SEED besides.
+FREE = frozenset({Part.PLACE, Part.SHARE, Part.WATCHES})
+FREE_AND_SEED = FREE | {Part.SEED}
+
+# Starts on several ranks wrote these into the config.
+_OF_RANKS = ('launcher', 'model_wrapper_cfg')
+_SHARDING_HOOK = 'WholeInEvaluationHook'
+_FROM_GLOBAL_BATCH = (
+    ('train_dataloader', 'batch_size'),
+    ('train_cfg', 'accumulation'),
+    ('optim_wrapper', 'accumulative_counts'),
 )
-# A resumed run takes its schedules from the checkpoint, so a new length does not change them.
-_LENGTH = re.compile(
-    r'max_iters|train_cfg\.max_iters|warmup_iters|param_scheduler\.(\d+\.)?(begin|end|T_max)'
-)
-_DATA = re.compile(r'data_root|\w+_dataloader\.dataset\.data_root')
-_CLIP = re.compile(r'model\.clip\.(model|pretrained)')
-_SHARDING_HOOK = 'WholeInEvaluationHook'  # comes and goes with `parallel`
-_MOST_KEYS, _MOST_CHARACTERS = 12, 60
-
-_Change = tuple[str, Any, Any]  # key, former, new
 
 
-def check_continues(
-    work_dir: Path, former: dict[str, Any], before: dict[str, Any], record: dict[str, Any], now: Any
-) -> None:
-    """Refuse to go on with a run under another recipe; say what differs besides.
+def part_of(key: str) -> Part:
+    """What a setting decides.
 
     Args:
-        work_dir: Of the run.
-        former: Its record.
-        before: Its resolved config.
-        record: Of the start to come.
-        now: The resolved config of the start to come.
-
-    Raises:
-        UserError: With the keys that differ.
+        key: Its dotted key, as `settings` has it.
     """
-    now = json.loads(json.dumps(plain_tree(now)))
-    changes = [*_recipe_changes(before, now, _places(former, record)), *_data(former, record)]
-    if changes:
-        raise UserError(
-            f'{work_dir}: --resume goes on with the run as it began, but these differ (former -> '
-            f'new): {_listed(changes)}. Give the options of the former run ({work_dir}/config.py '
-            'holds them), or begin another run: a new --work-dir, and '
-            'load_from=CHECKPOINT for the weights of this one'
-        )
-    length, longer = (tree['train_cfg'].get('max_iters') for tree in (before, now))
-    if length != longer:
-        say(
-            f'max_iters {length} -> {longer}: the schedules stay those of {length} steps, the '
-            f'learning rate keeps its last value from step {length} on'
-        )
-    for key, old, new in _software(former, record):
-        say(f'note: the run goes on with another {key}: {old} -> {new}')
+    return next((part for pattern, part in _PATTERNS if pattern.fullmatch(key)), Part.RECIPE)
 
 
-def _recipe_changes(before: dict, now: dict, places: list[re.Pattern]) -> list[_Change]:
-    allowed = [_FREE, *places]
-    if now.get('global_batch') is not None:
-        allowed.append(_SPLIT)
-    length, longer = (tree['train_cfg'].get('max_iters') for tree in (before, now))
-    if None not in (length, longer) and longer > length:
-        allowed.append(_LENGTH)
+def settings(config: dict[str, Any], prints: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A resolved config as it is compared with another one's, with the files it reads.
+
+    Left out is what follows from the rest: the batch of a pass where there is a global batch, and
+    paths of files that have a fingerprint. SyncBN is BN, to which a CPU resolves it; custom hooks
+    go by their type.
+
+    Args:
+        config: The resolved config, of this or an older version of the code.
+        prints: The fingerprints of the run: `{'data': {split: ...}, 'weights': ...}`.
+
+    Returns:
+        A tree of plain containers, with the fingerprints under keys of their own.
+    """
+    tree = json.loads(json.dumps(plain_tree(config)).replace('"SyncBN"', '"BN"'))
+    data, weights = ((prints or {}).get(key) for key in ('data', 'weights'))
+    tree = {key: value for key, value in tree.items() if key not in _OF_RANKS}
+    tree['custom_hooks'] = _hooks_by_type(tree) or None
+    if tree.get('global_batch') is not None:
+        for part, key in _FROM_GLOBAL_BATCH:
+            (tree.get(part) or {}).pop(key, None)
+    if data is not None and None not in data.values():
+        tree.pop('data_root', None)
+        for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+            ((tree.get(loader) or {}).get('dataset') or {}).pop('data_root', None)
+    if (weights or '').partition('+')[0]:
+        clip = (tree.get('model') or {}).get('clip') or {}
+        for key in [key for key in ('model', 'pretrained') if _is_path(clip.get(key))]:
+            del clip[key]
+    tree |= {f'fingerprint of the {split} data': found for split, found in (data or {}).items()}
+    return {**tree, 'fingerprint of the weights at the beginning': weights}
+
+
+def _hooks_by_type(tree: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for hook in tree.get('custom_hooks') or ():
+        hook = hook if isinstance(hook, dict) else {'type': hook}
+        name = str(hook.get('type')).rpartition('.')[2]
+        if name == 'EarlyStoppingHook':  # validations decide how long this one trains
+            hook['val_interval'] = (tree.get('train_cfg') or {}).get('val_interval')
+        if name != _SHARDING_HOOK:
+            count = sum(key.split('.')[0] == name for key in found)
+            found[f'{name}.{count + 1}' if count else name] = {**hook, 'type': name}
+    return found
+
+
+def _is_path(value: Any) -> bool:
+    """Whether a part of CLIP's config names files; else it names an architecture or its weights."""
+    if not isinstance(value, str):
+        return False
+    return '/' in value or Path(value).exists() or (PACKAGE / 'assets' / value).exists()
+
+
+def differences(
+    first: dict[str, Any], second: dict[str, Any], free: frozenset[Part] = FREE
+) -> list[Change]:
+    """What makes two runs different: (key, first's value, second's value).
+
+    A variable that only one of them has does not count: what reads it, if anything does, is
+    compared itself.
+
+    Args:
+        first: From `settings`.
+        second: From `settings`.
+        free: The parts that may differ.
+    """
     return [
         change
-        for change in _differences(_comparable(before), _comparable(now))
-        if not any(pattern.fullmatch(change[0]) for pattern in allowed)
-        and not _is_lost_variable(change[0].split('.')[0], before, now)
+        for change in changes(first, second)
+        if part_of(change[0]) not in free and not _is_lost_variable(change[0], first, second)
     ]
 
 
-def _is_lost_variable(name: str, before: dict, now: dict) -> bool:
-    """A variable of one side alone: what reads it, if anything does, is compared itself."""
-    return name not in KNOWN_KEYS and (name not in before or name not in now)
+def _is_lost_variable(key: str, first: dict[str, Any], second: dict[str, Any]) -> bool:
+    name = key.split('.')[0]
+    is_variable = name.isidentifier() and name not in KNOWN_KEYS
+    return is_variable and (name not in first or name not in second)
 
 
-def _comparable(tree: dict[str, Any]) -> dict[str, Any]:
-    # A CPU resolves SyncBN to BN.
-    tree = json.loads(json.dumps(tree).replace('"SyncBN"', '"BN"'))
-    hooks = [hook for hook in tree.get('custom_hooks') or [] if hook['type'] != _SHARDING_HOOK]
-    return {**tree, 'custom_hooks': hooks}
+def run_fingerprint(config: dict[str, Any], prints: dict[str, Any] | None = None) -> str:
+    """A hash that two runs have in common when they are the same, seed and length included.
+
+    Args:
+        config: The resolved config.
+        prints: The fingerprints of data and weights.
+    """
+    counted = sorted((key, value) for key, _, value in differences({}, settings(config, prints)))
+    return short(hashlib.sha256(json.dumps(counted, sort_keys=True).encode()))
 
 
-def _places(former: dict[str, Any], record: dict[str, Any]) -> list[re.Pattern]:
-    """Paths that may differ, since the same is found there."""
-    old, new = former['fingerprints'], record['fingerprints']
-    same_data = old['data'] == new['data'] and None not in new['data'].values()
-    weights = _weights(former, record)
-    same_clip = weights[0] == weights[1] is not None
-    return [*([_DATA] if same_data else []), *([_CLIP] if same_clip else [])]
+def recorded_settings(work_dir: Path) -> dict[str, Any]:
+    """The settings that a run recorded in its work directory.
+
+    Raises:
+        UserError: When its files are cut or damaged.
+    """
+    return settings(read_json(work_dir / RESOLVED), RunRecord.of(work_dir).fingerprints)
 
 
-def _data(former: dict[str, Any], record: dict[str, Any]) -> Iterator[_Change]:
-    old, new = former['fingerprints'], record['fingerprints']
-    for split, known in old['data'].items():
-        if split in new['data'] and new['data'][split] != known:
-            yield f'fingerprint of the {split} data', known, new['data'][split]
-    weights = _weights(former, record)
-    if weights[0] != weights[1]:
-        yield 'fingerprint of the weights at the beginning', *weights
-
-
-def _weights(former: dict[str, Any], record: dict[str, Any]) -> tuple[str | None, str | None]:
-    """Fingerprints of `CLIP+load_from`; a resumed run may leave load_from out, nothing reads it."""
-    old, new = (entry['fingerprints']['weights'] for entry in (former, record))
-    if old is not None and '+' not in (new or ''):
-        old = old.partition('+')[0] or None
-    return old, new
-
-
-def _software(former: dict[str, Any], record: dict[str, Any]) -> Iterator[_Change]:
-    codes = [entry['fingerprints']['code'] for entry in (former, record)]
-    if codes[0] != codes[1]:
-        yield 'version of the code', *codes
-    yield from _differences(former.get('versions') or {}, record.get('versions') or {})
-
-
-def _differences(old: Any, new: Any, path: str = '') -> Iterator[_Change]:
-    """Every leaf that differs; a missing key counts as None."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        pairs = [(key, old.get(key), new.get(key)) for key in dict.fromkeys([*old, *new])]
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        pairs = [(index, *pair) for index, pair in enumerate(zip(old, new, strict=True))]
-    else:
-        if old != new:
-            yield path, old, new
-        return
-    for key, one, other in pairs:
-        yield from _differences(one, other, f'{path}.{key}'.lstrip('.'))
-
-
-def _listed(changes: list[_Change]) -> str:
-    """`key: former -> new`, without the entries that a variable among them was put into."""
-    variables = [(old, new) for key, old, new in changes if '.' not in key]
-    shown = [c for c in changes if '.' not in c[0] or (c[1], c[2]) not in variables]
-    texts = [f'{key}: {_short(old)} -> {_short(new)}' for key, old, new in shown[:_MOST_KEYS]]
-    more = len(shown) - len(texts)
-    return '; '.join(texts) + (f'; and {more} more' if more else '')
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 3] + '...'
+def recorded_fingerprint(work_dir: Path) -> str | None:
+    """The `run_fingerprint` of a recorded run; None where no config is recorded."""
+    if not (work_dir / RESOLVED).is_file():
+        return None
+    return run_fingerprint(read_json(work_dir / RESOLVED), RunRecord.of(work_dir).fingerprints)

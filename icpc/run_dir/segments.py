@@ -1,4 +1,4 @@
-"""The stretches of a run between its starts: on what, how long, in what memory."""
+"""What each start of a run used: machines, versions, time and peak memory."""
 
 import time
 from pathlib import Path
@@ -14,10 +14,10 @@ Segment = dict[str, Any]
 
 
 def new_segment(record: dict[str, Any], max_iters: int | None) -> Segment:
-    """What begins now.
+    """The segment that begins now.
 
     Args:
-        record: Of the start: command, batch, git, versions, code.
+        record: The record of the start: command, batch, git, versions, code.
         max_iters: Optimiser steps that it aims at.
     """
     git = record['git'] or {}
@@ -38,8 +38,8 @@ def closed(segments: list[Segment], checkpoint: Path) -> list[Segment]:
     """The segments of a run that is resumed; a killed one lasted until its last checkpoint.
 
     Args:
-        segments: Of the former record.
-        checkpoint: The one to go on from.
+        segments: The segments of the former record.
+        checkpoint: The checkpoint from which the run resumes.
     """
     saved = checkpoint.stat().st_mtime
     return [

@@ -17,14 +17,14 @@ from ..files import write_text_atomically
 from .fingerprints import (
     PACKAGE,
     code_fingerprint,
-    config_fingerprint,
     data_fingerprint,
     plain_tree,
     weights_fingerprint,
     with_user_code,
 )
 from .provenance import command_line, git_state, machine, versions
-from .record import FINISHED, RECORD, RESOLVED, RUNNING, read_record, write_record
+from .record import RECORD, RESOLVED, RUNNING, RunRecord, write_record
+from .same_run import run_fingerprint
 from .segments import closed, new_segment
 
 
@@ -47,7 +47,7 @@ def describe(cfg: Config, overrides: dict[str, Any], launcher: str = 'none') -> 
         'overrides': plain_tree(overrides),
         'seed': tree.get('seed'),
         'fingerprints': {
-            'config': config_fingerprint(tree),
+            'config': run_fingerprint(tree),
             'code': with_user_code(code_fingerprint(), user_modules(tree)),
             'weights': weights_fingerprint(tree.get('model') or {}, tree.get('load_from')),
             'data': {
@@ -71,9 +71,9 @@ def continued(
     """The record of a run that is resumed: its identity and results stay.
 
     Args:
-        former: What its work dir holds.
-        record: Of this start.
-        checkpoint: It goes on from.
+        former: The record in its work directory.
+        record: The record of this start.
+        checkpoint: The checkpoint from which it resumes.
         done: Nothing is left to train: what the run was made of stays, too.
     """
     began = former['fingerprints']['weights']
@@ -104,8 +104,8 @@ def start_record(cfg: Config, merged: Config, record: dict[str, Any]) -> None:
     """
     folder = Path(cfg.work_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    former = read_record(folder)
-    if former is not None and former['state'] == FINISHED and former.get('run') != record['run']:
+    former = RunRecord.of(folder)
+    if former.finished and former.run != record['run']:
         _set_aside(folder)
     write_record(folder, record)
     write_text_atomically(json.dumps(plain_tree(cfg.to_dict()), indent=1), folder / RESOLVED)

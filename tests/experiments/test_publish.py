@@ -8,6 +8,7 @@ import downloads
 import numpy as np
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from mmengine.config import Config
 from mmseg.registry import MODELS
 from safetensors import safe_open
@@ -60,7 +61,11 @@ def test_the_weights_come_back_bit_by_bit(work_dir, tmp_path):
 def test_the_card_says_what_was_recorded(work_dir, tmp_path):
     out = publish(work_dir / 'iter_20.pth', tmp_path / 'out', 'My model', 'mit')
     card = (out / 'README.md').read_text()
-    assert card.startswith('---\nlicense: mit\n')
+    assert ModelCard(card).data.to_dict() == {
+        'license': 'mit',
+        'library_name': 'icpc',
+        'tags': ['semantic-segmentation', 'clip', 'mmsegmentation'],
+    }
     for line in (
         '# My model',
         '| prompts | InstancePrompter |',

@@ -5,7 +5,6 @@ import pytest
 from icpc.config.load import load_config
 from icpc.run_dir.fingerprints import (
     code_fingerprint,
-    config_fingerprint,
     data_fingerprint,
     weights_fingerprint,
 )
@@ -43,24 +42,6 @@ def test_code_counts(package):
     assert package('', 'experiments/report.py') == first
     assert package('', 'console/progress.py') == first
     assert package('', 'necks/new.py') != first
-
-
-def test_config_hash_is_free_of_place_and_ranks(toy_config, monkeypatch):
-    def fingerprint(work_dir='a', **overrides):
-        return config_fingerprint(load_config(toy_config, overrides, work_dir).to_dict())
-
-    first = fingerprint()
-    assert fingerprint('b') == first
-    assert (
-        fingerprint(**{'default_hooks.metrics.interval': 3, 'default_hooks.panel': None}) == first
-    )
-    assert fingerprint(lr=1e-2) != first
-    assert fingerprint(seed=1) != first
-    one_rank = fingerprint(gpu_batch=1)  # accumulates 4
-    monkeypatch.setenv('WORLD_SIZE', '2')
-    assert fingerprint() == first
-    assert fingerprint(gpu_batch=1) == one_rank  # accumulates 2
-    assert fingerprint(global_batch=8) != first
 
 
 def test_data_hash_sees_contents_names_and_splits(toy_config):

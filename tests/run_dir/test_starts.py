@@ -40,7 +40,7 @@ def finished(original, tmp_path):
     ('options', 'reason'),
     [
         ({'tracker': 'tensorbord'}, 'did you mean tensorboard'),
-        ({'seed': -1}, 'the config cannot be built'),
+        ({'seed': -1}, 'seed must be'),
         ({'global_batch': 0}, 'global_batch must be'),
         ({'load_from': 'SELF', 'model.decode_head.channels': 4}, 'does not fit the model'),
         ({'activation_checkpointing': True}, 'no part of this model can recompute'),

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,19 +15,6 @@ from .figures import as_uri, new_figure, style
 
 _MOST_BARS = 40  # classes in one chart: the largest gains and losses
 _MOST_IN_GRID = 60  # classes whose confusion is drawn
-
-
-@dataclass(frozen=True)
-class ClassDifference:
-    """One class.
-
-    Attributes:
-        name: Its name.
-        difference: Of its IoU in percent, row minus baseline, paired by seed.
-    """
-
-    name: str
-    difference: Summary
 
 
 @dataclass(frozen=True)
@@ -48,87 +34,109 @@ class Confusion:
     baseline: float | None
 
 
-def kinds(runs: Sequence[Run]) -> list[str]:
-    """Kinds of prediction that all runs have counts of: `head`, `score_map`."""
-    found = [set(_read(run.work_dir)) for run in runs]
-    return sorted(set.intersection(*found) - {'class_names', 'split'}) if found else []
+@dataclass(frozen=True)
+class Counts:
+    """What one run counted.
+
+    Attributes:
+        seed: The label of the run's seed.
+        names: K class names.
+        of: Kind of prediction, `head` or `score_map` -> (K, K) counts, truth by prediction.
+    """
+
+    seed: str
+    names: list[str]
+    of: dict[str, np.ndarray]
 
 
-def _read(work_dir: Path) -> dict[str, np.ndarray]:
-    path = work_dir / CONFUSION
-    return read_confusion(path) if path.is_file() else {}
+def read_counts(runs: Sequence[Run]) -> list[Counts]:
+    """The confusion counts of runs, empty for a run that has none.
+
+    Raises:
+        UserError: For a damaged file.
+    """
+    found = []
+    for run in runs:
+        path = run.work_dir / CONFUSION
+        arrays = read_confusion(path) if path.is_file() else {}
+        names = [str(name) for name in arrays.pop('class_names', ())]
+        arrays.pop('split', None)
+        found.append(Counts(run.seed, names, arrays))
+    return found
 
 
-def class_names(runs: Sequence[Run]) -> list[str]:
-    """Of the first run that has counts."""
-    found = (_read(run.work_dir).get('class_names') for run in runs)
-    return next((names.tolist() for names in found if names is not None), [])
+def kinds(runs: Sequence[Counts]) -> list[str]:
+    """The kinds of prediction that all runs counted: `head`, `score_map`."""
+    return sorted(set.intersection(*(set(run.of) for run in runs))) if runs else []
 
 
 def class_differences(
-    row: Sequence[Run], baseline: Sequence[Run], kind: str
-) -> list[ClassDifference]:
-    """Differences of every class that occurs, largest gain first.
+    row: Sequence[Counts], baseline: Sequence[Counts], kind: str
+) -> dict[str, Summary]:
+    """Name -> difference of IoU in percent, paired by seed, of each class that occurs.
 
     Args:
-        row: Its runs.
-        baseline: The baseline's.
+        row: The counts of its runs.
+        baseline: The counts of the baseline's runs.
         kind: `head` or `score_map`.
+
+    Returns:
+        The largest gain comes first.
     """
-    own, reference = ({run.seed: _iou(run, kind) for run in runs} for runs in (row, baseline))
-    found = []
-    for index, name in enumerate(class_names(row)):
-        pair = (
+    own, reference = (
+        {run.seed: scores(torch.from_numpy(run.of[kind])).iou.numpy() for run in runs}
+        for runs in (row, baseline)
+    )
+    found = {}
+    for index, name in enumerate(row[0].names):
+        sides = (
             {seed: iou[index] for seed, iou in side.items() if not np.isnan(iou[index])}
             for side in (own, reference)
         )
-        difference = paired_difference(*pair)
-        if difference.n:
-            found.append(ClassDifference(name, difference))
-    return sorted(found, key=lambda item: -item.difference.mean)
+        found[name] = paired_difference(*sides)
+    return dict(
+        sorted(
+            ((name, difference) for name, difference in found.items() if difference.n),
+            key=lambda item: -item[1].mean,
+        )
+    )
 
 
-def _iou(run: Run, kind: str) -> np.ndarray:
-    return scores(torch.from_numpy(_read(run.work_dir)[kind])).iou.numpy()
-
-
-def draw_differences(differences: Sequence[ClassDifference]) -> str:
+def draw_differences(differences: dict[str, Summary]) -> str:
     """Bars with 95 % intervals, largest gain at the top; a data URI.
 
     Args:
-        differences: Sorted; of many classes only the ends are drawn.
+        differences: From `class_differences`; of many classes only the ends are drawn.
     """
     half = _MOST_BARS // 2
-    shown = list(differences)
-    if len(shown) > _MOST_BARS:
-        shown = [*shown[:half], *shown[-half:]]
-    means = np.array([item.difference.mean for item in shown])
-    errors = np.nan_to_num([item.difference.half for item in shown])
-    colours = [
-        ('#0072b2' if d.mean > 0 else '#d55e00') if d.holds else '#b8b8b8'
-        for d in (item.difference for item in shown)
-    ]
+    names = list(differences)
+    if len(names) > _MOST_BARS:
+        names = [*names[:half], *names[-half:]]
+    shown = [differences[name] for name in names]
+    means = np.array([difference.mean for difference in shown])
+    errors = np.nan_to_num([difference.half for difference in shown])
+    colours = [('#0072b2' if d.mean > 0 else '#d55e00') if d.holds else '#b8b8b8' for d in shown]
     with style():
         figure = new_figure(5.6, 0.7 + 0.2 * len(shown))
         axis = figure.subplots()
         places = np.arange(len(shown))
         axis.barh(places, means, xerr=errors, color=colours, error_kw=dict(lw=0.8, capsize=1.5))
         axis.axvline(0, color='black', linewidth=0.8)
-        axis.set_yticks(places, [item.name for item in shown])
+        axis.set_yticks(places, names)
         axis.set_ylim(len(shown) - 0.4, -0.6)
         axis.grid(axis='y', visible=False)
         axis.set_xlabel('difference of IoU, points')
         return as_uri(figure)
 
 
-def shares(runs: Sequence[Run], kind: str) -> np.ndarray:
+def shares(runs: Sequence[Counts], kind: str) -> np.ndarray:
     """(K, K) percent of each true class's pixels, summed over seeds; nan for absent classes.
 
     Args:
-        runs: Of one row.
+        runs: The counts of one row's runs.
         kind: `head` or `score_map`.
     """
-    counts = sum(_read(run.work_dir)[kind].astype(np.float64) for run in runs)
+    counts = sum(run.of[kind].astype(np.float64) for run in runs)
     with np.errstate(invalid='ignore'):
         return 100 * counts / counts.sum(1, keepdims=True)
 

@@ -2,19 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ...errors import UserError
-from ...run_dir.config_difference import difference, flatten
-from ...run_dir.record import RESOLVED, read_json, read_record
+from ...files import read_json
+from ...run_dir.record import RECORD, RESOLVED, RunRecord
+from ...run_dir.same_run import FREE_AND_SEED, differences, recorded_settings
 from ..study.runs import Run
 from ..study.schema import Study
 from ..study.study_files import INDEX
 
-# What differs between the seeds of one row, and says where, not what: the weights that load_from
-# held are in the fingerprint of the weights.
-SEED_KEYS = ('seed', 'randomness.seed', 'work_dir', 'load_from', 'resume')
 _METRICS = ('mIoU', 'score_mIoU')  # of runs that belong to no study
 
 
@@ -30,9 +29,9 @@ class Collection:
     study: Study
     runs: list[Run]
 
-    @property
+    @cached_property
     def finished(self) -> list[Run]:
-        """Those with results."""
+        """The runs with results."""
         return [run for run in self.runs if run.finished]
 
     def of(self, regime: str, row: str) -> list[Run]:
@@ -60,7 +59,7 @@ def collect(folders: Sequence[Path], baseline: str | None = None) -> Collection:
 
 
 def _run(regime: str, row: str, seed: str, work_dir: Path) -> Run:
-    code = (read_record(work_dir) or {}).get('fingerprints', {}).get('code', '')
+    code = RunRecord.of(work_dir).fingerprints.get('code', '')
     return Run(regime, row, seed, work_dir, code)
 
 
@@ -91,36 +90,27 @@ def _study(
 
 
 def _from_work_dirs(folders: Sequence[Path], baseline: str | None) -> Collection:
-    """Runs from equal weights whose configs differ in the seed alone make a row.
-
-    It has the name of its first run's folder.
-    """
-    rows: dict[str, tuple[dict[str, Any], str | None]] = {}
-    runs = []
+    """Runs that are the same but for the seed make a row, named by the folder of its first run."""
+    rows: dict[str, dict[str, Any]] = {}
+    runs: dict[tuple[str, str], Run] = {}
     for folder in folders:
-        record = read_record(folder)
-        if record is None or not (folder / RESOLVED).is_file():
+        if not all((folder / name).is_file() for name in (RECORD, RESOLVED)):
             raise UserError(f'{folder}: neither a run (run.json) nor a study ({INDEX})')
-        config = flatten(read_json(folder / RESOLVED))
-        weights = record.get('fingerprints', {}).get('weights')
-        same = [
-            row
-            for row, (other, start) in rows.items()
-            if start == weights and not difference(other, config, SEED_KEYS)
-        ]
-        row = same[0] if same else folder.name
-        rows.setdefault(row, (config, weights))
-        seed = str(record['seed'])
-        taken = [run.work_dir for run in runs if (run.row, run.seed) == (row, seed)]
-        if taken:
+        own = recorded_settings(folder)
+        same = (row for row in rows if not differences(rows[row], own, FREE_AND_SEED))
+        name = str(folder) if folder.name in rows else folder.name
+        row, seed = next(same, name), str(RunRecord.of(folder).seed)
+        rows.setdefault(row, own)
+        if (row, seed) in runs:
             raise UserError(
-                f'{folder} has the config and the seed of {taken[0]}: a repetition is no further '
-                'seed; leave one of them out (tools/reproduce.py compares the two)'
+                f'{folder} has the config and the seed of {runs[row, seed].work_dir}: a repetition '
+                'is no further seed; leave one of them out (tools/reproduce.py compares the two)'
             )
-        runs.append(_run('', row, seed, folder))
-    results = [read_record(run.work_dir)['metrics'] for run in runs if run.finished]
+        runs[row, seed] = _run('', row, seed, folder)
+    found = list(runs.values())
+    results = [RunRecord.of(run.work_dir).metrics for run in found if run.finished]
     split = 'test' if all('test' in result for result in results) else 'val'
     known = {key for result in results for key in result.get(split, {})}
     metrics = {key: key for key in _METRICS if key in known}
-    study = _study(' and '.join(rows), runs, metrics, split, {})
-    return Collection(study.with_baseline(baseline or next(iter(rows))), runs)
+    study = _study(' and '.join(rows), found, metrics, split, {})
+    return Collection(study.with_baseline(baseline or next(iter(rows))), found)

@@ -2,28 +2,32 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from ...run_dir.config_difference import difference, flatten
-from ...run_dir.record import RESOLVED, read_record
+from ...files import read_json
+from ...run_dir.record import RESOLVED, RunRecord
+from ...run_dir.same_run import Part, differences, recorded_settings
 from ..study.runs import Run
 from ..study.variables import ClassSubset
 from ..tables.sheets import Sheet, clock, number, sheets
 from ..tables.study_results import TableResult
 from .class_results import (
+    Counts,
     class_differences,
-    class_names,
     confusions,
     draw_confusion,
     draw_differences,
     kinds,
+    read_counts,
     shares,
 )
-from .collection import SEED_KEYS, Collection
+from .collection import Collection
 from .curves import draw_curves
 from .figures import picture_uri
 
-Part = dict[str, Any]
+Section = dict[str, Any]
+_NOT_SHOWN = frozenset({Part.SEED, Part.PLACE})  # gpu_batch and the like decide time and memory
 _PANEL, _PANEL_WIDTH = 'panel.png', 1200  # pixels
 
 
@@ -43,7 +47,7 @@ def note(found: Collection) -> str:
     return ' '.join(words)
 
 
-def regime_parts(found: Collection, regime: str, tables: Sequence[TableResult]) -> Part | None:
+def regime_parts(found: Collection, regime: str, tables: Sequence[TableResult]) -> Section | None:
     """Everything about one regime; None when none of its runs is finished."""
     rows = {row: found.of(regime, row) for row in found.study.rows}
     rows = {row: runs for row, runs in rows.items() if runs}
@@ -51,17 +55,19 @@ def regime_parts(found: Collection, regime: str, tables: Sequence[TableResult]) 
         return None
     baseline = found.study.baseline
     folders = {row: [run.work_dir for run in runs] for row, runs in rows.items()}
+    counted = {row: read_counts(runs) for row, runs in rows.items()}
+    counted = {row: counts for row, counts in counted.items() if kinds(counts)}
     return {
         'title': regime or 'Results',
         'tables': _tables([table for table in tables if table.regime == regime]),
         'curves': draw_curves(folders, _panels(found), baseline),
-        'classes': _classes(rows, baseline),
-        'confusion': _confusion(rows, baseline),
+        'classes': _classes(counted, baseline),
+        'confusion': _confusion(counted, baseline),
         'pictures': _pictures(rows),
     }
 
 
-def _tables(tables: Sequence[TableResult]) -> list[Part]:
+def _tables(tables: Sequence[TableResult]) -> list[Section]:
     holding = {
         table.metric: [r.row for r in table.rows if r.difference and r.difference.holds]
         for table in tables
@@ -79,17 +85,11 @@ def _panels(found: Collection) -> list[tuple[str, str, str]]:
     return [('training loss', 'train', 'loss'), *((f'val {key}', 'val', key) for key in keys)]
 
 
-def _counted(rows: dict[str, list[Run]]) -> dict[str, list[str]]:
-    found = {row: kinds(runs) for row, runs in rows.items()}
-    return {row: kinds for row, kinds in found.items() if kinds}
-
-
-def _classes(rows: dict[str, list[Run]], baseline: str | None) -> list[Part]:
-    counted = _counted(rows)
+def _classes(counted: dict[str, list[Counts]], baseline: str | None) -> list[Section]:
     parts = []
     for row in counted if baseline in counted else ():
-        both = [kind for kind in counted[row] if kind in counted[baseline]]
-        found = {kind: class_differences(rows[row], rows[baseline], kind) for kind in both}
+        both = [kind for kind in kinds(counted[row]) if kind in kinds(counted[baseline])]
+        found = {kind: class_differences(counted[row], counted[baseline], kind) for kind in both}
         figures = [
             {'uri': draw_differences(items), 'caption': kind.replace('_', ' ')}
             for kind, items in found.items()
@@ -100,11 +100,11 @@ def _classes(rows: dict[str, list[Run]], baseline: str | None) -> list[Part]:
     return parts
 
 
-def _confusion(rows: dict[str, list[Run]], baseline: str | None) -> list[Part]:
-    counted, parts = _counted(rows), []
-    head = {row: shares(rows[row], 'head') for row in counted}
-    for row in counted:
-        names = class_names(rows[row])
+def _confusion(counted: dict[str, list[Counts]], baseline: str | None) -> list[Section]:
+    parts = []
+    head = {row: shares(counts, 'head') for row, counts in counted.items()}
+    for row, counts in counted.items():
+        names = counts[0].names
         reference = head.get(baseline) if row != baseline else None
         same_classes = reference is not None and reference.shape == head[row].shape
         worst = confusions(head[row], reference if same_classes else None, names)
@@ -119,7 +119,7 @@ def _confusion(rows: dict[str, list[Run]], baseline: str | None) -> list[Part]:
     return parts
 
 
-def _pictures(rows: dict[str, list[Run]]) -> list[Part]:
+def _pictures(rows: dict[str, list[Run]]) -> list[Section]:
     found = []
     for row, runs in rows.items():
         drawn = [run for run in runs if (run.work_dir / _PANEL).is_file()]
@@ -129,30 +129,26 @@ def _pictures(rows: dict[str, list[Run]]) -> list[Part]:
     return found
 
 
-def config_parts(found: Collection) -> list[Part]:
-    """Each row's resolved config as its difference to the baseline's; the baseline's whole."""
-    configs: dict[tuple[str, str], dict[str, Any]] = {}
+def config_parts(found: Collection) -> list[Section]:
+    """Each row's settings as their difference to the baseline's; the baseline's config whole."""
+    folders: dict[tuple[str, str], Path] = {}
     for run in found.finished:
-        key = (run.regime, run.row)
-        if key not in configs and (run.work_dir / RESOLVED).is_file():
-            configs[key] = json.loads((run.work_dir / RESOLVED).read_text())
-    parts = []
-    for (regime, row), config in configs.items():
-        reference = configs.get((regime, found.study.baseline))
-        if reference is not None and row != found.study.baseline:
-            lines = difference(flatten(reference), flatten(config), SEED_KEYS)
-            sheet = Sheet(
-                f'against {found.study.baseline}',
-                ['key', found.study.baseline, row],
-                [list(line) for line in lines],
-            )
+        if (run.work_dir / RESOLVED).is_file():
+            folders.setdefault((run.regime, run.row), run.work_dir)
+    baseline, parts = found.study.baseline, []
+    for (regime, row), folder in folders.items():
+        reference = folders.get((regime, baseline))
+        if reference is not None and row != baseline:
+            lines = differences(*map(recorded_settings, (reference, folder)), _NOT_SHOWN)
+            body = [[key, repr(old), repr(new)] for key, old, new in lines]
+            sheet = Sheet(f'against {baseline}', ['key', baseline, row], body)
             parts.append({'title': _title(regime, row), 'sheet': sheet, 'text': ''})
-    whole = [
-        {'title': f'{_title(*key)}, resolved', 'sheet': None, 'text': json.dumps(config, indent=1)}
-        for key, config in configs.items()
-        if key[1] == found.study.baseline or found.study.baseline is None
-    ]
-    return [*parts, *whole]
+    for (regime, row), folder in folders.items():
+        if row == baseline or baseline is None:
+            text = json.dumps(read_json(folder / RESOLVED), indent=1)
+            title = f'{_title(regime, row)}, resolved'
+            parts.append({'title': title, 'sheet': None, 'text': text})
+    return parts
 
 
 def _title(regime: str, row: str) -> str:
@@ -164,12 +160,11 @@ def run_sheet(found: Collection) -> Sheet:
     head = ['run', 'state', 'time', 'machine', 'commit', 'again']
     body = []
     for run in found.runs:
-        record = read_record(run.work_dir) or {'state': 'to do'}
-        git = record.get('git') or {}
-        commit = git.get('commit', '')[:10] + (' + changes' if git.get('dirty') else '')
-        time = clock(record['seconds']) if 'seconds' in record else ''
-        machine = record.get('machine', {})
-        place = ', '.join([machine.get('host', ''), *machine.get('gpus', [])]).strip(', ')
-        again = record.get('reproduce', '')
-        body.append([run.name, record['state'], time, place, commit, again])
+        record = RunRecord.of(run.work_dir)
+        commit = record.git.get('commit', '')[:10]
+        commit += ' + changes' if record.git.get('dirty') else ''
+        time = '' if record.seconds is None else clock(record.seconds)
+        places = [record.machine.get('host'), *record.machine.get('gpus', [])]
+        place = ', '.join(filter(None, places))
+        body.append([run.name, record.state, time, place, commit, record.reproduce])
     return Sheet('', head, body)

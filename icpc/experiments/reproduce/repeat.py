@@ -5,27 +5,26 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from ...checkpoints.content import latest_checkpoint, steps_in
 from ...console.messages import say
 from ...errors import REQUEUED, UserError
-from ...files import write_text_atomically
-from ...run_dir.record import read_record
+from ...files import read_json, write_text_atomically
+from ...run_dir.record import RECORD, RunRecord
 
 MARK = 'repeats.json'  # in the work dir of a repetition
 
 
-def finished_record(work_dir: Path) -> dict[str, Any]:
+def finished_record(work_dir: Path) -> RunRecord:
     """The record of a finished run.
 
     Raises:
         UserError: When there is none, or it is not finished.
     """
-    record = read_record(work_dir)
-    if record is None:
+    if not (work_dir / RECORD).is_file():
         raise UserError(f'{work_dir}: no run.json in it; give the work dir of a run')
-    if record['state'] != 'finished':
+    record = RunRecord.of(work_dir)
+    if not record.finished:
         raise UserError(f'{work_dir}: the run is not finished; go on with tools/train.py --resume')
     return record
 
@@ -34,11 +33,11 @@ def command(run: Path, out: Path, trainer: Path) -> list[str]:
     """What makes a run again, on as many ranks; it resumes where there is a checkpoint.
 
     Args:
-        run: Its work dir, which holds its config with every override merged in.
+        run: The work directory of the run, which holds its config with every override merged in.
         out: Where the repetition writes.
         trainer: Script of tools/train.py.
     """
-    ranks = (finished_record(run)['batch'] or {}).get('ranks', 1)
+    ranks = finished_record(run).batch.get('ranks', 1)
     saved = latest_checkpoint(out) or steps_in(out)
     arguments = [str(trainer), str(run / 'config.py'), '--work-dir', str(out)]
     arguments += ['--resume'] if saved else []
@@ -49,12 +48,14 @@ def command(run: Path, out: Path, trainer: Path) -> list[str]:
 
 
 def environment(run: Path) -> dict[str, str]:
-    """This process's, with as many threads as the run had: sums in another order are not equal.
+    """The environment of this process, with as many threads as the run had.
+
+    Sums in another order are not equal.
 
     Args:
-        run: Its work dir.
+        run: The work directory of the run.
     """
-    threads = finished_record(run).get('machine', {}).get('threads')
+    threads = finished_record(run).machine.get('threads')
     return {**os.environ, **({} if threads is None else {'OMP_NUM_THREADS': str(threads)})}
 
 
@@ -62,7 +63,7 @@ def repeat(run: Path, out: Path, trainer: Path) -> None:
     """Make a run again, unless `out` holds its finished repetition already.
 
     Args:
-        run: Its work dir.
+        run: The work directory of the run.
         out: Where the repetition writes: a new folder, or one where it was begun.
         trainer: Script of tools/train.py.
 
@@ -71,7 +72,7 @@ def repeat(run: Path, out: Path, trainer: Path) -> None:
     """
     mark = _mark(run)
     _check_folder(run, out, mark)
-    if (read_record(out) or {}).get('state') == 'finished':
+    if RunRecord.of(out).finished:
         say(f'{out}: the repetition was made already; nothing is trained')
         return
     words = command(run, out, trainer)
@@ -82,14 +83,14 @@ def repeat(run: Path, out: Path, trainer: Path) -> None:
         raise UserError(f'{out}: the repetition was stopped and saved; the same command goes on')
     if code:
         raise UserError(f'{out}: the repetition failed with exit code {code}')
-    if (read_record(out) or {}).get('state') != 'finished':
+    if not RunRecord.of(out).finished:
         raise UserError(f'{out}: {trainer} ended without a finished run')
 
 
 def _mark(run: Path) -> dict[str, str]:
     """What a repetition holds: its run's identity, which another training there would change."""
     place = str(run.resolve())
-    return {'run': finished_record(run).get('run') or place, 'work_dir': place}
+    return {'run': finished_record(run).run or place, 'work_dir': place}
 
 
 def _check_folder(run: Path, out: Path, mark: dict[str, str]) -> None:
@@ -102,15 +103,12 @@ def _check_folder(run: Path, out: Path, mark: dict[str, str]) -> None:
             f'--out {out} exists and is no repetition that this tool began (no {MARK} in it); '
             'choose another folder'
         )
-    try:
-        former = json.loads((out / MARK).read_text())
-        same, place = former['run'] == mark['run'], former['work_dir']
-    except (ValueError, KeyError, TypeError) as error:
+    remedy = f'remove {out}, or choose another --out'
+    former = read_json(out / MARK, remedy)
+    if not former.keys() >= mark.keys():
+        raise UserError(f'{out / MARK}: is damaged; {remedy}')
+    if former['run'] != mark['run']:
         raise UserError(
-            f'{out / MARK} is damaged; remove {out}, or choose another --out'
-        ) from error
-    if not same:
-        raise UserError(
-            f'--out {out} repeats another run ({place}, {former["run"]}) than {run} '
+            f'--out {out} repeats another run ({former["work_dir"]}, {former["run"]}) than {run} '
             f'({mark["run"]}); choose another folder'
         )

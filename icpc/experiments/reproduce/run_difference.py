@@ -8,14 +8,15 @@ import torch
 
 from ...checkpoints.content import latest_checkpoint, load_checkpoint
 from ...errors import UserError
+from ...run_dir.config_difference import changes
 from ...run_dir.metrics_file import NAME as METRICS
 from ...run_dir.metrics_file import read_lines
+from ...run_dir.record import RunRecord
 
-# Of the record: how a run was made.
+# The parts of a record, and of one start in it, that say how a run was made.
 _PARTS = ('fingerprints', 'git', 'versions', 'machine', 'batch', 'seed')
-_SAID_ALREADY = ('git.changed',)  # by the fingerprint of the code, where it matters
-# Of a segment, the stretch from one start of a run to the next.
-_SEGMENT_PARTS = ('code', 'commit', 'versions', 'ranks', 'batch', 'accumulation', 'max_iters')
+_SAID_ALREADY = 'git.changed'  # by the fingerprint of the code, where it matters
+_START_PARTS = ('code', 'commit', 'versions', 'ranks', 'batch', 'accumulation', 'max_iters')
 
 
 def weights_equal(run: Path, again: Path) -> bool | None:
@@ -49,46 +50,26 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     return read_lines(path)
 
 
-def causes(original: dict[str, Any], again: dict[str, Any]) -> list[str]:
+def causes(original: RunRecord, again: RunRecord) -> list[str]:
     """What the two records say about how the runs were made, where they differ.
 
     What changed when one of them was resumed is said too.
 
     Args:
-        original: Record of the run.
-        again: Of its repetition.
+        original: The record of the run.
+        again: The record of its repetition.
     """
-    found = []
-    for part in _PARTS:
-        first, second = _flat(original.get(part), part), _flat(again.get(part), part)
-        for key in sorted(first.keys() | second.keys()):
-            if key not in _SAID_ALREADY and first.get(key) != second.get(key):
-                found.append(f'{key}: {first.get(key)} -> {second.get(key)}')
+    parts = [{key: getattr(record, key) for key in _PARTS} for record in (original, again)]
+    found = [f'{key}: {old} -> {new}' for key, old, new in changes(*parts) if key != _SAID_ALREADY]
     return [*found, *_resumed('run', original), *_resumed('repetition', again)]
 
 
-def _resumed(name: str, record: dict[str, Any]) -> list[str]:
-    """What changed between the segments of one run."""
-    segments = record.get('segments') or []
-    parts = [{key: s[key] for key in _SEGMENT_PARTS if key in s} for s in segments]
-    found = []
-    for number, pair in enumerate(pairwise(parts), 2):
-        first, second = (
-            {k: v for part, value in one.items() for k, v in _flat(value, part).items()}
-            for one in pair
-        )
-        found += [
-            f'{name}, resumed for segment {number} of {len(parts)}: {key}: '
-            f'{first[key]} -> {second[key]}'
-            for key in first
-            if key in second and first[key] != second[key]
-        ]
-    return found
-
-
-def _flat(value: Any, path: str) -> dict[str, Any]:
-    if isinstance(value, dict):
-        return {
-            k: v for key, item in value.items() for k, v in _flat(item, f'{path}.{key}').items()
-        }
-    return {path: value}
+def _resumed(name: str, record: RunRecord) -> list[str]:
+    """What changed from one start of a run to the next."""
+    return [
+        f'{name}, resumed for segment {number} of {len(record.segments)}: {key}: {old} -> {new}'
+        for number, pair in enumerate(pairwise(record.segments), 2)
+        for part in _START_PARTS
+        if all(part in start for start in pair)
+        for key, old, new in changes(*(start[part] for start in pair), part)
+    ]

@@ -1,7 +1,5 @@
 """Whether a repetition is the same as its run, and which runs make the band of seeds."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +10,8 @@ import numpy as np
 from scipy import stats
 
 from ...errors import UserError
-from ...run_dir.record import RESOLVED, read_json, read_record
+from ...run_dir.record import RESOLVED, RunRecord
+from ...run_dir.same_run import FREE_AND_SEED, differences, recorded_settings
 from .repeat import MARK, finished_record
 
 EQUAL, WITHIN, DIFFERENT = 'equal', 'within the seed band', 'different'
@@ -54,47 +53,24 @@ def same_but_seed(run: Path) -> list[Path]:
     Args:
         run: Its work dir.
     """
-    own = _Recipe.of(run)
-    found = {own.seed: run}
+    own, own_codes, own_seed = _made_of(run)
+    found = {own_seed: run}
     for path in sorted(path.parent for path in run.parent.glob(f'*/{RESOLVED}')):
         if path.resolve() == run.resolve() or (path / MARK).is_file():
             continue
-        other = _Recipe.of(path)
-        if other.finished and (other.settings, other.made_of) == (own.settings, own.made_of):
-            found.setdefault(other.seed, path)
+        other, codes, seed = _made_of(path)
+        same = codes == own_codes and not differences(own, other, FREE_AND_SEED)
+        if same and RunRecord.of(path).finished:
+            found.setdefault(seed, path)
     return sorted(found.values())
 
 
-@dataclass(frozen=True)
-class _Recipe:
-    """What runs of one band have in common, and the seed."""
-
-    settings: dict[str, Any]
-    made_of: list[Any]
-    seed: Any
-    finished: bool
-
-    @classmethod
-    def of(cls, run: Path) -> _Recipe:
-        settings, record = read_json(run / RESOLVED), read_record(run) or {}
-        prints = record.get('fingerprints') or {}
-        seed, randomness = settings.pop('seed', None), settings.pop('randomness', None) or {}
-        for key in ('work_dir', 'load_from', 'resume'):  # the weights have a fingerprint
-            settings.pop(key, None)
-        codes = {prints.get('code'), *(s.get('code') for s in record.get('segments') or [])}
-        made_of = [codes - {None}, *(prints.get(key) for key in ('data', 'weights'))]
-        seed = randomness.get('seed', seed)
-        return cls(settings, made_of, seed, record.get('state') == 'finished')
-
-
-def numbers(record: dict[str, Any]) -> dict[str, float]:
-    """All results of a run: `{'test mIoU': 44.1, ...}`."""
-    return {
-        f'{split} {key}': value
-        for split, results in record['metrics'].items()
-        for key, value in results.items()
-        if key != 'step' and value is not None
-    }
+def _made_of(run: Path) -> tuple[dict[str, Any], set[str], Any]:
+    """The settings of a run, all versions of the code that it ran on, and its seed."""
+    tree, record = recorded_settings(run), RunRecord.of(run)
+    codes = {record.fingerprints.get('code'), *(start.get('code') for start in record.segments)}
+    seed = (tree.get('randomness') or {}).get('seed', tree.get('seed'))
+    return tree, codes - {None}, seed
 
 
 def seed_band(values: Sequence[float]) -> tuple[float, float] | None:
@@ -118,10 +94,10 @@ def compare(run: Path, again: Path, others: Sequence[Path]) -> list[Comparison]:
         again: Of its repetition.
         others: Of runs that differ from it in the seed alone; they make the band.
     """
-    original, repeated = (numbers(finished_record(path)) for path in (run, again))
+    original, repeated = (_numbers(path) for path in (run, again))
     if original.keys() != repeated.keys():
         raise UserError(f'{run} has results {sorted(original)}, {again} has {sorted(repeated)}')
-    spread = [numbers(finished_record(path)) for path in others]
+    spread = [_numbers(path) for path in others]
     return [
         Comparison(
             name,
@@ -131,6 +107,11 @@ def compare(run: Path, again: Path, others: Sequence[Path]) -> list[Comparison]:
         )
         for name, value in original.items()
     ]
+
+
+def _numbers(run: Path) -> dict[str, float]:
+    """All results of a finished run: `{'test mIoU': 44.1, ...}`."""
+    return {' '.join(name): value for name, value in finished_record(run).results.items()}
 
 
 def overall(comparisons: Sequence[Comparison]) -> str:

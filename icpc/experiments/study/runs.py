@@ -14,12 +14,12 @@ from ...config.load import load_config
 from ...config.user_modules import user_modules
 from ...errors import UserError
 from ...run_dir.fingerprints import (
-    config_fingerprint,
     data_fingerprint,
     weights_fingerprint,
     with_user_code,
 )
 from ...run_dir.record import FINISHED, read_record
+from ...run_dir.same_run import recorded_fingerprint, run_fingerprint
 from ..reproduce.repeat import MARK
 from .schema import Study, merge
 from .variables import Overrides
@@ -164,16 +164,28 @@ def _identity(config: dict[str, Any], known: dict[str, str | None]) -> str:
             known[key] = fingerprint(part)
         return known[key]
 
-    datasets, start = datasets_of(config), config.get('load_from')
-    data = [datasets.get(key) and once(datasets[key], data_fingerprint) for key in _LOADERS]
+    data = {
+        key.removesuffix('_dataloader'): once(dataset, data_fingerprint)
+        for key, dataset in datasets_of(config).items()
+    }
+    start = config.get('load_from')
     places = {**(config.get('model') or {}), 'load_from': start}
     weights = once(places, partial(weights_fingerprint, load_from=start))
-    return config_fingerprint({'parts': [config_fingerprint(config), *data, weights]})
+    return run_fingerprint(config, {'data': data, 'weights': weights})
 
 
 def _made_by_other_code(run: PlannedRun) -> PlannedRun | None:
-    """The newest finished run of the same identity; None where the run itself is finished."""
-    others = run.work_dir.parent.glob(f'{_slug(run.seed)}-{run.identity}-*')
+    """The newest finished run of the same identity; None where the run itself is finished.
+
+    A folder that an older version named is known by what it recorded.
+    """
+    seed = _slug(run.seed)
+    others = [
+        path
+        for path in run.work_dir.parent.glob(f'{seed}-*')
+        if path.name.startswith(f'{seed}-{run.identity}-')
+        or recorded_fingerprint(path) == run.identity
+    ]
     for path in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True):
         other = replace(run, work_dir=path, code=path.name.rpartition('-')[2])
         if not (path / MARK).is_file() and other.finished and not run.finished:

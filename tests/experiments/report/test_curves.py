@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from icpc.experiments.report.curves import draw_curves, read_curve, spread
-from icpc.run_dir.config_difference import difference, flatten
 
 
 def test_spread_by_hand_on_the_steps_that_all_seeds_have():
@@ -47,14 +46,3 @@ def test_only_numbers_that_some_row_has_get_a_panel(tmp_path):
         float(n) for n in re.search(r'width="(.*?)pt" height="(.*?)pt"', page).groups()
     )
     assert height > 0.4 * width  # two lines of panels
-
-
-def test_difference_of_configs():
-    first = flatten({'a': {'b': 1, 'c': [1, 2]}, 'l': [{'x': 1}, {'x': 2}], 'seed': 0, 'e': {}})
-    second = flatten({'a': {'b': None, 'c': [1, 2]}, 'l': [{'x': 1}, {'x': 3}], 'seed': 1})
-    assert difference(first, second, ['seed']) == [
-        ('a.b', '1', 'None'),
-        ('e', '{}', '(not set)'),
-        ('l.1.x', '2', '3'),
-    ]
-    assert difference(first, first) == []

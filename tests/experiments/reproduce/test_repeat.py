@@ -68,9 +68,10 @@ def test_a_finished_repetition_is_compared_as_it_is_and_only_with_its_run(
         repeat(make_run('b', '2'), out, trainer('finished'))
     with pytest.raises(UserError, match='repeats another run'):  # trained anew in its folder
         repeat(make_run('a', '3'), out, trainer('finished'))
-    (out / MARK).write_text('{')
-    with pytest.raises(UserError, match=f'{MARK} is damaged'):
-        repeat(run, out, trainer('finished'))
+    for damaged in ('{', '[]', '{"run": "1"}'):
+        (out / MARK).write_text(damaged)
+        with pytest.raises(UserError, match=f'{MARK}: is .*damaged.*; remove {out}'):
+            repeat(run, out, trainer('finished'))
 
 
 def test_an_unfinished_repetition_is_resumed(make_run, trainer, tmp_path):

@@ -9,6 +9,7 @@ from icpc.experiments.reproduce.repeat import MARK, command, environment
 from icpc.experiments.reproduce.run_difference import causes, first_difference, weights_equal
 from icpc.experiments.reproduce.verdict import compare, overall, same_but_seed, seed_band
 from icpc.experiments.reproduce.verdict_report import reproduce
+from icpc.run_dir.record import RunRecord
 
 
 @pytest.fixture
@@ -110,18 +111,19 @@ def test_weights_and_the_first_step_that_differs(make_run):
 def test_causes_name_what_differs_and_nothing_else():
     first = {'versions': {'torch': '2', 'numpy': '1'}, 'seed': 0, 'seconds': 3}
     second = {'versions': {'torch': '3', 'numpy': '1'}, 'seed': 0, 'seconds': 4}
-    assert causes(first, second) == ['versions.torch: 2 -> 3']
+    assert causes(RunRecord(**first), RunRecord(**second)) == ['versions.torch: 2 -> 3']
 
 
 def test_causes_name_what_changed_when_a_run_was_resumed():
     first = {'code': 'a', 'ranks': 1, 'versions': {'torch': '2'}, 'seconds': 3}
-    again = {'segments': [first, first, {**first, 'code': 'b', 'versions': {'torch': '3'}}]}
-    assert causes({'segments': [{'seconds': 1}, first]}, again) == [
+    last = {**first, 'code': 'b', 'versions': {'torch': '3'}}
+    again = RunRecord(segments=[first, first, last])
+    assert causes(RunRecord(segments=[{'seconds': 1}, first]), again) == [
         'repetition, resumed for segment 3 of 3: code: a -> b',
         'repetition, resumed for segment 3 of 3: versions.torch: 2 -> 3',
     ]
-    other = {'segments': [first, {**first, 'ranks': 2}]}
-    assert causes(other, {}) == ['run, resumed for segment 2 of 2: ranks: 1 -> 2']
+    other = RunRecord(segments=[first, {**first, 'ranks': 2}])
+    assert causes(other, RunRecord()) == ['run, resumed for segment 2 of 2: ranks: 1 -> 2']
 
 
 def test_as_many_ranks_as_the_run_had(make_run, tmp_path):

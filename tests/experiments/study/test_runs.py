@@ -4,9 +4,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from icpc.config.load import load_config
 from icpc.errors import UserError
 from icpc.experiments.study.runs import expand
 from icpc.experiments.study.schema import Study
+from icpc.run_dir.fingerprints import plain_tree, weights_fingerprint
 
 CONFIG = Path(__file__).resolve().parents[3] / 'configs/icpc/icpc_tiny_fpn_1k_scenes-128.py'
 _STATIC = {'model.prompter.type': 'StaticPrompter'}
@@ -109,3 +111,17 @@ def test_other_code_makes_other_runs_unless_any_will_do(tmp_path):
     taken = expand(study(), tmp_path, 'new', any_code=True)
     assert [run.finished for run in taken] == [True, False, False, False]
     assert [run.code for run in taken] == ['old', 'new', 'new', 'new']
+
+
+def test_a_folder_of_an_older_version_is_found_by_what_it_recorded(tmp_path):
+    new = expand(study(shared={'gpu_batch': 1}), tmp_path, 'new')[0]
+    old = new.work_dir.with_name('0-0123456789-old')
+    old.mkdir(parents=True)
+    config = load_config(CONFIG, {**new.overrides, 'gpu_batch': 8}, str(old)).to_dict()
+    config |= {'launcher': 'pytorch', 'custom_hooks': [{'type': 'WholeInEvaluationHook'}]}
+    (old / 'resolved_config.json').write_text(json.dumps(plain_tree(config)))
+    clip = weights_fingerprint(config['model'])
+    prints = {'data': {'train': None, 'val': None, 'test': None}, 'weights': clip}
+    (old / 'run.json').write_text(json.dumps({'state': 'finished', 'fingerprints': prints}))
+    assert expand(study(), tmp_path, 'new', any_code=True)[0].work_dir == old
+    assert expand(study(shared={'lr': 1.0}), tmp_path, 'new', any_code=True)[0].work_dir != old

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from icpc.errors import UserError
-from icpc.experiments.report.class_results import kinds
+from icpc.experiments.report.class_results import kinds, read_counts
 from icpc.experiments.report.collection import collect
 from icpc.experiments.report.curves import read_curve
 from icpc.experiments.reproduce.run_difference import first_difference
@@ -23,11 +23,11 @@ def counts_of(folder):
 def test_cut_confusion_counts_are_named(tmp_path, part):
     path = counts_of(tmp_path / 'run')
     run = Run('', 'row', '0', path.parent, '')
-    assert kinds([run]) == ['head']
+    assert kinds(read_counts([run])) == ['head']
     assert subset_iou(path, ClassSubset(('a',))) == 100
     whole = path.read_bytes()
     path.write_bytes(whole[: int(part * len(whole))])
-    for read in (lambda: kinds([run]), lambda: subset_iou(path, ClassSubset(('a',)))):
+    for read in (lambda: kinds(read_counts([run])), lambda: subset_iou(path, ClassSubset(('a',)))):
         with pytest.raises(UserError, match=r'run/confusion\.npz: is cut or damaged .*--resume'):
             read()
 
