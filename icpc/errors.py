@@ -37,17 +37,18 @@ class Requeue(ToldToStop, Exception):
         super().__init__('stopped as told, and saved; the same command with --resume goes on')
 
 
-def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """Return '; did you mean X?' for the nearest choice, or an empty string.
+def did_you_mean(word: str, choices: Iterable[str], most: int = 1) -> str:
+    """Return '; did you mean X?' for the nearest choices, or an empty string.
 
     Args:
         word: What the user wrote.
         choices: What would have been accepted.
+        most: The largest number of choices to name.
     """
     choices = [str(choice) for choice in choices]
     lowered = {choice.lower(): choice for choice in choices}
-    near = get_close_matches(str(word).lower(), list(lowered), n=1, cutoff=0.55)
-    return f'; did you mean {lowered[near[0]]}?' if near else ''
+    near = get_close_matches(str(word).lower(), list(lowered), n=most, cutoff=0.55)
+    return f'; did you mean {" or ".join(lowered[name] for name in near)}?' if near else ''
 
 
 def place_of(error: BaseException) -> str | None:

@@ -79,6 +79,21 @@ def write_text_atomically(text: str, path: Path) -> None:
 
 
 @contextmanager
+def put_in_place(path: Path) -> Iterator[Path]:
+    """Give a temporary path in the same folder that becomes `path` unless the block raises.
+
+    Args:
+        path: The file to replace; what was there stays when the block raises.
+    """
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
 def without_room(folder: Path) -> Iterator[None]:
     """Turn the system's error of a full disk, met anywhere inside, into a `UserError`.
 

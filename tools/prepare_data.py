@@ -23,20 +23,23 @@ def add_scenes_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seed', type=int, default=0, help='another seed is another dataset')
 
 
-def prepare_scenes(arguments: argparse.Namespace) -> int:
+def prepare_scenes(arguments: argparse.Namespace) -> None:
     """Generate the embedded dataset of procedural scenes."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as TimeLeft
 
     from icpc.datasets.scenes.scene_files import is_written, write_scenes
+    from icpc.errors import UserError
 
     counts = dict(training=arguments.train, validation=arguments.validation, test=arguments.test)
     if min(counts.values()) < 1 or arguments.size < 32:
-        print('every split needs at least 1 picture, --size at least 32', file=sys.stderr)
-        return 2
+        raise UserError(
+            'every split needs at least 1 picture, --size at least 32; got '
+            f'{counts} and --size {arguments.size}'
+        )
     if is_written(arguments.out, counts, arguments.size, arguments.seed):
         print(f'{arguments.out} already holds these scenes')
-        return 0
+        return
     columns = (TextColumn('scenes'), BarColumn(), MofNCompleteColumn(), TimeLeft())
     with Progress(*columns) as progress:
         task = progress.add_task('scenes', total=sum(counts.values()))
@@ -44,11 +47,8 @@ def prepare_scenes(arguments: argparse.Namespace) -> int:
             for _ in write_scenes(arguments.out, counts, arguments.size, arguments.seed):
                 progress.advance(task)
         except (FileExistsError, PermissionError) as error:
-            progress.stop()
-            print(error, file=sys.stderr)
-            return 1
+            raise UserError(str(error)) from error
     print(f'wrote {counts} of {arguments.size} x {arguments.size} pixels to {arguments.out}')
-    return 0
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,15 +83,17 @@ def add_folder_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def prepare_download(arguments: argparse.Namespace) -> int:
+def prepare_download(arguments: argparse.Namespace) -> None:
     """Convert a downloaded dataset."""
     from icpc.datasets.converters.prepare import run
 
-    return run(arguments)
+    run(arguments)
 
 
 # name -> (help, arguments, what it does): a further dataset is a further line.
-Command = tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int]]
+Command = tuple[
+    str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], None]
+]
 COMMANDS: dict[str, Command] = {
     'scenes': ('the embedded procedural scenes', add_scenes_arguments, prepare_scenes),
     'ade20k': (
@@ -125,9 +127,12 @@ def main(argv: list[str] | None = None) -> int:
     for name, (text, add_arguments, run) in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text, formatter_class=Defaults)
         add_arguments(command)
+        command.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
         command.set_defaults(run=run)
     arguments = parser.parse_args(argv)
-    return arguments.run(arguments)
+    from icpc.commands.tool import run_tool
+
+    return run_tool(lambda: arguments.run(arguments), arguments.debug)
 
 
 if __name__ == '__main__':

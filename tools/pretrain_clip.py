@@ -25,6 +25,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0, help='another seed is another CLIP')
     parser.add_argument('--scenes', type=int, default=200, help='held-out scenes for the gates')
     parser.add_argument('--threads', type=int, default=1, help='other numbers change last digits')
+    parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
     parser.add_argument('--evaluate', type=Path, metavar='DIR', help='only check the CLIP in DIR')
     arguments = parser.parse_args(argv)
     for name, least in dict(steps=2, batch=2, scenes=2, threads=1).items():
@@ -74,45 +75,49 @@ def check(folder: Path, count: int) -> tuple[list[str], list[str]]:
     return describe(figures, count), failures(figures)
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Pre-train or evaluate; 1 when a gate fails."""
-    arguments = parse(argv)
+def run(arguments: argparse.Namespace, command: str) -> list[str]:
+    """Pre-train unless a CLIP is only to be checked, then check it; return the gates that fail."""
     import torch
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as TimeLeft
 
+    from icpc.errors import UserError
+    from icpc.pretraining.gate_report import write_readme
+    from icpc.pretraining.model import save_clip
+
     torch.set_num_threads(arguments.threads)
     folder = arguments.evaluate or arguments.out
     start = time.perf_counter()
-    if arguments.evaluate is None:
-        from icpc.pretraining.model import save_clip
-
-        columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeLeft())
-        try:
-            with Progress(*columns) as progress:
-                clip = pretrain(arguments, progress)
-        except (ValueError, FloatingPointError) as error:
-            print(error, file=sys.stderr)
-            return 2
-        save_clip(folder, clip)
-    seconds = time.perf_counter() - start
     try:
+        if arguments.evaluate is None:
+            columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn())
+            with Progress(*columns, TimeLeft()) as progress:
+                clip = pretrain(arguments, progress)
+            save_clip(folder, clip)
+        seconds = time.perf_counter() - start
         lines, failed = check(folder, arguments.scenes)
-    except (ValueError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    except (ValueError, FloatingPointError) as error:
+        raise UserError(str(error)) from error
     print('\n'.join(lines))
     if arguments.evaluate is None:
-        from icpc.pretraining.gate_report import write_readme
-
-        command = shlex.join(['python', 'tools/pretrain_clip.py', *(argv or sys.argv[1:])])
         write_readme(folder, command, arguments.seed, seconds, lines)
         print(f'wrote {folder} after {seconds / 60:.1f} minutes')
     for failure in failed:
         print(f'gate failed: {failure}', file=sys.stderr)
     if not failed:
         print('all gates hold')
-    return 1 if failed else 0
+    return failed
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Pre-train or evaluate; 1 when a gate fails, 2 for refused input."""
+    arguments = parse(argv)
+    from icpc.commands.tool import run_tool
+
+    command = shlex.join(['python', 'tools/pretrain_clip.py', *(argv or sys.argv[1:])])
+    failed: list[str] = []
+    code = run_tool(lambda: failed.extend(run(arguments, command)), arguments.debug)
+    return 1 if failed else code
 
 
 if __name__ == '__main__':

@@ -1,6 +1,5 @@
 """DenseCLIP's other mode: any ImageNet backbone beside CLIP's text tower."""
 
-import difflib
 import re
 
 import timm
@@ -14,6 +13,7 @@ from ..clip.pixels import Pixels, scaled
 from ..clip.vision.entering import Channels, ChannelsLast, Enter, entering
 from ..clip.vision.resnet import AttentionPool2d, embed_positions
 from ..clip.weights import differences, read_state_dict
+from ..errors import did_you_mean
 from ..parts import BaseBackbone
 from ..recomputing import checkpoint_calls
 from ..structures import CLIPFeatures
@@ -146,11 +146,8 @@ class ImageNetBackbone(BaseBackbone):
 def _stages(model: str, pretrained: bool | str, drop_path: float) -> nn.Module:
     """timm's network as a list of its last four stages, taking pictures of any size."""
     if not timm.is_model(model):
-        close = difflib.get_close_matches(model, timm.list_models(), n=3)
-        raise ValueError(
-            f'backbone.model={model!r} is no network of timm'
-            + (f'; did you mean {" or ".join(close)}?' if close else '')
-        )
+        hint = did_you_mean(model, timm.list_models(), most=3)
+        raise ValueError(f'backbone.model={model!r} is no network of timm{hint}')
     stages = timm.create_model(
         model,
         pretrained=pretrained is True,

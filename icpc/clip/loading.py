@@ -1,6 +1,5 @@
 """One strict and safe entry for CLIP models and weights."""
 
-import difflib
 import json
 from copy import deepcopy
 from pathlib import Path
@@ -10,6 +9,7 @@ from open_clip.modified_resnet import ModifiedResNet
 from open_clip.timm_model import TimmModel
 from torch import nn
 
+from ..errors import did_you_mean
 from .vision.positions import resize_image_tower
 from .weights import downloaded_weights, load_weights
 
@@ -74,11 +74,10 @@ def model_config(model: str | dict) -> tuple[dict, Path | None]:
     config = open_clip.get_model_config(model)
     if config is None:
         packaged = sorted(path.parent.name for path in PACKAGED.glob(f'*/{CONFIG_FILE}'))
-        close = difflib.get_close_matches(model, open_clip.list_models() + packaged, n=3)
+        hint = did_you_mean(model, open_clip.list_models() + packaged, most=3)
         raise ValueError(
             f'clip.model={model!r} is neither an architecture of open_clip, a folder with '
-            f'{CONFIG_FILE}, nor packaged ({", ".join(packaged)})'
-            + (f'; did you mean {" or ".join(close)}?' if close else '')
+            f'{CONFIG_FILE}, nor packaged ({", ".join(packaged)}){hint}'
         )
     return config, None
 
@@ -155,11 +154,6 @@ def _build(config: dict) -> nn.Module:
     # Read by TextEncoder: names become tokens by CLIP's own byte pairs, or by this one.
     clip.foreign_tokenizer = config.get('text_cfg', {}).get('hf_tokenizer_name')
     return clip
-
-
-def architectures() -> list[str]:
-    """All architectures that open_clip lists."""
-    return open_clip.list_models()
 
 
 def backbone_type(visual: nn.Module) -> str:

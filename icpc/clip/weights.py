@@ -1,6 +1,5 @@
 """Reading CLIP weights without executing what is in the file, and loading them strictly."""
 
-import difflib
 import pickle
 import warnings
 import zipfile
@@ -9,6 +8,8 @@ from pathlib import Path
 import open_clip
 import torch
 from torch import Tensor, nn
+
+from ..errors import did_you_mean
 
 # Buffers and numbers that published files carry beside the parameters.
 _NOT_WEIGHTS = {'input_resolution', 'context_length', 'vocab_size', 'attn_mask', 'text.attn_mask'}
@@ -23,11 +24,9 @@ def downloaded_weights(model: str, tag: str, quick_gelu: bool) -> Path:
     """
     tags = open_clip.list_pretrained_tags_by_model(model)
     if tag not in tags:
-        close = difflib.get_close_matches(tag, tags, n=1)
         raise ValueError(
             f'clip.pretrained={tag!r}: not a file, and not a tag of {model} '
-            f'(known: {", ".join(tags) or "none"})'
-            + (f'; did you mean {close[0]}?' if close else '')
+            f'(known: {", ".join(tags) or "none"}){did_you_mean(tag, tags)}'
         )
     config = open_clip.get_pretrained_cfg(model, tag)
     _check_activation(f'the weights {tag!r}', bool(config.get('quick_gelu')), quick_gelu, model)

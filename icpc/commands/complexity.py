@@ -1,7 +1,7 @@
 """Parameters and multiply-adds of a model, part by part."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +11,7 @@ from torch import nn
 
 from ..config.load import load_config
 from ..errors import UserError
-from .flop_rules import MultiplyAdds
+from .flop_rules import flop_counter
 
 TEXT = 'text encoder'
 CONVENTION = (
@@ -23,12 +23,12 @@ CONVENTION = (
 
 @dataclass(frozen=True)
 class Complexity:
-    """What a model costs; the text encoder is a part of its own, left out of the totals.
+    """What a model costs; the text encoder is a part of its own that the totals leave out.
 
     Attributes:
-        parameters: part -> number of parameters.
-        trainable: part -> those with a gradient.
-        multiply_adds: part -> multiply-adds of one image.
+        parameters: The number of parameters of each part.
+        trainable: The number of those that are trained.
+        multiply_adds: The multiply-adds of each part for one image.
     """
 
     parameters: dict[str, int]
@@ -42,72 +42,49 @@ class Complexity:
 
 @torch.no_grad()
 def measure(model: nn.Module, size: tuple[int, int], transposed: str = 'input') -> Complexity:
-    """Counts a model on one image, without computing it (on torch's meta device).
+    """Count a model on one image without computing it (on torch's meta device).
 
     Args:
-        model: a ``CLIPSegmentor``; it is moved to the meta device, its weights are lost.
+        model: A `CLIPSegmentor`; it is moved to the meta device, its weights are lost.
         size: (H, W) in pixels.
-        transposed: see :class:`MultiplyAdds`.
+        transposed: As for :func:`flop_counter`.
     """
-    names = {name: _part_of(name) for name, _ in model.named_parameters()}
-    parts = dict.fromkeys([*names.values()])
-    parameters, trainable = dict.fromkeys(parts, 0), dict.fromkeys(parts, 0)
+    parameters, trainable = Counter(), Counter()
     for name, parameter in model.named_parameters():
-        parameters[names[name]] += parameter.numel()
-        trainable[names[name]] += parameter.numel() * parameter.requires_grad
-    model = model.eval().to('meta')
-    counter = MultiplyAdds(transposed)
-    text = getattr(model.prompter, 'text_encoder', None)
-    if text is None:
-        text = getattr(getattr(model.prompter, 'pre', None), 'text_encoder', None)
+        part = TEXT if '.text_encoder.' in name else name.split('.')[0]
+        parameters[part] += parameter.numel()
+        trainable[part] += parameter.numel() * parameter.requires_grad
+    model = model.eval().requires_grad_(False).to('meta')
     images = torch.zeros(1, 3, *size, device='meta')
-    with counter, _counted_as_text(text, counter):
-        counter.part = 'backbone'
+    counters = {
+        part: flop_counter(transposed) for part in ('backbone', 'prompter', 'neck', 'decode_head')
+    }
+    with counters['backbone']:
         features = model.backbone(images)
-        counter.part = 'prompter'
+    with counters['prompter']:
         encoded = model.encode_text(features)
-        counter.part = 'neck'
+    with counters['neck']:
         decoder_inputs, _ = model.decoder_inputs(features, encoded)
-        counter.part = 'decode_head'
+    with counters['decode_head']:
         model.decode_head(decoder_inputs)
-    return Complexity(parameters, trainable, counter.counts)
-
-
-def _part_of(name: str) -> str:
-    return TEXT if '.text_encoder.' in name else name.split('.')[0]
-
-
-@contextmanager
-def _counted_as_text(text: nn.Module | None, counter: MultiplyAdds) -> Iterator[None]:
-    """Both ways through the text tower are counted under its own name."""
-    methods = ('forward', 'encode_embeddings') if text is not None else ()
-
-    def counted(method: Callable) -> Callable:
-        def run(*args: object) -> object:
-            outer, counter.part = counter.part, TEXT
-            try:
-                return method(*args)
-            finally:
-                counter.part = outer
-
-        return run
-
-    for name in methods:
-        setattr(text, name, counted(getattr(text, name)))
-    try:
-        yield
-    finally:
-        for name in methods:
-            delattr(text, name)
+    flops = {part: counter.get_total_flops() for part, counter in counters.items()}
+    flops[TEXT] = sum(
+        sum(counts.values())
+        for module, counts in counters['prompter'].get_flop_counts().items()
+        if module.split('.')[-1] == 'text_encoder'
+    )
+    flops['prompter'] -= flops[TEXT]
+    multiply_adds = {part: count // 2 for part, count in flops.items() if count}
+    return Complexity(parameters, trainable, multiply_adds)
 
 
 def print_complexity(
     config: str, overrides: Sequence[str], size: Sequence[int], transposed: str
 ) -> None:
-    """Builds a config's model without weights and prints what it costs.
+    """Build a config's model without weights and print what it costs.
 
     Raises:
-        UserError: a bad config, override or size.
+        UserError: For a bad config, override or size.
     """
     if len(size) > 2 or min(size) < 1:
         raise UserError(f'--size takes a side, or height and width, in pixels; got {list(size)}')
@@ -119,10 +96,10 @@ def print_complexity(
         raise UserError(str(error)) from error
     height, width = size[0], size[-1]
     print(f'{config} at {height} x {width} pixels')
-    print(report(measure(model, (height, width), transposed), transposed))
+    print(complexity_table(measure(model, (height, width), transposed), transposed))
 
 
-def report(complexity: Complexity, transposed: str) -> str:
+def complexity_table(complexity: Complexity, transposed: str) -> str:
     """A table of the parts and the totals, with the convention."""
     rows = [f'{"part":<14}{"params M":>10}{"trainable M":>13}{"multiply-adds G":>17}']
     for part in dict.fromkeys([*complexity.parameters, *complexity.multiply_adds]):

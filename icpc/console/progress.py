@@ -10,8 +10,8 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ..console.numbers import numbers, shown
 from .messages import console, say
+from .numbers import clock, numbers, shown
 
 _SMOOTHING = 0.9  # our choice: about the last ten iterations count
 
@@ -142,10 +142,3 @@ class ProgressHook(Hook):
 
 def _smooth(former: float | None, value: float) -> float:
     return value if former is None else _SMOOTHING * former + (1 - _SMOOTHING) * value
-
-
-def clock(seconds: float) -> str:
-    """Hours, minutes and seconds, such as 1:02:03 or 2:03."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f'{hours}:{minutes:02d}:{rest:02d}' if hours else f'{minutes}:{rest:02d}'

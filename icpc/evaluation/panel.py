@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
 
+from ..files import put_in_place
 from .pictures import BORDER, colourise
 
 _CELL = 1.75  # inches
@@ -108,12 +108,8 @@ def _draw_legend(figure: Figure, colours: dict[str, np.ndarray], columns: int) -
 
 def _write(figure: Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    try:
+    with put_in_place(path) as temporary:
         figure.savefig(temporary, facecolor='white', format=path.suffix.lstrip('.'))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _draw_row(figure: Figure, axes: np.ndarray, row: PanelRow, palette: np.ndarray) -> None:

@@ -8,6 +8,8 @@ import open_clip
 import torch
 from safetensors.torch import save_file
 
+from ..files import put_in_place
+
 CONFIG_FILE, WEIGHTS_FILE = 'open_clip_config.json', 'open_clip_model.safetensors'
 
 # Small enough for 8 MB in float16 with open_clip's own vocabulary; our choice.
@@ -40,10 +42,9 @@ def save_clip(folder: Path, clip: open_clip.CLIP, model_cfg: dict[str, Any] = MO
         name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in clip.state_dict().items()
     }
-    temporary = folder / f'.{WEIGHTS_FILE}.tmp'
-    save_file(state, temporary, metadata={'format': 'pt'})
-    temporary.chmod(0o644)  # safetensors writes files that only their owner can read
-    temporary.replace(folder / WEIGHTS_FILE)
+    with put_in_place(folder / WEIGHTS_FILE) as temporary:
+        save_file(state, temporary, metadata={'format': 'pt'})
+        temporary.chmod(0o644)  # safetensors writes files that only their owner can read
 
 
 def normalise(images: torch.Tensor) -> torch.Tensor:

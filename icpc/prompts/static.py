@@ -68,4 +68,4 @@ class StaticPrompter(Prompter):
         if self.layout is None:
             return self.text_encoder(self.contexts[None], self.names)
         prompts = self.layout.embed(self.contexts, self.text_encoder.token_embedding)  # (K, L, W)
-        return self.text_encoder.encode_prompts(prompts, self.layout.ends)[None]
+        return self.text_encoder(prompts, self.layout.ends)[None]

@@ -50,7 +50,7 @@ def depth_of(state: Mapping[str, Tensor]) -> int:
     return _count(state, r'backbone\.transformer\.resblocks\.(\d+)\.')
 
 
-def build_model(
+def build_published_model(
     state: Mapping[str, Tensor],
     token_rows: tuple[Tensor, Tensor] | None,
     class_names: list[str],

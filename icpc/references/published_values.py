@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..clip.text.vocabulary import END, START
 from ..errors import UserError
-from .published_model import Unrecorded, build_model, depth_of, is_vit
+from .published_model import Unrecorded, build_published_model, depth_of, is_vit
 
 TOLERANCE = 2e-5  # of every recorded tensor, float32
 _INPUTS = ('input', 'class_names', 'token_rows/ids', 'token_rows/values')
@@ -129,7 +129,9 @@ def check(
 
 def _errors(reference: Reference, chosen: Unrecorded) -> dict[str, float]:
     try:
-        model = build_model(reference.state, reference.token_rows, reference.class_names, chosen)
+        model = build_published_model(
+            reference.state, reference.token_rows, reference.class_names, chosen
+        )
     except ValueError as error:
         raise UserError(str(error)) from error
     ours = compute_outputs(model, reference.images, reference.outputs['token_ids'].shape[1])

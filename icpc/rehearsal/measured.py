@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.dist import all_reduce, get_world_size
 
 from ..console.messages import say
-from ..console.progress import clock
+from ..console.numbers import clock
 from ..memory.host import available_memory, peak_memory
 from .watch import RehearsalHook
 

@@ -81,8 +81,13 @@ def test_a_number_of_pictures_that_is_not_there_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture, count: int, message: str
 ) -> None:
     list(write_scenes(tmp_path, dict(training=2, validation=1, test=1), 48, 0))
-    with pytest.raises(SystemExit, match='2'):
-        runpy.run_path(str(TOOL))['main'](
-            ['--data-root', str(tmp_path), '--train-images', str(count)]
-        )
+    arguments = ['--data-root', str(tmp_path), '--train-images', str(count)]
+    assert runpy.run_path(str(TOOL))['main'](arguments) == 2
     assert f'--train-images {message}' in capsys.readouterr().err
+
+
+def test_a_folder_without_pictures_is_one_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert runpy.run_path(str(TOOL))['main'](['--data-root', str(tmp_path)]) == 2
+    assert f'no picture in {tmp_path}' in capsys.readouterr().err

@@ -28,7 +28,8 @@ def test_writes_then_finds_its_work_done(tmp_path: Path) -> None:
 def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / 'images').mkdir()
     result = _run('--out', str(tmp_path), *SMALL)
-    assert result.returncode == 1
+    assert result.returncode == 2
+    assert 'Traceback' not in result.stderr
     assert 'choose another --out' in result.stderr
 
 

@@ -33,7 +33,9 @@ def test_every_recorded_tensor_is_reproduced(name):
 
 
 def _model(file: published_values.Reference, name: str) -> torch.nn.Module:
-    return published_model.build_model(file.state, file.token_rows, file.class_names, KNOWN[name])
+    return published_model.build_published_model(
+        file.state, file.token_rows, file.class_names, KNOWN[name]
+    )
 
 
 @pytest.mark.parametrize('name', FILES)
@@ -106,7 +108,9 @@ def test_names_are_tokenized_as_they_stand():
     """DenseCLIP leaves underscores in; ours are spaces everywhere else."""
     file = published_values.read_reference(GOLDEN / FILES[0])
     names = ['traffic_light', *file.class_names[1:]]
-    model = published_model.build_model(file.state, file.token_rows, names, KNOWN[FILES[0]])
+    model = published_model.build_published_model(
+        file.state, file.token_rows, names, KNOWN[FILES[0]]
+    )
     assert len(model.prompter.pre.names.tokens[0]) == 3  # traffic, _, light
 
 

@@ -86,16 +86,19 @@ class TextEncoder(Recomputes, nn.Module):
         """Stays in eval mode: the tower is frozen."""
         return super().train(False)
 
-    def forward(self, contexts: Tensor, names: PackedNames) -> Tensor:
+    def forward(self, contexts: Tensor, names: PackedNames | Tensor) -> Tensor:
         """Text embeddings of every class for every image.
 
         Args:
-            contexts: (B, N, W) context tokens, N >= 0.
-            names: K packed names.
+            contexts: (B, N, W) context tokens, N >= 0; or whole prompts (P, L, W) that share no
+                prefix, as of :meth:`encode_embeddings`.
+            names: K packed names; or (P,) the index of each whole prompt's end token.
 
         Returns:
-            (B, K, D), not normalised.
+            (B, K, D), or (P, D) of whole prompts, not normalised.
         """
+        if isinstance(names, Tensor):
+            return self._encode_prompts(contexts, names)
         prefix = 1 + contexts.shape[1]
         names.check_budget(prefix, self.num_positions)
         room = self._tokens_at_once(len(contexts), prefix + names.max_length, contexts)
@@ -136,7 +139,7 @@ class TextEncoder(Recomputes, nn.Module):
             x = recomputed(self, block, x, attn_mask=mask)
         return self._project(x[torch.arange(len(x), device=x.device), ends])
 
-    def encode_prompts(self, embeddings: Tensor, ends: Tensor) -> Tensor:
+    def _encode_prompts(self, embeddings: Tensor, ends: Tensor) -> Tensor:
         """The plain way within the memory budget.
 
         For prompts that share no prefix: contexts per class, names in the middle. Arguments and

@@ -1,7 +1,7 @@
-"""Runs a converter for the command line: plan, progress bar, messages, exit code."""
+"""Runs a converter for the command line: plan, progress bar, summary."""
 
 import argparse
-import sys
+from collections import Counter
 from collections.abc import Callable
 
 from ...errors import UserError
@@ -22,30 +22,22 @@ _PLANS: dict[str, Callable[[Source], Plan]] = {
 }
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> None:
     """Prepare the dataset that the arguments name.
 
     Args:
         arguments: `dataset`, `source`, `out`, `workers` and the dataset's own.
 
-    Returns:
-        0, or 1 after a message on stderr.
+    Raises:
+        UserError: When places or source are not what they should be, or a file cannot be written.
     """
-    try:
-        _check_places(arguments)
-        source = Source(arguments.source)
-        plan = make_plan(arguments, source)
-        _write(arguments, source, plan)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 1
-    counts: dict[str, int] = {}
-    for job in plan.jobs:
-        folder = job.target.rpartition('/')[0]
-        counts[folder] = counts.get(folder, 0) + 1
+    _check_places(arguments)
+    source = Source(arguments.source)
+    plan = make_plan(arguments, source)
+    _write(arguments, source, plan)
+    counts = Counter(job.target.rpartition('/')[0] for job in plan.jobs)
     for folder in sorted(counts)[:12]:
         print(f'{arguments.out}/{folder}: {counts[folder]} files')
-    return 0
 
 
 def _check_places(arguments: argparse.Namespace) -> None:

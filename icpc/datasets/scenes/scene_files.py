@@ -1,7 +1,6 @@
 """Procedural scenes on disk, in ADE20K's layout."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,14 +8,14 @@ import numpy as np
 from PIL import Image
 
 from icpc.datasets.scenes.composition import GENERATOR_VERSION, generate_scene
+from icpc.files import put_in_place
 
 META_FILE = 'meta.json'
 
 
 def _save_png(path: Path, array: np.ndarray) -> None:
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    Image.fromarray(array).save(temporary, format='PNG')
-    os.replace(temporary, path)
+    with put_in_place(path) as temporary:
+        Image.fromarray(array).save(temporary, format='PNG')
 
 
 def scene_paths(root: Path, split: str, index: int) -> tuple[Path, Path]:
@@ -35,9 +34,8 @@ def _read_meta(root: Path) -> dict[str, object]:
 
 
 def _write_meta(root: Path, meta: dict[str, object]) -> None:
-    temporary = root / f'.{META_FILE}.{os.getpid()}.tmp'
-    temporary.write_text(json.dumps(meta, indent=1))
-    os.replace(temporary, root / META_FILE)
+    with put_in_place(root / META_FILE) as temporary:
+        temporary.write_text(json.dumps(meta, indent=1))
 
 
 def is_written(root: Path, counts: dict[str, int], size: int = 128, seed: int = 0) -> bool:

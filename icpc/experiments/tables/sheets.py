@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.table import Table
 
+from ...console.numbers import clock
 from .statistics import Summary
 from .study_results import RowResult, TableResult
 
@@ -101,15 +102,6 @@ def _interval(summary: Summary, sign: bool = False) -> str:
 def _probability(p: float) -> str:
     """A p value with three digits."""
     return '-' if math.isnan(p) else '< 0.001' if p < 0.001 else f'{p:.3f}'
-
-
-def clock(seconds: float) -> str:
-    """Such as 1:02:03, or 2:03."""
-    if math.isnan(seconds):
-        return '-'
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f'{hours}:{minutes:02d}:{rest:02d}' if hours else f'{minutes}:{rest:02d}'
 
 
 def _count(parameters: float) -> str:

@@ -2,7 +2,7 @@
 
 import open_clip
 
-from icpc.references.clip_families import FAMILIES, _attempt, members
+from tools.list_clips import FAMILIES, attempt, members
 
 
 def test_every_architecture_is_in_exactly_one_family():
@@ -18,7 +18,7 @@ def test_a_text_tower_of_another_tokenizer_is_refused():
     config = open_clip.get_model_config('ViT-S-32')
     config['text_cfg']['hf_tokenizer_name'] = 'google/mt5-base'
     config['vision_cfg'].update(layers=4, width=64)
-    tower, reason = _attempt(config, 'StaticPrompter')
+    tower, reason = attempt(config, 'StaticPrompter')
     assert tower == ''
     assert 'tokenizer google/mt5-base' in reason
-    assert _attempt(config, 'ClassVectorPrompter') == ('VisionTransformer', '')
+    assert attempt(config, 'ClassVectorPrompter') == ('VisionTransformer', '')
