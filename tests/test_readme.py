@@ -17,13 +17,13 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / 'README.md').read_text()
 OVERRIDES = [
     shlex.split(line.split('--cfg-options')[1].split(' #')[0])
-    for line in README.splitlines()
+    for line in README.replace('\\\n', ' ').splitlines()
     if line.startswith('python tools/train.py CONFIG --cfg-options')
 ]
 
 
 def test_the_readme_shows_overrides():
-    assert len(OVERRIDES) >= 10
+    assert len(OVERRIDES) >= 15
 
 
 @pytest.mark.parametrize('overrides', OVERRIDES, ids=' '.join)
@@ -33,7 +33,7 @@ def test_overrides_are_taken(overrides: list[str]):
 
 
 def test_the_prompter_in_ten_lines_trains(tmp_path: Path, monkeypatch, tiny_resnet_cfg: dict):
-    (code,) = re.findall(r'```python\n(.*?)```', README, flags=re.DOTALL)
+    (code,) = re.findall(r'^### Add a prompter\n.*?```python\n(.*?)```', README, re.M | re.S)
     (tmp_path / 'my_prompter.py').write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
     config = load_config(

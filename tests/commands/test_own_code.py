@@ -6,6 +6,7 @@ from types import FunctionType
 
 import own_mistakes
 import pytest
+from toy_run import write_clip_config
 
 import icpc.checkpoints.hook
 from icpc import load_config
@@ -43,12 +44,19 @@ def ran(toy_config, tmp_path, capfd, *options):
         ([STEP, 'num_workers=1'], 'step', 'FileNotFoundError: my list.txt'),
         (['val_evaluator.type=BrokenMetric'], 'metric', "KeyError: 'nothing'"),
         (['model.backbone.type=BrokenForward'], 'forward', 'RuntimeError: '),
+        (['dataset_type=BrokenDataset'], 'dataset', "NameError: name 'place' is not defined"),
     ],
 )
 def test_a_mistake_of_a_run_has_its_place(toy_config, tmp_path, capfd, options, mark, message):
     text = ran(toy_config, tmp_path, capfd, *options)
     assert f'{FILE}:{line_of(mark)}: {message}' in text
     assert text.endswith('(--debug shows the whole traceback)')
+
+
+def test_a_mistake_of_a_loss_has_its_place(toy_config, tmp_path, capfd, tiny_vit_cfg):
+    config = write_clip_config(tmp_path, toy_config, tiny_vit_cfg)
+    text = ran(config, tmp_path, capfd, 'model.losses.mine=dict(type=BrokenLoss)')
+    assert f"{FILE}:{line_of('loss')}: NameError: name 'score_map' is not defined" in text
 
 
 @pytest.mark.parametrize(

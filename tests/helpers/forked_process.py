@@ -49,6 +49,7 @@ def _run(arguments: list[str], stdout: IO[str], env: dict[str, str]) -> int:
     # pytest's own streams are not this process's.
     sys.stdout, sys.stderr = os.fdopen(1, 'w', closefd=False), os.fdopen(2, 'w', closefd=False)
     os.environ.update(env)
+    sys.path[:0] = filter(None, env.get('PYTHONPATH', '').split(os.pathsep))
     sys.argv = arguments
     try:
         runpy.run_path(arguments[0], run_name='__main__')

@@ -1,10 +1,12 @@
 """Own code with mistakes, as users write it; line numbers are looked up by the marks."""
 
 from mmengine.hooks import Hook
-from mmseg.registry import HOOKS, METRICS, MODELS, TRANSFORMS
+from mmseg.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS
 from torch import nn
+from toy_parts import ToyDataset
 
 from icpc.evaluation.streaming_iou import StreamingIoU
+from icpc.parts import AlignmentLoss
 
 
 @HOOKS.register_module()
@@ -23,6 +25,18 @@ class BrokenStep:
 class BrokenMetric(StreamingIoU):
     def process(self, data_batch, data_samples):
         return data_batch['nothing']  # metric
+
+
+@DATASETS.register_module()
+class BrokenDataset(ToyDataset):
+    def get_data_info(self, index):
+        return super().get_data_info(place)  # noqa: F821 dataset
+
+
+@MODELS.register_module()
+class BrokenLoss(AlignmentLoss):
+    def forward(self, features, text, score_maps, labels):
+        return score_map.mean()  # noqa: F821 loss
 
 
 @MODELS.register_module()

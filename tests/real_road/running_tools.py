@@ -19,7 +19,14 @@ from icpc.ranks import fsdp  # noqa: F401  (before forks)
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 
 
-def run_tool(tool: str, *words: str, log: Path, ranks: int = 1, limit: float = 120.0) -> str:
+def run_tool(
+    tool: str,
+    *words: str,
+    log: Path,
+    ranks: int = 1,
+    limit: float = 120.0,
+    environment: dict[str, str] | None = None,
+) -> str:
     """What rank 0 printed; every rank must end well.
 
     Args:
@@ -28,14 +35,17 @@ def run_tool(tool: str, *words: str, log: Path, ranks: int = 1, limit: float = 1
         log: A new folder for what each rank prints.
         ranks: Processes; with one there is no launcher.
         limit: Seconds after which the ranks are killed: a rank may wait for another for ever.
+        environment: Variables that the command line sets, such as PYTHONPATH.
     """
     log.mkdir(parents=True)
-    common, command = {}, [sys.executable, str(TOOLS / tool), *words]
+    common, command = dict(environment or {}), [sys.executable, str(TOOLS / tool), *words]
     if ranks > 1:
-        common = dict(WORLD_SIZE=str(ranks), MASTER_ADDR='127.0.0.1', MASTER_PORT=_free_port())
+        common |= dict(WORLD_SIZE=str(ranks), MASTER_ADDR='127.0.0.1', MASTER_PORT=_free_port())
         command += ['--launcher', 'pytorch']
     logs = [log / f'{rank}.txt' for rank in range(ranks)]
-    places = [dict(RANK=str(rank), LOCAL_RANK=str(rank)) if common else {} for rank in range(ranks)]
+    places = [
+        dict(RANK=str(rank), LOCAL_RANK=str(rank)) if ranks > 1 else {} for rank in range(ranks)
+    ]
     environments = [{**common, **place} for place in places]
     _FORKS.send((os.getcwd(), command, environments, logs, limit))
     codes = _FORKS.recv()
