@@ -1,7 +1,6 @@
 """CLIP-guided semantic segmentation. Importing it fills the registry of mmseg."""
 
 from . import opencv  # noqa: F401  isort: skip  (first: it says what to do where cv2 fails)
-from . import quiet  # noqa: F401  isort: skip  (it silences the imports of the others)
 from . import (  # noqa: F401
     backbones,
     checkpoints,

@@ -154,7 +154,7 @@ def refusing(key: str) -> Iterator[None]:
     """Turn what comes up while a part is built into a `UserError` that names the part.
 
     Args:
-        key: Of the config.
+        key: The key of the config.
     """
     try:
         yield

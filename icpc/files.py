@@ -27,7 +27,7 @@ class Replacing:
     """Opens a temporary file that takes `path`'s place when the block ends without an error.
 
     Args:
-        path: Of the file.
+        path: The path of the file.
         size: Bytes that it will take, None where that is not known.
 
     Raises:
@@ -88,7 +88,7 @@ def put_in_place(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
         yield temporary
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

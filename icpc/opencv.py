@@ -36,7 +36,7 @@ def check_opencv() -> None:
         )
         if not _a_tool_runs():
             raise ImportError(message, name='cv2') from error
-        print(f'error: {message}', file=sys.stderr)
+        print(f'error: {message}', file=sys.__stderr__)  # tools swallow what imports print
         raise SystemExit(_EXIT_CODE) from error
 
 

@@ -53,7 +53,8 @@ def python(
 
 
 def test_every_tool_is_tried():
-    assert set(ARGUMENTS) == {path.stem for path in (ROOT / 'tools').glob('*.py')}
+    tools = {path.stem for path in (ROOT / 'tools').glob('*.py')}
+    assert set(ARGUMENTS) == tools - {'arguments'}  # which they share
 
 
 @pytest.mark.parametrize('tool', ARGUMENTS)

@@ -3,11 +3,13 @@
 import argparse
 import sys
 
+from arguments import new_parser, quiet
+
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description='Rebuild a DenseCLIP model from the weights in FILE and print the max abs '
+    parser = new_parser(
+        'Rebuild a DenseCLIP model from the weights in FILE and print the max abs '
         'error of every recorded tensor; exit 0 below 2e-5. Attention heads and taps do not show '
         'in the shapes of weights: those not given are looked for, the published values first.'
     )
@@ -16,15 +18,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--text-heads', type=int, help='of the text transformer')
     parser.add_argument('--decoder-heads', type=int, help='of the context decoder')
     parser.add_argument('--taps', type=int, nargs=4, help='blocks of a vision transformer')
-    parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
     return parser.parse_args()
 
 
 def main() -> int:
     """Run the tool."""
     args = parse_args()
-    from icpc.commands.tool import run_tool
-    from icpc.references.published_values import TOLERANCE, report
+    with quiet():
+        from icpc.commands.tool import run_tool
+        from icpc.references.published_values import TOLERANCE, report
 
     names = ('image_heads', 'text_heads', 'decoder_heads', 'taps')
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}

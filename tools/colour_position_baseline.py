@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from arguments import quiet
+
 
 def main(argv: list[str] | None = None) -> int:
     """Print the IoU of each class and the mean."""
@@ -13,7 +15,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument('--train-images', type=int, help='fit on the first n only (default: all)')
     parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
     arguments = parser.parse_args(argv)
-    from icpc.commands.tool import run_tool
+    with quiet():
+        from icpc.commands.tool import run_tool
 
     return run_tool(lambda: print_baseline(arguments), arguments.debug)
 

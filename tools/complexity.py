@@ -3,11 +3,13 @@
 import argparse
 import sys
 
+from arguments import add_overrides, new_parser, quiet
+
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description='Parameters and multiply-adds for one picture, part by part. Weights are '
+    parser = new_parser(
+        'Parameters and multiply-adds for one picture, part by part. Weights are '
         'neither loaded nor needed.'
     )
     parser.add_argument('config', help='a config, such as configs/icpc/icpc_rn50_...py')
@@ -21,23 +23,16 @@ def parse_args() -> argparse.Namespace:
         help='count transposed convolutions over their input (right) or, as older fvcore and so '
         "DenseCLIP's table, over their output",
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action='extend',
-        default=[],
-        metavar='KEY=VALUE',
-        help='overrides',
-    )
-    parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
+    add_overrides(parser)
     return parser.parse_args()
 
 
 def main() -> int:
     """Run the tool."""
     args = parse_args()
-    from icpc.commands.complexity import print_complexity
-    from icpc.commands.tool import run_tool
+    with quiet():
+        from icpc.commands.complexity import print_complexity
+        from icpc.commands.tool import run_tool
 
     return run_tool(
         lambda: print_complexity(args.config, args.cfg_options, args.size, args.transposed),

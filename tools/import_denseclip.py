@@ -3,33 +3,28 @@
 import argparse
 import sys
 
+from arguments import add_overrides, new_parser, quiet
+
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description="Load a published DenseCLIP checkpoint into a config's model, strictly, save "
+    parser = new_parser(
+        "Load a published DenseCLIP checkpoint into a config's model, strictly, save "
         'it under our names, and print the overrides to test it with.'
     )
     parser.add_argument('config', help='one of configs/denseclip')
     parser.add_argument('file', help="DenseCLIP's .pth")
     parser.add_argument('out', help='where our checkpoint goes')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action='extend',
-        default=[],
-        metavar='KEY=VALUE',
-        help='overrides',
-    )
-    parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
+    add_overrides(parser)
     return parser.parse_args()
 
 
 def main() -> int:
     """Run the tool."""
     args = parse_args()
-    from icpc.commands.tool import run_tool
-    from icpc.references.denseclip_import import import_checkpoint
+    with quiet():
+        from icpc.commands.tool import run_tool
+        from icpc.references.denseclip_import import import_checkpoint
 
     def work() -> None:
         needed = import_checkpoint(args.config, args.file, args.out, args.cfg_options)

@@ -7,6 +7,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from arguments import new_parser, quiet
+
 if TYPE_CHECKING:
     from icpc.segmentors.clip_segmentor import CLIPSegmentor
 
@@ -129,17 +131,17 @@ def table() -> str:
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description='Which CLIP models work here, and why not.')
+    parser = new_parser('Which CLIP models work here, and why not.')
     parser.add_argument('--out', help='write the table there instead of printing it (some minutes)')
-    parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
     return parser.parse_args()
 
 
 def main() -> int:
     """Run the tool."""
     args = parse_args()
-    from icpc.commands.tool import run_tool
-    from icpc.errors import UserError
+    with quiet():
+        from icpc.commands.tool import run_tool
+        from icpc.errors import UserError
 
     def work() -> None:
         if args.out and not Path(args.out).absolute().parent.is_dir():

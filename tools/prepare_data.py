@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from arguments import quiet
+
 
 class Defaults(argparse.ArgumentDefaultsHelpFormatter):
     """Adds the default to each help, where there is one."""
@@ -130,7 +132,8 @@ def main(argv: list[str] | None = None) -> int:
         command.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
         command.set_defaults(run=run)
     arguments = parser.parse_args(argv)
-    from icpc.commands.tool import run_tool
+    with quiet():
+        from icpc.commands.tool import run_tool
 
     return run_tool(lambda: arguments.run(arguments), arguments.debug)
 

@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from arguments import quiet
+
 if TYPE_CHECKING:
     from open_clip import CLIP
     from rich.progress import Progress
@@ -112,7 +114,8 @@ def run(arguments: argparse.Namespace, command: str) -> list[str]:
 def main(argv: list[str] | None = None) -> int:
     """Pre-train or evaluate; 1 when a gate fails, 2 for refused input."""
     arguments = parse(argv)
-    from icpc.commands.tool import run_tool
+    with quiet():
+        from icpc.commands.tool import run_tool
 
     command = shlex.join(['python', 'tools/pretrain_clip.py', *(argv or sys.argv[1:])])
     failed: list[str] = []

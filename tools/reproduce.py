@@ -4,25 +4,27 @@ import argparse
 import sys
 from pathlib import Path
 
+from arguments import new_parser, quiet
+
 TOOLS = Path(__file__).resolve().parent
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description='Make a run again: equal, within the seed band, or different, and what differs.'
+    parser = new_parser(
+        'Make a run again: equal, within the seed band, or different, and what differs.'
     )
     parser.add_argument('run', help='work dir of a finished run')
     parser.add_argument('--out', metavar='DIR', help='of the repetition (default: <run>-again)')
-    parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
     return parser.parse_args()
 
 
 def main() -> int:
     """Run the tool; exit code 1 when the result is different."""
     args = parse_args()
-    from icpc.commands.tool import run_tool
-    from icpc.experiments.reproduce.verdict_report import reproduce
+    with quiet():
+        from icpc.commands.tool import run_tool
+        from icpc.experiments.reproduce.verdict_report import reproduce
 
     same: list[bool] = []
     out = Path(args.out) if args.out else None

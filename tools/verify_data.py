@@ -3,34 +3,29 @@
 import argparse
 import sys
 
+from arguments import add_overrides, new_parser, quiet
+
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description='Check pictures and masks of a config: table, one picture a split, exit code.'
+    parser = new_parser(
+        'Check pictures and masks of a config: table, one picture a split, exit code.'
     )
     parser.add_argument('config', help='such as configs/icpc/icpc_rn50_fpn_80k_ade20k-512.py')
     parser.add_argument('--full', action='store_true', help='look at every file')
     parser.add_argument('--sample', type=int, default=200, help='files looked at in each split')
     parser.add_argument('--out', help='folder of the pictures (work_dirs/<config name>_data)')
     parser.add_argument('--workers', type=int, help='threads')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action='extend',
-        default=[],
-        metavar='KEY=VALUE',
-        help='overrides',
-    )
-    parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
+    add_overrides(parser)
     return parser.parse_args()
 
 
 def main() -> int:
     """Run the tool."""
     args = parse_args()
-    from icpc.commands.tool import run_tool
-    from icpc.commands.verify_data import verify
+    with quiet():
+        from icpc.commands.tool import run_tool
+        from icpc.commands.verify_data import verify
 
     sample = None if args.full else args.sample
     return run_tool(

@@ -34,7 +34,7 @@ class ImageNetBackbone(BaseBackbone):
         model: timm's name, such as ``'resnet50'`` or ``'swin_tiny_patch4_window7_224'``.
         pretrained: True downloads timm's ImageNet weights; a path loads a ``.safetensors`` or
             ``.pth`` file in timm's names; False starts at random.
-        heads: of the attention pool (CLIP's ResNets: 32).
+        heads: the heads of the attention pool (CLIP's ResNets: 32).
         grid: side of the pool's position table, resized at every forward (CLIP at 224 pixels: 7).
         drop_path: stochastic depth of the network.
         dense: ``'attention'``; None leaves the pool out (models without text).

@@ -33,8 +33,8 @@ class PromptMatchedBackbone(TakesClassPrior, BaseBackbone):
             own parts without pre-trained weights (resampling blocks, a new attention pool) train.
         dense: None leaves the joint embedding out (models without text); ``'tower'`` leaves it to
             the tower's options.
-        width: of the matchers' state.
-        steps: of their recurrence.
+        width: the width of the matchers' state.
+        steps: the steps of their recurrence.
 
     Attributes:
         prior: (K,) logits of the first map, log frequencies; a buffer, at first zero, set from the

@@ -22,8 +22,8 @@ class PromptMatcher(Recomputes, nn.Module):
     Args:
         channels: C of the stage's input.
         num_classes: K.
-        width: of the state h.
-        steps: of the recurrence.
+        width: the width of the state h.
+        steps: the steps of the recurrence.
 
     Attributes:
         checkpointing: backward computes the matcher again; at first True, since K maps for each

@@ -34,7 +34,7 @@ class Damaged(UserError):
     """A checkpoint that is not what was once written.
 
     Args:
-        path: Of the file.
+        path: The path of the file.
         reason: Such as `is damaged (...)`.
     """
 

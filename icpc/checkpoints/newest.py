@@ -17,7 +17,7 @@ def newest_whole(work_dir: str | Path, run: str | None = None) -> Path | None:
     all are candidates, last written first.
 
     Args:
-        work_dir: Of the run.
+        work_dir: The work directory of the run.
         run: Its identity; other runs' checkpoints are left alone. None: any.
 
     Returns:

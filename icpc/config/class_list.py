@@ -60,7 +60,7 @@ class _KnownClasses:
     """What one dataset of a config knows of its classes.
 
     Args:
-        resolver: Of the config's variables.
+        resolver: The resolver of the config's variables.
         loader: Where the dataset stands, such as `train_dataloader`.
         dataset: Its config.
     """

@@ -55,7 +55,7 @@ def index_of(items: list, address: str, path: str, tree: dict[str, Any]) -> int:
     Args:
         items: The list.
         address: An index, from the end where it is negative, or the name of a type.
-        path: Of the override, for messages.
+        path: The path of the override, for messages.
         tree: The config.
 
     Raises:
@@ -93,7 +93,7 @@ def insert(item: Item, side: str, value: Any, path: str) -> None:
         item: The item.
         side: `before` or `after`.
         value: What to put there.
-        path: Of the override, for messages.
+        path: The path of the override, for messages.
     """
     parts = value if isinstance(value, (list, tuple)) else [value]
     if not parts or not all(isinstance(part, dict) for part in parts):

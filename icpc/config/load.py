@@ -32,7 +32,12 @@ logger = logging.getLogger('icpc')
 
 # mmengine leaves these out itself where they are None, and would add them where they are missing.
 _MMENGINE_HOOKS = {
-    *('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint'),
+    'runtime_info',
+    'timer',
+    'sampler_seed',
+    'logger',
+    'param_scheduler',
+    'checkpoint',
 }
 _OVERRIDES = 'overrides'  # in a config file
 

@@ -19,8 +19,15 @@ logger = logging.getLogger('icpc')
 
 # Read by mmengine or by the tools besides Runner's own arguments.
 _OTHER_KEYS = {
-    *('activation_checkpointing', 'compile', 'custom_imports', 'find_unused_parameters'),
-    *('model_wrapper_cfg', 'parallel', 'sync_bn', 'tta_model', 'tta_pipeline'),
+    'activation_checkpointing',
+    'compile',
+    'custom_imports',
+    'find_unused_parameters',
+    'model_wrapper_cfg',
+    'parallel',
+    'sync_bn',
+    'tta_model',
+    'tta_pipeline',
 }
 # Read by load_config.
 _VARIABLES = {'class_names', 'classes', 'global_batch', 'gpu_batch'}

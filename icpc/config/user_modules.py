@@ -21,7 +21,7 @@ def import_modules(tree: dict[str, Any], overrides: dict[str, Any], path: Path) 
     Args:
         tree: The config.
         overrides: `{dotted path: value}`.
-        path: Of the config, for messages.
+        path: The path of the config, for messages.
 
     Raises:
         UserError: For a module that is not found, or an error inside one, with its line.

@@ -138,7 +138,7 @@ def open_tracker(kind: str, work_dir: Path, config: dict[str, Any], step: int) -
 
     Args:
         kind: `tensorboard`, `wandb` or `mlflow`.
-        work_dir: Of the run.
+        work_dir: The work directory of the run.
         config: Resolved, as plain values.
         step: Optimiser steps done.
     """

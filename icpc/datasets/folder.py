@@ -24,8 +24,8 @@ class FolderDataset(BaseSegDataset):
     fills in, chooses among these names: ids become places in that list, all others are ignored.
 
     Args:
-        img_suffix: Of the pictures; `.png` where not all of them were JPEG.
-        seg_map_suffix: Of the masks.
+        img_suffix: The suffix of the pictures; `.png` where not all of them were JPEG.
+        seg_map_suffix: The suffix of the masks.
         ignore_index: Id that does not count.
         all_classes: The names of ids 0, 1, ... in the masks, or a file of them, one a line, as an
             absolute path or one below `data_root`.

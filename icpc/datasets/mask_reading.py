@@ -18,7 +18,7 @@ def read_labels(dataset: Dataset, index: int, load: LoadAnnotations) -> np.ndarr
 
     Args:
         dataset: A segmentation dataset.
-        index: Of the picture.
+        index: The index of the picture.
         load: Of :func:`annotation_loader`.
 
     Returns:

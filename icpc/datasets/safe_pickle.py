@@ -76,7 +76,7 @@ def load_plain_pickle(content: bytes, name: str) -> Any:
 
     Args:
         content: The file.
-        name: Of the file, for messages.
+        name: The name of the file, for messages.
 
     Raises:
         UserError: When it holds anything else, or is damaged.

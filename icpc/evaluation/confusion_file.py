@@ -15,7 +15,7 @@ def read_confusion(path: Path) -> dict[str, np.ndarray]:
     """Everything in a `confusion.npz`: counts (K, K) of each kind, `class_names`, `split`.
 
     Args:
-        path: Of the file, which must be there.
+        path: The path of the file, which must be there.
 
     Raises:
         UserError: When it is damaged.

@@ -66,7 +66,7 @@ def save_panel(
         rows: The pictures, of any sizes, at least one.
         names: K class names.
         palette: (K, 3) uint8 RGB.
-        title: Of the predictions.
+        title: The title of the predictions.
     """
     columns = 3 + max(len(row.score_maps) for row in rows)
     present = _present(rows, len(names))

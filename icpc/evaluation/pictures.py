@@ -55,7 +55,7 @@ def overlay(
         image: (H, W, 3) uint8 RGB.
         labels: (H, W) class ids.
         palette: (K, 3) uint8 RGB.
-        opacity: Of the colours, 0 to 1.
+        opacity: The opacity of the colours, 0 to 1.
 
     Returns:
         (H, W, 3) uint8 RGB.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..checkpoints.content import steps_in
 from ..console.messages import say
+from ..console.numbers import clock
 from ..errors import UserError
 from ..files import write_text_atomically
 from ..run_dir.fingerprints import code_fingerprint, with_user_code
@@ -21,7 +22,6 @@ from .study.schema import load_study
 from .study.study_files import copy_study, write_index
 from .study.wanted_metrics import check_metrics, value_of
 from .tables.costs import read_costs
-from .tables.sheets import clock
 from .tables.table_files import write_tables
 
 

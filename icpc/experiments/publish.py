@@ -9,13 +9,14 @@ from huggingface_hub import ModelCard, ModelCardData
 from safetensors.torch import load_file, save_file
 
 from ..checkpoints.content import latest_checkpoint, load_checkpoint
+from ..console.numbers import clock
 from ..errors import UserError
 from ..files import read_json, write_text_atomically
 from ..run_dir.fingerprints import PACKAGE
 from ..run_dir.provenance import versions
 from ..run_dir.record import RESOLVED, RunRecord
 from .published_config import published_config
-from .tables.sheets import clock, number
+from .tables.sheets import number
 
 WEIGHTS, CONFIG, CARD = 'model.safetensors', 'config.py', 'README.md'
 _TAGS = ['semantic-segmentation', 'clip', 'mmsegmentation']

@@ -25,7 +25,7 @@ class ScoreGuidedFPNHead(TakesScoreMap, SemanticFPNHead):
         feature_strides: stride of each pyramid level, finest first.
         score_level: the pyramid level whose score map is added, 0 (finest) .. 3; the neck must
             align it. None for the level with CLIP's own dense embedding.
-        temperature: of the score map's softmax, as in ``ScoreMapLoss`` (0.07, CLIP's initial one).
+        temperature: that of the score map's softmax, as in ``ScoreMapLoss`` (CLIP's initial 0.07).
         gain: initial value of a learned factor.
         **kwargs: as for :class:`SemanticFPNHead`.
     """

@@ -17,7 +17,7 @@ class InterimMapLoss(AlignmentLoss):
     guided by them; the weight is MMSegmentation's for auxiliary heads.
 
     Args:
-        weight: of the mean over all maps.
+        weight: the weight of the mean over all maps.
         ignore_index: label of pixels left out.
     """
 

@@ -31,7 +31,7 @@ class ScoreMapLoss(AlignmentLoss):
     """The sum of :func:`score_map_loss` over all score maps, weighted.
 
     Args:
-        weight: of each map (DenseCLIP: 0.4).
+        weight: the weight of each map (DenseCLIP: 0.4).
         temperature: divides the cosine (DenseCLIP: 0.07).
         ignore_index: label of pixels left out.
     """

@@ -6,7 +6,7 @@ def check_memory_budget(mib: float | None, key: str) -> float | None:
 
     Args:
         mib: in MiB; None for no limit.
-        key: of the config, for the message.
+        key: the key of the config, for the message.
 
     Raises:
         ValueError: it is no positive number.

@@ -11,7 +11,9 @@ from pathlib import Path
 _CONTROL_GROUPS = (
     ('/sys/fs/cgroup', 'memory.max', 'memory.current', 'inactive_file'),
     (
-        *('/sys/fs/cgroup/memory', 'memory.limit_in_bytes', 'memory.usage_in_bytes'),
+        '/sys/fs/cgroup/memory',
+        'memory.limit_in_bytes',
+        'memory.usage_in_bytes',
         'total_inactive_file',
     ),
 )

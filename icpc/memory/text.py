@@ -20,7 +20,7 @@ def held_bytes(
 
     Args:
         width: W, of a token.
-        heads: of attention.
+        heads: the heads of attention.
         layers: blocks of the tower.
         attended: tokens that it looks at, at most.
         recomputes: only one block's activations are there at a time, and every block's input.

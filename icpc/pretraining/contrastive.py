@@ -30,7 +30,7 @@ class Recipe:
         scale_lr: the same for logit scale and bias.
         weight_decay: of the image tower's matrices and kernels; all else has none.
         tag_weight: of the tag loss beside the contrastive one.
-        seed: of weights, order, captions and mirroring.
+        seed: the seed of weights, order, captions and mirroring.
     """
 
     steps: int = 2000

@@ -75,7 +75,7 @@ def draw_pictures(
 
     Args:
         count: number of crops.
-        seed: of the scenes and of the crops.
+        seed: the seed of the scenes and of the crops.
         scene_size: height and width of the scenes in pixels.
         progress: called with the number of crops made.
 

@@ -13,7 +13,7 @@ class PostModelRefiner(nn.Module):
 
     Args:
         embed_dim: D.
-        width: of the decoder (DenseCLIP: 256).
+        width: the width of the decoder (DenseCLIP: 256).
         heads: attention heads (DenseCLIP: 4).
         layers: decoder layers (DenseCLIP: 3).
         dropout: after each attention, inside and behind each MLP (DenseCLIP: 0.1).

@@ -16,8 +16,17 @@ from .published_model import Unrecorded, build_published_model, depth_of, is_vit
 TOLERANCE = 2e-5  # of every recorded tensor, float32
 _INPUTS = ('input', 'class_names', 'token_rows/ids', 'token_rows/values')
 _OUTPUTS = (
-    *('token_ids', 'stage0', 'stage1', 'stage2', 'stage3', 'pooled', 'dense'),
-    *('text_static', 'text_refined', 'score_map', 'logits'),
+    'token_ids',
+    'stage0',
+    'stage1',
+    'stage2',
+    'stage3',
+    'pooled',
+    'dense',
+    'text_static',
+    'text_refined',
+    'score_map',
+    'logits',
 )
 
 

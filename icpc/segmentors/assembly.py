@@ -64,7 +64,7 @@ def check_kind(key: str, cls: type | None, base: type) -> None:
     """Raises ValueError for a registered class that is no subclass of its contract.
 
     Args:
-        key: of the config.
+        key: the key of the config.
         cls: None for a name that the registry does not know, of which it tells itself.
         base: one of ``icpc.parts``, or ``BasePrompter``.
     """

@@ -16,8 +16,8 @@ class Sample(NamedTuple):
     """What the sampler asks the dataset for.
 
     Attributes:
-        index: Of the image in the dataset.
-        seed: Of the run.
+        index: The index of the image in the dataset.
+        seed: The seed of the run.
         position: step * global batch + slot, counted over the whole training.
     """
 
@@ -37,7 +37,7 @@ class PositionSampler(Sampler[Sample]):
 
     Args:
         dataset: Of N images.
-        seed: Of the order; by default the run's.
+        seed: The seed of the order; by default the run's.
         shuffle: Whether to permute.
     """
 

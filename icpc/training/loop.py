@@ -108,7 +108,7 @@ class GlobalBatchLoop(IterBasedTrainLoop):
         Args:
             batches: The data of the passes, `accumulation` of them.
             mean: It weighs the losses of each pass.
-            seed: Of the model's random numbers.
+            seed: The seed of the model's random numbers.
 
         Returns:
             Whether a rank was told to stop.

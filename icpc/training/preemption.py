@@ -77,7 +77,7 @@ class StopEvaluationHook(Hook):
     average); without one the evaluation is finished first.
 
     Args:
-        signals: Of this rank.
+        signals: The signals of this rank.
     """
 
     priority = 'VERY_LOW'

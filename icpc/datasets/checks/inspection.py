@@ -74,7 +74,7 @@ def inspect(
     """Read pictures and masks of a built dataset.
 
     Args:
-        name: Of the split.
+        name: The name of the split.
         dataset: A BaseSegDataset.
         sample: How many, evenly spread; None for all; or the places of those to read.
         workers: Threads; None for Pillow's sake one a core and some.

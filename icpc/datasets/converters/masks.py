@@ -42,7 +42,7 @@ def map_ids(
         ids: (H, W) integers.
         table: Old id -> new id.
         other: New id of all that the table lacks; None refuses them.
-        dtype: Of the result.
+        dtype: The dtype of the result.
 
     Raises:
         UserError: For an id that the table lacks, with ``other=None``.

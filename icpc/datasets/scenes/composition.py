@@ -160,6 +160,6 @@ def generate_scene(split: str, index: int, size: int = 128, seed: int = 0) -> Sc
         split: a name of SPLITS; the streams of different splits never meet.
         index: number of the picture, from 0.
         size: height and width in pixels.
-        seed: of the whole dataset.
+        seed: the seed of the whole dataset.
     """
     return compose(stream(seed, split, index), size, size)

@@ -16,8 +16,8 @@ class ScenesDataset(BaseSegDataset):
     """Procedural scenes in ADE20K's layout: 8-bit masks, 0 = unlabelled, 1..18 = classes.
 
     Args:
-        img_suffix: of the pictures.
-        seg_map_suffix: of the masks.
+        img_suffix: the suffix of the pictures.
+        seg_map_suffix: the suffix of the masks.
         reduce_zero_label: maps 0 to the ignored 255 and 1..18 to 0..17; leave it on.
         filter_cfg: ``dict(conditions=[...])`` leaves only pictures of these: day, dusk, night, fog,
             snow; None for all. ``indices`` counts what is left.

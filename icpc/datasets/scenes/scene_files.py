@@ -71,7 +71,7 @@ def write_scenes(
         root: the folder: images/SPLIT/00000.png, annotations/SPLIT/00000.png, meta.json.
         counts: number of pictures of each split.
         size: height and width in pixels.
-        seed: of the dataset.
+        seed: the seed of the dataset.
 
     Yields:
         Split and index of each picture just written. meta.json says at the end that the folder

@@ -24,7 +24,7 @@ class Confusion:
     Attributes:
         truth: Class.
         predicted: Class.
-        share: Of the class's pixels, percent.
+        share: The share of the class's pixels, percent.
         baseline: The same of the baseline, None for the baseline itself.
     """
 

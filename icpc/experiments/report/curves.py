@@ -20,7 +20,7 @@ def read_curve(work_dir: Path, split: str, key: str) -> Curve:
     """Step -> value of one number of a run.
 
     Args:
-        work_dir: Of the run.
+        work_dir: The work directory of the run.
         split: `train` or `val`.
         key: Such as `loss` or `mIoU`.
 

@@ -68,7 +68,7 @@ def picture_uri(path: Path, width: int) -> str:
     """A picture as JPEG in a data URI.
 
     Args:
-        path: Of the picture.
+        path: The path of the picture.
         width: Pixels at most.
     """
     picture = Image.open(path).convert('RGB')

@@ -25,8 +25,8 @@ class Comparison:
 
     Attributes:
         name: Such as `test mIoU`.
-        original: Of the run.
-        again: Of its repetition.
+        original: The record of the run.
+        again: The record of its repetition.
         band: Where 95 % of runs with another seed fall, None when too few are known.
     """
 
@@ -91,7 +91,7 @@ def compare(run: Path, again: Path, others: Sequence[Path]) -> list[Comparison]:
 
     Args:
         run: Work dir of the run.
-        again: Of its repetition.
+        again: The record of its repetition.
         others: Of runs that differ from it in the seed alone; they make the band.
     """
     original, repeated = (_numbers(path) for path in (run, again))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
+from ...console.numbers import clock
 from ..study.runs import PlannedRun, finished_records
-from .sheets import clock
 
 
 @dataclass(frozen=True)
