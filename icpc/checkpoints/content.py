@@ -5,7 +5,7 @@ import pickle
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,9 @@ import torch
 from mmengine.logging import HistoryBuffer
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
-from torch import nn
 
-from ..console.messages import say
 from ..errors import UserError
 from ..files import Replacing
-from ..parts import class_names_of
 
 POINTER = 'last_checkpoint'
 _STEPS = re.compile(r'iter_(0|[1-9][0-9]*)\.pth')
@@ -96,51 +93,6 @@ def _check_sums(path: Path) -> None:
 def check_loads_safely(path: str | Path) -> None:
     """Raise unless `path` is a checkpoint that loads without running code."""
     load_checkpoint(path, map_location='meta')
-
-
-def load_weights(model: nn.Module, checkpoint: dict[str, Any], source: str | Path) -> None:
-    """Load a checkpoint's weights; every key must fit, and the classes' order.
-
-    Raises:
-        UserError: With the missing, the unexpected and the misshapen keys; or where the model has
-            the checkpoint's classes in another order.
-    """
-    state = checkpoint.get('state_dict', checkpoint)
-    own = model.state_dict()
-    missing, unexpected = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
-    shapes = [
-        f'{key} {tuple(state[key].shape)} in the file, {tuple(own[key].shape)} in the model'
-        for key in sorted(own.keys() & state.keys())
-        if own[key].shape != state[key].shape
-    ]
-    faults = (('missing', missing), ('not in the model', unexpected), ('other shape', shapes))
-    text = '; '.join(f'{len(keys)} {name}: {_some(keys)}' for name, keys in faults if keys)
-    if text:
-        raise UserError(f'{source} does not fit the model of the config: {text}')
-    _check_order(class_names_of(model), checkpoint, source)
-    model.load_state_dict(state)
-
-
-def _check_order(names: Sequence[str] | None, checkpoint: dict[str, Any], source: Any) -> None:
-    """Raise where each channel would mean another class; other names may be meant, and are said."""
-    trained = checkpoint.get('classes') or (checkpoint.get('meta') or {}).get('classes')
-    if not trained or not names:
-        return
-    trained, names = ([str(name).strip() for name in part] for part in (trained, names))
-    differing = [pair for pair in zip(trained, names, strict=False) if pair[0] != pair[1]]
-    if not differing:
-        return
-    first = f'{differing[0][0]!r} there is {differing[0][1]!r} here'
-    if sorted(trained) == sorted(names):
-        raise UserError(
-            f'{source} was trained with the same classes in another order: {first}; give '
-            'classes=[...] in the order of the training'
-        )
-    say(f'note: {source} was trained with other class names: {first}')
-
-
-def _some(keys: list[str]) -> str:
-    return ', '.join(keys[:4]) + (', ...' if len(keys) > 4 else '')
 
 
 def save_atomically(checkpoint: dict[str, Any], path: Path) -> None:

@@ -27,10 +27,10 @@ from ..checkpoints.content import (
     drop_foreign,
     history,
     load_checkpoint,
-    load_weights,
     plain,
     save_atomically,
 )
+from ..checkpoints.fitting import load_weights
 from ..console.messages import say
 from ..errors import UserError, refusing
 from ..evaluation.equal_names import refuse_equal_names
@@ -217,7 +217,8 @@ class SafeRunner(HookCalls):
         """Load weights strictly; returns the whole checkpoint."""
         checkpoint = load_checkpoint(filename, map_location)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        load_weights(self.bare_model, checkpoint, filename)
+        fine_tunes = self._train_loop is not None and not self.cfg.get('resume')
+        load_weights(self.bare_model, checkpoint, filename, fine_tunes)
         self.logger.info(f'loaded {filename}')
         return checkpoint
 

@@ -14,7 +14,8 @@ from mmseg.registry import MODELS
 from safetensors import safe_open
 
 from icpc import load_config
-from icpc.checkpoints.content import check_loads_safely, load_checkpoint, load_weights
+from icpc.checkpoints.content import check_loads_safely, load_checkpoint
+from icpc.checkpoints.fitting import load_weights
 from icpc.commands.evaluate import evaluate
 from icpc.config.load import merge_config
 from icpc.errors import UserError

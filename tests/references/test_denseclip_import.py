@@ -8,7 +8,8 @@ import torch
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
-from icpc.checkpoints.content import load_checkpoint, load_weights
+from icpc.checkpoints.content import load_checkpoint
+from icpc.checkpoints.fitting import load_weights
 from icpc.config.load import load_config
 from icpc.errors import UserError
 from icpc.references.denseclip_import import import_checkpoint
