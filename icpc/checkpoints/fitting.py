@@ -10,7 +10,6 @@ from ..console.messages import say
 from ..errors import UserError
 from ..parts import class_names_of
 
-_WRAPPERS = {'module', '_orig_mod'}  # what DDP and torch.compile put into names
 _LISTED = 4  # names in a message
 
 
@@ -64,12 +63,13 @@ def load_weights(
 def _without_wrappers(
     state: dict[str, Tensor], own: dict[str, Tensor], source: str | Path
 ) -> dict[str, Tensor]:
-    """The weights by the names that the model has for them."""
+    """The weights by the model's names: without what DDP and torch.compile put into them."""
     renamed = {}
     for key in state.keys() - own.keys():
-        bare = '.'.join(part for part in key.split('.') if part not in _WRAPPERS)
-        if bare in own and bare not in state:
-            renamed[key] = bare
+        compiled = key.replace('_orig_mod.', '')
+        for bare in (compiled, compiled.removeprefix('module.')):
+            if bare in own and bare not in state:
+                renamed[key] = bare
     if renamed:
         example = min(renamed)
         say(
