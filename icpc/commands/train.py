@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from ..files import remove_temporary_files, without_room
 from ..ranks import distributed
 from ..ranks.rank_watch import MINUTES
 from ..run_dir.continuation import check_continues
+from ..run_dir.lock import NAME as WRITER
+from ..run_dir.lock import only_writer
 from ..run_dir.record import (
     FINISHED,
     RESOLVED,
@@ -112,25 +114,35 @@ def run(
         change(cfg)
     check_data(cfg)
     resume = resume or bool(cfg.get('resume'))
-    record = find_start(cfg, resume, describe(cfg, overrides, launcher))
-    say(f'{Path(cfg.filename).name} -> {cfg.work_dir}')
-    say_batch(cfg)
-    begin, results = Begin(cfg, merged, record), ResultsHook(finish_record)
-    with nothing_left(Path(cfg.work_dir), begin):
+    folder, begin, results = Path(cfg.work_dir), Begin(cfg, merged), ResultsHook(finish_record)
+    with nothing_left(folder, begin), only_writer(folder) if is_main_process() else nullcontext():
+        begin.record = find_start(cfg, resume, describe(cfg, overrides, launcher))
+        say(f'{Path(cfg.filename).name} -> {folder}')
+        say_batch(cfg)
         runner = SafeRunner.from_cfg(cfg, launcher)  # builds the model
         runner.signals = signals
         for hook in (begin, StopEvaluationHook(signals), *hooks, results):
             runner.register_hook(hook)
-        try:
-            with without_room(Path(runner.work_dir)):
-                runner.train()  # builds loaders and optimiser, loads, begins, takes the steps
-                return test_and_finish(runner, results)
-        except Requeue as stop:
-            stop.exit_code = INTERRUPTED if signals.name == 'SIGINT' else REQUEUED
-            requeue(runner)
-            raise
-        finally:
-            runner.close_loaders()
+        return train_and_test(runner, results)
+
+
+def train_and_test(runner: SafeRunner, results: ResultsHook) -> dict[str, float]:
+    """Train, then evaluate; a run that is told to stop saves itself.
+
+    Args:
+        runner: With all its hooks.
+        results: The hook that knows what the evaluations gave.
+    """
+    try:
+        with without_room(Path(runner.work_dir)):
+            runner.train()  # builds loaders and optimiser, loads, begins, takes the steps
+            return test_and_finish(runner, results)
+    except Requeue as stop:
+        stop.exit_code = INTERRUPTED if runner.signals.name == 'SIGINT' else REQUEUED
+        requeue(runner)
+        raise
+    finally:
+        runner.close_loaders()
 
 
 def find_start(cfg: Config, resume: bool, record: dict[str, Any]) -> dict[str, Any]:
@@ -183,21 +195,22 @@ class Begin(Hook):
     Args:
         cfg: The finished config.
         merged: The config with its variables.
-        record: What `find_start` gave.
 
     Attributes:
+        record: What `find_start` gave.
         done: Whether it has written.
     """
 
     priority = 55  # after what may refuse to train, before BELOW_NORMAL: metrics.jsonl and trackers
 
-    def __init__(self, cfg: Config, merged: Config, record: dict[str, Any]) -> None:
-        self._parts = cfg, merged, record
+    def __init__(self, cfg: Config, merged: Config) -> None:
+        self._configs = cfg, merged
+        self.record: dict[str, Any] = {}
         self.done = False
 
     def before_train(self, runner: Runner) -> None:
         """From here on the work dir is this run's; a signal that came meanwhile ends it."""
-        start_record(*self._parts)
+        start_record(*self._configs, self.record)
         self.done = runner.signals.saves = True
         if any_rank(runner.signals):
             raise Requeue
@@ -220,6 +233,8 @@ def nothing_left(folder: Path, begin: Begin) -> Iterator[None]:
             for path in set(folder.iterdir()) - there:
                 if path.is_dir() and _LOGS.fullmatch(path.name):
                     shutil.rmtree(path, ignore_errors=True)
+                elif path.name == WRITER:
+                    path.unlink()
             for path in missing:
                 with suppress(OSError):  # it holds something else
                     path.rmdir()

@@ -1,6 +1,5 @@
 """The global batch is the unit: ranks, images a rank takes at once, and accumulation follow."""
 
-import os
 from dataclasses import dataclass
 
 from torch import distributed
@@ -32,10 +31,13 @@ class BatchPlan:
 
 
 def world_size() -> int:
-    """Number of ranks, before or after the process group exists."""
+    """The number of ranks: of the process group, which a launcher starts; 1 without.
+
+    WORLD_SIZE alone says nothing: it may be left over in a shell.
+    """
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_world_size()
-    return int(os.environ.get('WORLD_SIZE', 1))
+    return 1
 
 
 def plan_batch(global_batch: int, gpu_batch: int | None, ranks: int) -> BatchPlan:

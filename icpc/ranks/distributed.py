@@ -32,6 +32,13 @@ def start(launcher: str, timeout: float = MINUTES) -> None:
     """
     global _watch
     check_minutes(timeout)
+    if launcher == 'none' and 'TORCHELASTIC_RUN_ID' in os.environ:
+        ranks = int(os.environ.get('WORLD_SIZE', 1))
+        if ranks > 1 and not distributed.is_initialized():
+            raise UserError(
+                f'torchrun started {ranks} processes, each of which would train the whole run: add '
+                '--launcher pytorch'
+            )
     if launcher == 'none' or distributed.is_initialized():
         return
     if launcher == 'pytorch' and 'RANK' not in os.environ:

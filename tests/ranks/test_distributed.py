@@ -89,3 +89,10 @@ def test_a_rank_that_leaves_first_fails_no_other(monkeypatch):
     monkeypatch.setattr(distributed, 'distributed', stand_in)
     distributed.stop()
     assert left == [True]
+
+
+def test_torchrun_without_the_launcher_is_refused(monkeypatch):
+    monkeypatch.setenv('TORCHELASTIC_RUN_ID', 'x')
+    monkeypatch.setenv('WORLD_SIZE', '2')
+    with pytest.raises(UserError, match='--launcher pytorch'):
+        distributed.start('none')
