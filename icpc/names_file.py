@@ -1,5 +1,7 @@
 """A file of class names, one a line."""
 
+import codecs
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -7,10 +9,13 @@ from .errors import UserError
 
 
 def read_names(path: str | Path, where: str) -> list[str]:
-    """Names without outer spaces, in the order of the lines; empty lines do not count.
+    """Names without outer spaces, in the order of the lines.
+
+    Empty lines and lines that begin with `#` do not count. UTF-8 and UTF-16 are told apart by what
+    editors write before the first name.
 
     Args:
-        path: The file, UTF-8.
+        path: The file.
         where: The option or key that an error names.
 
     Raises:
@@ -19,16 +24,38 @@ def read_names(path: str | Path, where: str) -> list[str]:
     path = Path(path)
     if not path.is_file():
         raise UserError(f'{where}: no such names file (one class name a line)')
-    try:
-        # Windows' editors put a mark before the first name.
-        lines = path.read_text(encoding='utf-8-sig').splitlines()
-    except UnicodeDecodeError as error:
-        raise UserError(f'{where}: not a text file in UTF-8 ({error})') from error
-    names = [line.strip() for line in lines if line.strip()]
+    lines = (line.strip() for line in read_lines(path, where))
+    names = [line for line in lines if line and not line.startswith('#')]
     if not names:
         raise UserError(f'{where}: it is empty; write one class name a line')
     refuse_repeated(names, where)
     return names
+
+
+def read_lines(path: Path, where: str) -> list[str]:
+    """The lines of a text file that a person wrote, on whatever system.
+
+    Args:
+        path: The file, in UTF-8 or UTF-16.
+        where: The option or key that an error names.
+
+    Raises:
+        UserError: It is in another encoding, such as Latin-1, or no text.
+    """
+    data = path.read_bytes()
+    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if b'\0' in data and not marked:
+        raise UserError(f'{where}: not a text file in UTF-8; save it as UTF-8')
+    encoding = 'utf-16' if marked else 'utf-8-sig'
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b'\n') + 1
+        raise UserError(
+            f'{where}: line {line} is not in UTF-8; save the file as UTF-8, or for a file in '
+            f'Latin-1: iconv -f latin1 -t utf-8 {path.name} > names.txt'
+        ) from error
+    return re.split(r'\r\n|\r|\n', text)
 
 
 def refuse_repeated(names: list[str], where: str) -> None:
