@@ -1,11 +1,14 @@
 """Class names to CLIP's tokens, packed without padding for the shared-prefix encoding."""
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 
 import torch
 from torch import Tensor, nn
+
+logger = logging.getLogger('icpc')
 
 START, END = 49406, 49407  # open_clip.tokenizer.SimpleTokenizer: <start_of_text>, <end_of_text>
 
@@ -85,6 +88,18 @@ def split_shared_prefix(prompts: Sequence[Sequence[int]]) -> tuple[list[int], li
     return list(first[:length]), [list(tokens[length:]) for tokens in prompts]
 
 
+def _say_equal_prompts(names: Sequence[str], tokens: Sequence[list[int]]) -> None:
+    """Names the classes that the text tower cannot tell apart."""
+    first: dict[tuple[int, ...], str] = {}
+    for name, words in zip(names, tokens, strict=True):
+        twin = first.setdefault(tuple(words), name)
+        if twin is not name:
+            logger.info(
+                f'class_names: {twin!r} and {name!r} give the same prompt, so their text is equal; '
+                'rename one of them'
+            )
+
+
 class PackedNames(nn.Module):
     """The name tokens of K classes and their end tokens, names of equal length side by side.
 
@@ -132,7 +147,9 @@ class PackedNames(nn.Module):
     def from_names(cls, names: Sequence[str], suffix: str = '') -> 'PackedNames':
         """Packs plain class names, each followed by the same words or marks."""
         behind = tokenize(suffix) if suffix else []
-        return cls(names, [tokenize(prompt_name(name)) + behind for name in names])
+        tokens = [tokenize(prompt_name(name)) + behind for name in names]
+        _say_equal_prompts(names, tokens)
+        return cls(names, tokens)
 
     def check_budget(self, prefix: int, positions: int) -> None:
         """Raises ValueError that names the classes too long for the position table."""

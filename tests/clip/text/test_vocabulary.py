@@ -127,3 +127,13 @@ def test_names_that_cannot_all_change_are_named(names: list[str]) -> None:
     ) as error:
         shuffled(names, 0)
     assert repr(names[0]) in str(error.value)
+
+
+def test_names_that_give_the_same_prompt_are_named(monkeypatch):
+    said = []
+    monkeypatch.setattr('icpc.clip.text.vocabulary.logger.info', said.append)
+    PackedNames.from_names(['wall', 'sky'])
+    assert said == []
+    PackedNames.from_names(['wall', 'traffic light', 'Traffic_Light ', 'light'])
+    assert "'traffic light' and 'Traffic_Light ' give the same prompt" in said[0]
+    assert len(said) == 1
