@@ -104,7 +104,9 @@ def files_fingerprint(root: Path, files: Iterable[Path]) -> str:
     files = sorted(files)
     digest = hashlib.sha256()
     for path in files:
-        digest.update(f'{path.relative_to(root).as_posix()} {path.stat().st_size}\n'.encode())
+        # A list of names may stand outside: where it stands does not count.
+        name = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
+        digest.update(f'{name.as_posix()} {path.stat().st_size}\n'.encode())
     sampled = np.linspace(0, len(files) - 1, min(len(files), _SAMPLED_FILES)).astype(int)
     for index in sampled:
         digest.update(files[index].read_bytes())

@@ -200,6 +200,26 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         check_losses('model.decode_head', head, losses)
         return add_prefix(losses, 'decode')
 
+    def test_step(self, data: dict) -> list[SegDataSample]:
+        """Predictions for a batch as it comes from a loader; its pictures may differ in size.
+
+        Pictures of one size go through together, so nothing is padded for a neighbour's sake.
+        """
+        if not isinstance(data['inputs'], list):
+            return super().test_step(data)
+        groups: dict[torch.Size, list[int]] = {}
+        for place, picture in enumerate(data['inputs']):
+            groups.setdefault(picture.shape, []).append(place)
+        found: dict[int, SegDataSample] = {}
+        for places in groups.values():
+            part = {key: [values[place] for place in places] for key, values in data.items()}
+            found |= zip(places, super().test_step(part), strict=True)
+        return [found[place] for place in range(len(found))]
+
+    def val_step(self, data: dict) -> list[SegDataSample]:
+        """The same in a validation."""
+        return self.test_step(data)
+
     def test_step_with_maps(self, data: dict, classes: Sequence[int]) -> list[SegDataSample]:
         """``test_step``, and the score maps of a few classes.
 

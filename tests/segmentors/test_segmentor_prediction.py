@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from mmengine.config import ConfigDict
+from mmseg.models.data_preprocessor import SegDataPreProcessor
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.structures import SegDataSample
 from torch import Tensor
@@ -245,3 +246,22 @@ def test_a_picture_smaller_than_the_largest_stride_is_padded_and_cut(
         torch.testing.assert_close(found, own, rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(mirrored, own.flip(2), rtol=1e-5, atol=1e-5)
     assert both(images, ori_shape=(64, 64))[0].shape[2:] == (64, 64)
+
+
+def test_pictures_of_different_sizes_in_one_batch(build: Callable) -> None:
+    model = build(test_cfg=dict(mode='whole', keep_logits=False)).eval()
+    model.data_preprocessor = SegDataPreProcessor(mean=[120.0] * 3, std=[60.0] * 3)
+    sizes = [(64, 96), (96, 64), (64, 96), (70, 50)]
+    pictures = [torch.randint(0, 255, (3, *size), dtype=torch.uint8) for size in sizes]
+
+    def samples(chosen: list[int]) -> dict:
+        made = [SegDataSample(metainfo=dict(ori_shape=sizes[i], place=i)) for i in chosen]
+        return dict(inputs=[pictures[i] for i in chosen], data_samples=made)
+
+    for step in (model.test_step, model.val_step):
+        together = step(samples([0, 1, 2, 3]))
+        assert [sample.place for sample in together] == [0, 1, 2, 3]
+        for place, sample in enumerate(together):
+            (alone,) = step(samples([place]))
+            assert sample.pred_sem_seg.data.shape[1:] == sizes[place]
+            assert (sample.pred_sem_seg.data == alone.pred_sem_seg.data).float().mean() > 0.999
