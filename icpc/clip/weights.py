@@ -1,7 +1,6 @@
 """Reading CLIP weights without executing what is in the file, and loading them strictly."""
 
 import pickle
-import warnings
 import zipfile
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import did_you_mean
+from .torchscript_files import torchscript_weights
 
 # Buffers and numbers that published files carry beside the parameters.
 _NOT_WEIGHTS = {'input_resolution', 'context_length', 'vocab_size', 'attn_mask', 'text.attn_mask'}
@@ -76,9 +76,7 @@ def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], bool]:
 
             return load_file(path), False
         if is_torchscript(path):
-            with warnings.catch_warnings():
-                warnings.simplefilter('ignore')  # torch.jit is deprecated; the archives are not
-                return torch.jit.load(str(path), map_location='cpu').state_dict(), True
+            return torchscript_weights(path), True
         state = torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
