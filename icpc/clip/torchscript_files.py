@@ -54,14 +54,14 @@ def torchscript_weights(path: Path) -> dict[str, Tensor]:
 class _Module:
     """Attributes of a module of the archive; a pickle fills them in."""
 
-    kept: frozenset[str] = frozenset()  # names of parameters and buffers
+    kept: frozenset[str] | None = None  # names of parameters and buffers; None: every tensor
 
 
 def _named_tensors(module: _Module, prefix: str) -> Iterator[tuple[str, Tensor]]:
     for name, value in vars(module).items():
         if isinstance(value, _Module):
             yield from _named_tensors(value, f'{prefix}{name}.')
-        elif isinstance(value, Tensor) and name in module.kept:
+        elif isinstance(value, Tensor) and (module.kept is None or name in module.kept):
             yield f'{prefix}{name}', value
 
 
@@ -101,15 +101,18 @@ class _Reader(pickle.Unpickler):
             raise pickle.UnpicklingError(f'a storage of {count} numbers in {len(data)} bytes')
         return torch.frombuffer(bytearray(data), dtype=dtype) if data else torch.empty(0).to(dtype)
 
-    def _kept(self, module: str, name: str) -> frozenset[str]:
-        """Parameters and buffers of a class, as its code in the archive lists them."""
+    def _kept(self, module: str, name: str) -> frozenset[str] | None:
+        """Parameters and buffers of a class, as its code in the archive lists them.
+
+        Archives of old versions of torch list no buffers: each of their tensors is one.
+        """
         path = f'{self.prefix}code/{module.replace(".", "/")}.py'
         text = _content(self.archive, path).decode() if path in self.archive.namelist() else ''
         lists = r'\s+__parameters__ = \[(.*?)\]\s+__buffers__ = \[(.*?)\]'
         found = re.search(rf'class {re.escape(name)}\(Module\):{lists}', text, re.DOTALL)
-        return (
-            frozenset(re.findall(r'"([^"]+)"', ''.join(found.groups()))) if found else frozenset()
-        )
+        if found is None:
+            return None
+        return frozenset(re.findall(r'"([^"]+)"', ''.join(found.groups())))
 
 
 def _content(archive: zipfile.ZipFile, name: str) -> bytes:

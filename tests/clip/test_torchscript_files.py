@@ -107,3 +107,10 @@ def test_a_crafted_or_damaged_archive_is_refused(tmp_path, monkeypatch, name, ch
     with pytest.raises(ValueError, match=r'changed\.pt'):
         read_state_dict(rewritten(path, name, change))
     assert not (tmp_path / 'marker').exists()
+
+
+def test_an_archive_that_lists_no_buffers_gives_every_tensor(tmp_path):
+    path = openai_archive(tmp_path / 'a.pt', {'visual.x': torch.ones(3), 'y': torch.ones(2)})
+    whole = torchscript_weights(path)
+    old = rewritten(path, '.py', lambda data: data.replace(b'__buffers__', b'__annotations__'))
+    assert torchscript_weights(old).keys() == whole.keys()
