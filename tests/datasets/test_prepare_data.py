@@ -3,14 +3,17 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+
+from tool_calls import call_tool
 
 ROOT = Path(__file__).resolve().parents[2]
-TOOL = [sys.executable, str(ROOT / 'tools' / 'prepare_data.py'), 'scenes']
+TOOL = ROOT / 'tools' / 'prepare_data.py'
 SMALL = ['--train', '3', '--validation', '1', '--test', '2', '--size', '48']
 
 
-def _run(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run([*TOOL, *arguments], capture_output=True, text=True, check=False)
+def _run(*arguments: str) -> SimpleNamespace:
+    return call_tool(TOOL, 'scenes', *arguments)
 
 
 def test_writes_then_finds_its_work_done(tmp_path: Path) -> None:

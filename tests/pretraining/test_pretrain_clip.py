@@ -1,18 +1,16 @@
 """tools/pretrain_clip.py from the command line: files, README and the exit code of its gates."""
 
-import subprocess
-import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import open_clip
+from tool_calls import call_tool
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'pretrain_clip.py'
 
 
-def _run(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, str(TOOL), *arguments], capture_output=True, text=True, check=False
-    )
+def _run(*arguments: str) -> SimpleNamespace:
+    return call_tool(TOOL, *arguments)
 
 
 def test_two_steps_fail_the_gates_and_say_so(tmp_path: Path) -> None:
