@@ -200,7 +200,8 @@ def _refuse_equal_rows(runs: list[PlannedRun]) -> None:
         if twin is not run:
             raise UserError(
                 f'{twin.name!r} and {run.name!r} resolve to the same config: one of them does not '
-                'do what its name says'
+                'do what its name says, or they differ only in what is no part of a recipe '
+                '(gpu_batch, ranks, loaders, activation_checkpointing, intervals, places)'
             )
 
 
