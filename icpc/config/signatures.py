@@ -19,6 +19,7 @@ _REGISTRIES = (
     (r'(.*\.)?\w*pipeline(\..*)?', 'TRANSFORMS'),
     (r'\w*dataloader\.dataset(\..*)?', 'DATASETS'),
     (r'\w*dataloader\.(batch_)?sampler', 'DATA_SAMPLERS'),
+    (r'\w*dataloader\.collate_fn', 'FUNCTIONS'),
     (r'(default|custom)_hooks\.\w+', 'HOOKS'),
     (r'\w*evaluator(\.\w+)?', 'METRICS'),
     (r'param_scheduler(\.\w+)?', 'PARAM_SCHEDULERS'),
@@ -73,13 +74,15 @@ def find_type(kind: str | Callable[..., Any], path: str) -> Callable[..., Any] |
         UserError: When nothing of that name is registered; names the nearest.
     """
     if not isinstance(kind, str):
+        if kind is not None and not callable(kind):
+            raise UserError(f'{path}.type must be the name of a class, got {kind!r}')
         return kind
     name = registry_at(path)
     if name is None:
         return None
     if '.' in kind:
         return _dotted(kind, name, path)
-    registry = getattr(import_module('mmseg.registry'), name)
+    registry = _registry(name)
     found = registry.get(kind)
     if found is None:
         hint = did_you_mean(kind, _registered(registry))
@@ -87,10 +90,18 @@ def find_type(kind: str | Callable[..., Any], path: str) -> Callable[..., Any] |
     return found
 
 
+def _registry(name: str) -> Registry:
+    """MMSegmentation's registry of that name, or mmengine's."""
+    for module in map(import_module, ('mmseg.registry', 'mmengine.registry')):
+        if hasattr(module, name):
+            return getattr(module, name)
+    raise KeyError(name)
+
+
 def _dotted(kind: str, name: str, path: str) -> Callable[..., Any]:
     """The class of a dotted type, if it is registered: building it must not run anything else."""
     module, _, attribute = kind.rpartition('.')
-    registry = getattr(import_module('mmseg.registry'), name)
+    registry = _registry(name)
     found = getattr(sys.modules.get(module), attribute, None)
     if found is None or found not in _classes(registry):
         raise UserError(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mmengine.hooks import EMAHook
+from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.runner import Runner
 from mmseg.engine.hooks import SegVisualizationHook
 
@@ -33,9 +33,7 @@ _OTHER_KEYS = {
 _VARIABLES = {'class_names', 'classes', 'global_batch', 'gpu_batch'}
 KNOWN_KEYS = (set(inspect.signature(Runner).parameters) - {'cfg'}) | _OTHER_KEYS | _VARIABLES
 # mmcv's builders take these apart themselves, so the class's signature says little about them.
-_BUILDER_DICT = re.compile(
-    r'(norm|act|conv|init|upsample|dropout|padding|plugin)_cfg|plugins|collate_fn'
-)
+_BUILDER_DICT = re.compile(r'(norm|act|conv|init|upsample|dropout|padding|plugin)_cfg|plugins')
 
 
 def read_variables(tree: dict[str, Any]) -> set[str]:
@@ -122,8 +120,11 @@ def _check_node(node: Any, path: str) -> None:
             _check_node(item, f'{path}.{index}')
     if not isinstance(node, dict):
         return
-    if node.get('type') is not None and registry_at(path):
-        find_type(node['type'], path)
+    kind = node.get('type')
+    if kind is not None and registry_at(path):
+        find_type(kind, path)
+    elif isinstance(kind, str) and '.' in kind:
+        raise UserError(f'{path}.type: {kind} is called by nothing that icpc knows; leave it out')
     accepted = accepted_keys(node, path)
     for key, value in node.items():
         if accepted is not None and key not in accepted:
@@ -156,20 +157,29 @@ def check_by_iteration(tree: dict[str, Any]) -> None:
 
 def check_hooks(tree: dict[str, Any]) -> None:
     """Raise for hooks of mmengine and MMSegmentation that would do other than they say."""
-    for index, hook in enumerate(tree.get('custom_hooks') or ()):
-        cls = find_type(hook.get('type'), f'custom_hooks.{index}')
+    hooks = {f'custom_hooks.{i}': hook for i, hook in enumerate(tree.get('custom_hooks') or ())}
+    hooks |= {
+        f'default_hooks.{k}': hook for k, hook in (tree.get('default_hooks') or {}).items() if hook
+    }
+    for path, hook in hooks.items():
+        cls = find_type(hook.get('type'), path)
         if not inspect.isclass(cls):
             continue
+        if issubclass(cls, CheckpointHook):
+            raise UserError(
+                f'{path}: {cls.__name__} writes checkpoints that --resume does not take; set '
+                "default_hooks.checkpoint=dict(type='NewestCheckpointsHook', interval=...)"
+            )
         if issubclass(cls, EMAHook):
             raise UserError(
-                f'custom_hooks.{index}: {cls.__name__} writes averages into checkpoints that '
+                f'{path}: {cls.__name__} writes averages into checkpoints that '
                 '--resume would take for the weights; leave it out and set ema=0.9998, or '
                 'another decay'
             )
         drawing = issubclass(cls, SegVisualizationHook) and hook.get('draw', False)
         if drawing and not (tree.get('visualizer') or {}).get('vis_backends'):
             raise UserError(
-                f'custom_hooks.{index}: {cls.__name__} draws for nobody, visualizer.vis_backends '
+                f'{path}: {cls.__name__} draws for nobody, visualizer.vis_backends '
                 "is empty; set visualizer.vis_backends=[dict(type='LocalVisBackend')]"
             )
 

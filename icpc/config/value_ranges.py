@@ -3,93 +3,150 @@
 import math
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import UserError
 
-Check = Callable[[Any], bool]
 
+class Rule(NamedTuple):
+    """What a value may be.
 
-def _whole(least: int) -> tuple[Check, str]:
-    return (
-        lambda value: type(value) is int and value >= least,
-        f'a whole number from {least} on',
-    )
+    Attributes:
+        holds: Whether a value is such a one.
+        text: The same in words, behind "must be".
+    """
 
-
-def _number(least: float, above: bool = False) -> tuple[Check, str]:
-    def check(value: Any) -> bool:
-        return _is_number(value) and (value > least if above else value >= least)
-
-    return check, f'a number {"above" if above else "from"} {least:g}{"" if above else " on"}'
-
-
-def _within(least: float, most: float, whole: bool = False) -> tuple[Check, str]:
-    def check(value: Any) -> bool:
-        kind = type(value) is int if whole else _is_number(value)
-        return kind and least <= value <= most
-
-    return check, f'a {"whole " if whole else ""}number from {least} to {most}'
-
-
-def _none_or(rule: tuple[Check, str]) -> tuple[Check, str]:
-    check, text = rule
-    return lambda value: value is None or check(value), f'{text}, or None'
+    holds: Callable[[Any], bool]
+    text: str
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def _is_whole(value: Any, least: int) -> bool:
+    return type(value) is int and value >= least
+
+
+def _all_are(kind: Callable[[Any], bool], value: Any) -> bool:
+    """Whether a value is a list whose items are all of a kind."""
+    return isinstance(value, (list, tuple)) and all(map(kind, value))
+
+
+def _is_dict(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _whole(least: int) -> Rule:
+    return Rule(lambda value: _is_whole(value, least), f'a whole number from {least} on')
+
+
+def _number(least: float) -> Rule:
+    return Rule(lambda value: _is_number(value) and value >= least, f'a number from {least:g} on')
+
+
+def _within(least: float, most: float) -> Rule:
+    return Rule(
+        lambda value: _is_number(value) and least <= value <= most,
+        f'a number from {least:g} to {most:g}',
+    )
+
+
+def _dict_with(key: str, text: str) -> Rule:
+    return Rule(lambda value: _is_dict(value) and key in value, text)
+
+
+def _none_or(rule: Rule) -> Rule:
+    return Rule(lambda value: value is None or rule.holds(value), f'{rule.text}, or None')
+
+
 def _is_size(value: Any) -> bool:
     sides = value if isinstance(value, (list, tuple)) else (value,)
-    return 1 <= len(sides) <= 2 and all(type(side) is int and side > 0 for side in sides)
+    return 1 <= len(sides) <= 2 and all(_is_whole(side, 1) for side in sides)
 
 
-_SIZE = _is_size, 'a whole number of pixels above 0, or two of them'
-_FLAG = (lambda value: isinstance(value, bool)), 'True or False'
-_TEXT = (lambda value: isinstance(value, str) and bool(value)), 'a text'
-_DICT = (lambda value: isinstance(value, dict)), 'a dict'
-_DICTS = (
-    (
-        lambda value: (
-            isinstance(value, (list, tuple)) and all(isinstance(item, dict) for item in value)
-        )
-    ),
-    'a list of dict(type=...)',
+def _is_triple(value: Any) -> bool:
+    return _all_are(_is_number, value) and len(value) == 3
+
+
+def _are_parts(value: Any) -> bool:
+    return _is_dict(value) or (_all_are(_is_dict, value) and len(value) > 0)
+
+
+def _scales_nothing(value: Any) -> bool:
+    return value is None or (_is_dict(value) and not value.get('enable'))
+
+
+_ABOVE_ZERO = Rule(lambda value: _is_number(value) and value > 0, 'a number above 0')
+_SEED = Rule(lambda value: _is_whole(value, 0) and value < 2**32, 'a whole number below 2**32')
+_SIZE = Rule(_is_size, 'a whole number of pixels above 0, or two of them')
+_PAIR = Rule(
+    lambda value: isinstance(value, (list, tuple)) and len(value) == 2 and _is_size(value),
+    'two whole numbers of pixels, (height, width)',
 )
-_WHOLES = (
-    (lambda value: isinstance(value, (list, tuple)) and all(type(item) is int for item in value)),
-    'a list of whole numbers',
+_CHANNELS = Rule(_is_triple, 'three numbers')
+_POSITIVE_CHANNELS = Rule(
+    lambda value: _is_triple(value) and min(value) > 0, 'three numbers above 0'
 )
-_WORDS = (
-    (
-        lambda value: (
-            isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
-        )
-    ),
-    'a list of words',
-)
-_TYPED = (lambda value: isinstance(value, dict) and 'type' in value), 'dict(type=...)'
+_FLAG = Rule(lambda value: isinstance(value, bool), 'True or False')
+_TEXT = Rule(lambda value: isinstance(value, str) and bool(value), 'a text')
+_PLAIN_TEXT = Rule(lambda value: isinstance(value, str), 'a text')
+_WHOLES = Rule(lambda value: _all_are(lambda n: type(n) is int, value), 'a list of whole numbers')
+_WORDS = Rule(lambda value: _all_are(lambda n: isinstance(n, str), value), 'a list of words')
+_DICT = Rule(_is_dict, 'a dict')
+_DICTS = Rule(lambda value: _all_are(_is_dict, value), 'a list of dict(type=...)')
+_TYPED = _dict_with('type', 'dict(type=...)')
+_WITH_DATASET = _dict_with('dataset', 'a dict with dataset=dict(type=...)')
+_PARTS = Rule(_are_parts, 'dict(type=...), or a list of them')
+_CLIP = _dict_with('model', 'dict(model=...)')
+_CLIP_MODEL = Rule(lambda value: isinstance(value, (str, dict)), 'a name, path or dict')
+_SCOPE = Rule(lambda value: value == 'mmseg', "'mmseg', which also finds icpc's parts")
+_NO_LAUNCHER = Rule(lambda value: value in (None, 'none'), 'left out: start with --launcher')
+_NO_SCALING = Rule(_scales_nothing, 'left out: lr is that of the global batch')
+_LEFT_OUT = Rule(lambda value: value is None, 'left out: it follows from the rest')
 _LOADER = r'(train|val|test)_dataloader'
 # Variables of the base configs first, so that a message names what the user wrote; the first match
 # counts, and what no line names may be anything.
-_RULES: tuple[tuple[str, tuple[Check, str]], ...] = (
+_RULES: tuple[tuple[str, Rule], ...] = (
     (r'max_iters|val_interval|log_interval|eval_batch|global_batch', _whole(1)),
     (r'gpu_batch|train_images', _none_or(_whole(1))),
     (r'num_workers|warmup_iters', _whole(0)),
-    (r'seed|randomness\.seed', _none_or(_within(0, 2**32 - 1, whole=True))),
+    (r'seed|randomness\.seed', _none_or(_SEED)),
     (r'lr|weight_decay', _number(0)),
     (r'crop_size', _SIZE),
     (r'ignore_index', _whole(0)),
     (r'data_root|work_dir|dataset_type', _none_or(_TEXT)),
     (r'load_from', _none_or(_TEXT)),
     (r'resume|find_unused_parameters|randomness\.(deterministic|diff_rank_seed)', _FLAG),
-    (r'default_scope', (lambda value: value == 'mmseg', "'mmseg', which also finds icpc's parts")),
-    (r'launcher', (lambda value: value in (None, 'none'), 'left out: start with --launcher')),
+    (r'default_scope', _SCOPE),
+    (r'launcher', _NO_LAUNCHER),
     (r'model|(train|val|test)_dataloader\.dataset|optim_wrapper\.optimizer', _TYPED),
     (r'default_hooks|env_cfg|randomness', _DICT),
-    (rf'{_LOADER}|optim_wrapper|(train|val|test)_cfg', _none_or(_DICT)),
+    (r'auto_scale_lr', _NO_SCALING),
+    (r'optim_wrapper\.accumulative_counts', _LEFT_OUT),
+    (r'experiment_name', _LEFT_OUT),
+    (r'model_wrapper_cfg', _none_or(_DICT)),
+    (rf'{_LOADER}\.dataset\.(data_prefix|metainfo)', _none_or(_DICT)),
+    (rf'{_LOADER}\.dataset\.ann_file', _none_or(_PLAIN_TEXT)),
+    (r'optim_wrapper\.paramwise_cfg(\.custom_keys(\.[^.]+)?)?', _none_or(_DICT)),
+    (r'model\.data_preprocessor', _TYPED),
+    (r'model\.(prompter|neck|decode_head|init_cfg)', _none_or(_TYPED)),
+    (r'model\.(losses|train_cfg|test_cfg|prompter\.text_encoder)', _none_or(_DICT)),
+    (r'model\.backbone', _DICT),
+    (r'model\.losses\.\w+', _none_or(_TYPED)),
+    (r'model\.clip', _CLIP),
+    (r'model\.decode_head\.loss_decode', _PARTS),
+    (r'model\.shuffle_names', _none_or(_whole(0))),
+    (r'model\.held_out_classes', _none_or(_WORDS)),
+    (r'model\.backbone\.norm_eval', _FLAG),
+    (r'model\.data_preprocessor\.size', _none_or(_PAIR)),
+    (r'model\.data_preprocessor\.mean', _none_or(_CHANNELS)),
+    (r'model\.data_preprocessor\.std', _none_or(_POSITIVE_CHANNELS)),
+    (r'(model\..*|default_hooks\..*)\.loss_weight', _number(0)),
+    (r'default_hooks\.(labels|prior)\.sample', _none_or(_whole(1))),
+    (_LOADER, _none_or(_WITH_DATASET)),
+    (r'optim_wrapper|(train|val|test)_cfg', _none_or(_DICT)),
+    (r'(val|test)_evaluator', _none_or(_PARTS)),
     (r'custom_hooks', _none_or(_DICTS)),
     (r'(custom_hooks|param_scheduler)\.\d+', _TYPED),
     (r'train_cfg\.(max_iters|val_interval|val_begin|accumulation)', _whole(1)),
@@ -98,7 +155,6 @@ _RULES: tuple[tuple[str, tuple[Check, str]], ...] = (
     (rf'{_LOADER}\.(persistent_workers|pin_memory|drop_last)', _FLAG),
     (rf'{_LOADER}\.prefetch_factor', _none_or(_whole(1))),
     (rf'{_LOADER}\.dataset\.data_root', _none_or(_TEXT)),
-    (rf'{_LOADER}\.dataset\.metainfo', _none_or(_DICT)),
     (r'default_hooks\.\w+', _none_or(_DICT)),
     (r'default_hooks\.\w+\.(interval|keep)', _whole(1)),
     (r'optim_wrapper\.optimizer\.(lr|weight_decay|momentum|eps)', _number(0)),
@@ -106,12 +162,12 @@ _RULES: tuple[tuple[str, tuple[Check, str]], ...] = (
     (r'param_scheduler\.\d+\.(begin|T_max)', _whole(0)),
     (r'param_scheduler\.\d+\.(end)', _whole(1)),
     (r'param_scheduler\.\d+\.(power|eta_min)', _number(0)),
-    (r'param_scheduler\.\d+\.start_factor', _number(0, above=True)),
+    (r'param_scheduler\.\d+\.start_factor', _ABOVE_ZERO),
     (r'model\.(neck\.out_channels|decode_head\.channels)', _whole(1)),
     (r'model\.decode_head\.dropout_ratio|model\.backbone\.drop_path', _within(0, 1)),
-    (r'model\.clip\.model', (lambda value: isinstance(value, (str, dict)), 'a name, path or dict')),
+    (r'model\.clip\.model', _CLIP_MODEL),
     (r'model\.clip\.image_size', _none_or(_whole(1))),
-    (r'model\.losses\.\w+\.temperature', _number(0, above=True)),
+    (r'model\.losses\.\w+\.temperature', _ABOVE_ZERO),
     (r'model\.losses\.\w+\.weight', _number(0)),
     (r'model\.losses\.\w+\.num_hard', _whole(1)),
     (r'model\.(prompter\.num_contexts)', _none_or(_whole(1))),
@@ -136,10 +192,10 @@ def check_values(tree: dict[str, Any]) -> None:
     for path, value in _all(tree):
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f'{path} must be a finite number, got {value!r}')
-        for pattern, (check, text) in _COMPILED:
+        for pattern, rule in _COMPILED:
             if pattern.fullmatch(path):
-                if not check(value):
-                    raise UserError(f'{path} must be {text}, got {value!r}')
+                if not rule.holds(value):
+                    raise UserError(f'{path} must be {rule.text}, got {value!r}')
                 break
     _check_length(tree)
 
@@ -153,9 +209,9 @@ def check_containers(tree: dict[str, Any]) -> None:
     for key, value in tree.items():
         if isinstance(value, str) and '${' in value:
             continue
-        for pattern, (check, text) in _COMPILED:
-            if pattern.fullmatch(key) and (check, text) in _CONTAINERS and not check(value):
-                raise UserError(f'{key} must be {text}, got {value!r}')
+        for pattern, rule in _COMPILED:
+            if pattern.fullmatch(key) and rule in _CONTAINERS and not rule.holds(value):
+                raise UserError(f'{key} must be {rule.text}, got {value!r}')
 
 
 def _check_length(tree: dict[str, Any]) -> None:

@@ -86,6 +86,12 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         test_cfg: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
+        _check_given(clip=clip, class_names=class_names, neck=neck, decode_head=decode_head)
+        if prompter is not None and dict(backbone).get('dense', '') is None:
+            raise ValueError(
+                'model.backbone.dense=None leaves no embedding that text could be compared with; '
+                'leave it out, or set model.prompter=None'
+            )
         data_preprocessor, _ = with_pixels(data_preprocessor, clip, backbone)
         BaseSegmentor.__init__(self, data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.class_names = tuple(class_names)
@@ -320,3 +326,10 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         if self.score_level is None:
             return pyramid, score_maps
         return (*pyramid, score_maps[self.neck.levels.index(self.score_level)]), score_maps
+
+
+def _check_given(**parts: object) -> None:
+    """Raises ValueError for a part that every model of this kind has."""
+    for name, part in parts.items():
+        if part is None:
+            raise ValueError(f'model.{name} is None, but CLIPSegmentor needs it')

@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 from ..building import bare
 from ..datasets.checks.verification import verify_labels
 from ..datasets.picture_subset import PictureSubset
-from ..errors import UserError
+from ..errors import UserError, own_fault, refusing
 from ..parts import class_names_of
 from .keyed_random import AUGMENTATION, keyed
 
@@ -31,13 +31,15 @@ class LabelCheckHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Check the training set, and the validation set if there is one."""
-        _check_packed(runner.train_dataloader.dataset)
+        _check_packed(runner.train_dataloader.dataset, 'train_dataloader')
         self._check(runner, runner.train_dataloader.dataset)
         if runner.val_loop is not None:
+            _check_packed(runner.val_dataloader.dataset, 'val_dataloader')
             self._check(runner, runner.val_dataloader.dataset)
 
     def before_test(self, runner: Runner) -> None:
         """Check the test set."""
+        _check_packed(runner.test_dataloader.dataset, 'test_dataloader')
         self._check(runner, runner.test_dataloader.dataset)
 
     def _check(self, runner: Runner, dataset: Dataset) -> None:
@@ -53,12 +55,19 @@ class LabelCheckHook(Hook):
             verify_labels(dataset, self.all_up_to, self.sample)
 
 
-def _check_packed(dataset: Dataset) -> None:
-    """Raise unless the pipeline of a training set gives what the model takes."""
-    with keyed(AUGMENTATION, 0):  # the run's own random numbers stay as they are
-        sample = dataset[0]
+def _check_packed(dataset: Dataset, loader: str) -> None:
+    """Raise unless the pipeline of a data set works, and gives what the model takes."""
+    # The run's own random numbers stay as they are.
+    with keyed(AUGMENTATION, 0):
+        try:
+            sample = dataset[0]
+        except Exception as error:
+            if own_fault(error) is not None:
+                raise
+            with refusing(f'the first sample of {loader}'):
+                raise
     if not isinstance(sample, dict) or {'inputs', 'data_samples'} - sample.keys():
         raise UserError(
-            'train_pipeline gives no inputs and data_samples: its last step must be '
+            f'{loader}.dataset.pipeline gives no inputs and data_samples: its last step must be '
             "dict(type='PackSegInputs')"
         )

@@ -203,7 +203,8 @@ class SafeRunner(HookCalls):
 
     def _init_model_weights(self) -> None:
         if not isinstance(self.model, FSDPModule):  # initialised before it was split
-            super()._init_model_weights()
+            with refusing('model.init_cfg'):
+                super()._init_model_weights()
 
     def dump_config(self) -> None:
         """Nothing: the tools write the config with its variables, which can be overridden again."""
