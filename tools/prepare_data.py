@@ -81,6 +81,21 @@ def add_folder_arguments(parser: argparse.ArgumentParser) -> None:
         '--first-id', type=int, default=0, help='id of the first class; 1 where 0 is unlabelled'
     )
     parser.add_argument(
+        '--ignore-id',
+        type=int,
+        nargs='+',
+        action='extend',
+        metavar='ID',
+        help='ids that are void; 255 is, unless it is the id of a class',
+    )
+    parser.add_argument(
+        '--class-ids',
+        type=int,
+        nargs='+',
+        metavar='ID',
+        help='the id of each name, in their order, where they do not count from --first-id',
+    )
+    parser.add_argument(
         '--validation-every', type=int, default=10, help='one picture of so many is for validation'
     )
 

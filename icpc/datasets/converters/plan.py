@@ -16,11 +16,13 @@ class Plan:
         jobs: Its files.
         settings: What the result depends on, for the manifest.
         texts: Small text files beside them.
+        notes: What the user should know, a sentence each.
     """
 
     jobs: list[Job]
     settings: dict[str, Any]
     texts: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 def pairs(

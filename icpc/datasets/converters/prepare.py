@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from ...errors import UserError
 from ...names_file import read_names
-from . import ade20k, ade20k_full, ade20k_names, camvid, cityscapes, coco_stuff, own_folder, voc
+from . import ade20k, ade20k_full, ade20k_names, camvid, cityscapes, coco_stuff, voc
+from .own import own_folder
+from .own.own_ids import Ids
 from .plan import Plan
 from .sources import Source
 from .writing import prepare
@@ -38,6 +40,8 @@ def run(arguments: argparse.Namespace) -> None:
     counts = Counter(job.target.rpartition('/')[0] for job in plan.jobs)
     for folder in sorted(counts)[:12]:
         print(f'{arguments.out}/{folder}: {counts[folder]} files')
+    for note in plan.notes:
+        print(note)
 
 
 def _check_places(arguments: argparse.Namespace) -> None:
@@ -63,10 +67,10 @@ def make_plan(arguments: argparse.Namespace, source: Source) -> Plan:
         return ade20k_full.plan(source, table, arguments.expect_classes)
     if arguments.dataset == 'folder':
         names = read_names(arguments.names, f'--names {arguments.names}')
+        ignored, own = tuple(arguments.ignore_id or ()), tuple(arguments.class_ids or ())
+        ids = Ids(tuple(names), arguments.first_id, ignored, own)
         folders = arguments.images, arguments.masks
-        return own_folder.plan(
-            source, *folders, names, arguments.first_id, arguments.validation_every
-        )
+        return own_folder.plan(source, *folders, ids, arguments.validation_every)
     return _PLANS[arguments.dataset](source)
 
 

@@ -124,17 +124,26 @@ def _do_here(job: Job) -> str:
 def _do(source: Source, out: Path, job: Job) -> str:
     content = source.read(job.source)
     if job.convert is not None:
-        try:
-            content = job.convert(content)
-        except UserError as error:
-            raise UserError(f'{job.source}: {error}') from error
-        except (OSError, ValueError, SyntaxError, KeyError) as error:
-            raise UserError(
-                f'{job.source}: cannot be read ({type(error).__name__}: {error}); the file is '
-                'damaged or of another edition'
-            ) from error
+        content = convert_content(job.source, content, job.convert)
     write_file(_inside(out, job.target), content)
     return job.target
+
+
+def convert_content(path: str, content: bytes, convert: Callable[[bytes], Any]) -> Any:
+    """What a conversion makes of a file's content; an error names the file.
+
+    Raises:
+        UserError: A file that is damaged, or not what the conversion expects.
+    """
+    try:
+        return convert(content)
+    except UserError as error:
+        raise UserError(f'{path}: {error}') from error
+    except (OSError, ValueError, SyntaxError, KeyError) as error:
+        raise UserError(
+            f'{path}: cannot be read ({type(error).__name__}: {error}); the file is damaged or of '
+            'another edition'
+        ) from error
 
 
 def _inside(out: Path, target: str) -> Path:

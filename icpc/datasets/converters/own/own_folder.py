@@ -3,29 +3,24 @@
 from functools import partial
 from pathlib import PurePosixPath
 
-import numpy as np
-
-from ...errors import UserError
-from .masks import UNLABELLED, decode_ids, encode_ids
-from .plan import Plan, pairs
-from .sources import Source
-from .writing import Job
+from ....errors import UserError
+from ..plan import Plan, pairs
+from ..sources import Source
+from ..writing import Job
+from .own_ids import Ids, convert_mask, look_at
 
 _JPEG = ('.jpg', '.jpeg')
 _PICTURES = (*_JPEG, '.png', '.bmp', '.webp')
 
 
-def plan(
-    source: Source, images: str, masks: str, names: list[str], first_id: int, every: int
-) -> Plan:
+def plan(source: Source, images: str, masks: str, ids: Ids, every: int) -> Plan:
     """Splits into training and validation, and makes 16-bit masks: 0.. = classes, 65535 = ignored.
 
     Args:
         source: Holds both folders.
         images: Folder of the pictures in it.
         masks: Folder of the masks in it; a mask has its picture's name.
-        names: Class names.
-        first_id: Id of the first class in the masks; 1 where 0 means unlabelled.
+        ids: Class names and what ids mean.
         every: Every so-manieth picture, in the order of names, is for validation.
 
     Raises:
@@ -44,36 +39,22 @@ def plan(
     jpeg = all(PurePosixPath(p).suffix.lower() in _JPEG for _, p, _ in found)
     suffix, convert_picture = ('.jpg', None) if jpeg else ('.png', _to_png)
     jobs = []
-    convert = partial(convert_mask, classes=len(names), first_id=first_id)
+    convert = partial(convert_mask, ids=ids)
+    notes = look_at(source, [mask for _, _, mask in found], ids)
     for place, (name, picture, mask) in enumerate(found):
         split = 'validation' if place % every == every - 1 else 'training'
         stem = name.replace('/', '_')
         jobs.append(Job(f'images/{split}/{stem}{suffix}', picture, convert_picture))
         jobs.append(Job(f'annotations/{split}/{stem}.png', mask, convert))
-    settings = dict(dataset='folder', names=names, first_id=first_id, validation_every=every)
-    return Plan(jobs, settings, {'classes.txt': ''.join(f'{name}\n' for name in names)})
-
-
-def convert_mask(content: bytes, classes: int, first_id: int) -> bytes:
-    """A mask as 16-bit PNG.
-
-    Raises:
-        UserError: For an id that no class has.
-    """
-    ids = decode_ids(content).astype(np.int64)
-    ignored = (ids == 255) & (classes <= 255 - first_id) | (ids == UNLABELLED)
-    ids = ids - first_id
-    ignored |= ids < 0
-    strange = ids[(ids >= classes) & ~ignored]
-    if strange.size:
-        advice = ''
-        if first_id == 0 and strange.max() == classes:
-            advice = '; if 0 means unlabelled and classes count from 1, give --first-id 1'
-        raise UserError(
-            f'label id {int(strange[0]) + first_id}, but there are {classes} names '
-            f'({first_id}..{classes - 1 + first_id}){advice}'
-        )
-    return encode_ids(np.where(ignored, UNLABELLED, ids).astype(np.uint16))
+    settings = dict(
+        dataset='folder',
+        names=list(ids.names),
+        first_id=ids.first_id,
+        ignore_ids=sorted(ids.ignore_ids),
+        class_ids=list(ids.class_ids),
+        validation_every=every,
+    )
+    return Plan(jobs, settings, {'classes.txt': ''.join(f'{n}\n' for n in ids.names)}, notes)
 
 
 def _pictures(source: Source, folder: str) -> dict[str, str]:
