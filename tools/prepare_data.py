@@ -96,7 +96,25 @@ def add_folder_arguments(parser: argparse.ArgumentParser) -> None:
         help='the id of each name, in their order, where they do not count from --first-id',
     )
     parser.add_argument(
-        '--validation-every', type=int, default=10, help='one picture of so many is for validation'
+        '--image-name',
+        default='{}',
+        metavar='RULE',
+        help="a picture's name, {} being what it shares with its mask, such as {}_photo",
+    )
+    parser.add_argument(
+        '--mask-name', metavar='RULE', help="a mask's name, such as {}_mask (default: found)"
+    )
+    parser.add_argument(
+        '--split',
+        choices=('kept', 'by-name'),
+        default='kept',
+        help='keep folders or lists (train.txt) named train, val, test as the split, or make one',
+    )
+    parser.add_argument(
+        '--validation-every',
+        type=int,
+        default=10,
+        help='one picture of so many, about, is for validation where the source has no split',
     )
 
 

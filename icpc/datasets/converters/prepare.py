@@ -69,8 +69,15 @@ def make_plan(arguments: argparse.Namespace, source: Source) -> Plan:
         names = read_names(arguments.names, f'--names {arguments.names}')
         ignored, own = tuple(arguments.ignore_id or ()), tuple(arguments.class_ids or ())
         ids = Ids(tuple(names), arguments.first_id, ignored, own)
-        folders = arguments.images, arguments.masks
-        return own_folder.plan(source, *folders, ids, arguments.validation_every)
+        asked = own_folder.Asked(
+            arguments.images,
+            arguments.masks,
+            arguments.validation_every,
+            arguments.image_name,
+            arguments.mask_name,
+            arguments.split == 'kept',
+        )
+        return own_folder.plan(source, asked, ids)
     return _PLANS[arguments.dataset](source)
 
 

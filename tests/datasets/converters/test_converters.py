@@ -168,9 +168,13 @@ def test_cityscapes_ids(tmp_path):
 
 def test_folder_ids_and_split(tmp_path):
     out = prepared('folder', tmp_path)
-    assert mask(out / 'annotations/training/0.png').dtype == np.uint16
-    assert np.unique(mask(out / 'annotations/training/0.png')).tolist() == [0, 1, 2, 65535]
-    assert sorted(p.name for p in (out / 'images/validation').iterdir()) == ['1.jpg', '3.jpg']
+    assert mask(out / 'annotations/training/2.png').dtype == np.uint16
+    assert np.unique(mask(out / 'annotations/training/2.png')).tolist() == [0, 1, 2, 65535]
+    assert sorted(p.name for p in (out / 'images/validation').iterdir()) == [
+        '0.jpg',
+        '1.jpg',
+        '3.jpg',
+    ]
 
 
 def test_folder_of_several_picture_formats_becomes_one(tmp_path):
@@ -183,7 +187,7 @@ def test_folder_of_several_picture_formats_becomes_one(tmp_path):
     names = {split: [] for split in ('training', 'validation')}
     for split, found in names.items():
         found += sorted(p.name for p in (tmp_path / f'out/images/{split}').iterdir())
-    assert names == {'training': ['0.png', '2.png'], 'validation': ['1.png', '3.png']}
+    assert names == {'training': ['2.png'], 'validation': ['0.png', '1.png', '3.png']}
     assert (np.array(Image.open(tmp_path / 'out/images/training/2.png')) == np.array(bitmap)).all()
 
 

@@ -24,6 +24,7 @@ from icpc.datasets.converters import (
 from icpc.datasets.converters import prepare as commands
 from icpc.datasets.converters.ade20k_names import Category, prompt_names, read_table
 from icpc.datasets.converters.own import own_folder
+from icpc.datasets.converters.own.own_folder import Asked
 from icpc.datasets.converters.own.own_ids import Ids, convert_mask
 from icpc.datasets.converters.plan import Plan
 from icpc.datasets.converters.sources import Source
@@ -196,9 +197,10 @@ def test_wrong_names_file(tmp_path, text, message):
 
 def test_folder_too_small_for_a_validation_split(tmp_path):
     source = source_of(tmp_path, downloads.folder())
-    with refused('4 pictures, so that none would be for validation.*--validation-every 4 or less'):
-        own_folder.plan(source, 'pictures', 'labels', Ids(('a', 'b', 'c')), every=5)
-    assert own_folder.plan(source, 'pictures', 'labels', Ids(('a', 'b', 'c')), every=4).jobs
+    ids = Ids(('a', 'b', 'c'))
+    with refused('4 pictures, so that none would be for validation.*--validation-every 3'):
+        own_folder.plan(source, Asked('pictures', 'labels', every=5), ids)
+    assert own_folder.plan(source, Asked('pictures', 'labels', every=3), ids).jobs
 
 
 @pytest.mark.parametrize(
@@ -210,13 +212,13 @@ def test_folder_too_small_for_a_validation_split(tmp_path):
 )
 def test_folders_of_other_names(tmp_path, folders, message):
     with refused(message):
-        own_folder.plan(source_of(tmp_path, downloads.folder()), *folders, Ids(('a',)), every=2)
+        own_folder.plan(source_of(tmp_path, downloads.folder()), Asked(*folders), Ids(('a',)))
 
 
 def test_one_picture_in_two_formats(tmp_path):
     files = downloads.folder() | {'pictures/0.png': b''}
     with refused('pictures/0.jpg and pictures/0.png are one picture in two formats'):
-        own_folder.plan(source_of(tmp_path, files), 'pictures', 'labels', Ids(('a',)), every=2)
+        own_folder.plan(source_of(tmp_path, files), Asked('pictures', 'labels'), Ids(('a',)))
 
 
 @pytest.mark.parametrize('place', ['', 'out', 'a/../out/deep'])
