@@ -85,7 +85,15 @@ def _write(arguments: argparse.Namespace, source: Source, plan: Plan) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as TimeLeft
 
-    steps = prepare(source, arguments.out, plan.jobs, plan.settings, plan.texts, arguments.workers)
+    steps = prepare(
+        source,
+        arguments.out,
+        plan.jobs,
+        plan.settings,
+        plan.texts,
+        arguments.workers,
+        plan.notes,
+    )
     columns = (TextColumn(arguments.dataset), BarColumn(), MofNCompleteColumn(), TimeLeft())
     with Progress(*columns) as progress:
         task = progress.add_task(arguments.dataset, total=len(plan.jobs))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from icpc.datasets import manifest
 from icpc.datasets.converters import ade20k_full, writing
 from icpc.datasets.converters import prepare as commands
 
@@ -88,10 +89,10 @@ def test_folder_zip_repetition_and_interruption_give_the_same(name, tmp_path, mo
 
     monkeypatch.setattr(writing, 'write_file', dies)
     assert prepare(name, folder, tmp_path / 'd', *more) == 130
-    assert not writing.is_complete(tmp_path / 'd')
+    assert not manifest.is_complete(tmp_path / 'd')
     monkeypatch.setattr(writing, 'write_file', plain)
     assert prepare(name, folder, tmp_path / 'd', *more) == 0
-    assert writing.is_complete(tmp_path / 'd')
+    assert manifest.is_complete(tmp_path / 'd')
     assert tree(tmp_path / 'd') == first
 
 

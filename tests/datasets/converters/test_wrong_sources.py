@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from icpc.datasets import manifest
 from icpc.datasets.converters import (
     ade20k,
     ade20k_full,
     cityscapes,
     coco_stuff,
     voc,
-    writing,
 )
 from icpc.datasets.converters import prepare as commands
 from icpc.datasets.converters.ade20k_names import Category, prompt_names, read_table
@@ -126,7 +126,7 @@ def test_wrong_mask_is_named(tmp_path, mask, message):
     source = source_of(tmp_path, files)
     with refused(f'ADE_train_00000001.png: .*{message}'):
         run(ade20k.plan(source), source, tmp_path / 'out')
-    assert not writing.is_complete(tmp_path / 'out')
+    assert not manifest.is_complete(tmp_path / 'out')
 
 
 def test_164k_given_for_10k(tmp_path):
