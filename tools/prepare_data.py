@@ -96,6 +96,11 @@ def add_folder_arguments(parser: argparse.ArgumentParser) -> None:
         help='the id of each name, in their order, where they do not count from --first-id',
     )
     parser.add_argument(
+        '--palette',
+        type=Path,
+        help='file of the colour of each name (`R G B name` a line): of coloured masks, and drawn',
+    )
+    parser.add_argument(
         '--image-name',
         default='{}',
         metavar='RULE',

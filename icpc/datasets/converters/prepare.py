@@ -8,6 +8,7 @@ from ...errors import UserError
 from ...names_file import read_names
 from . import ade20k, ade20k_full, ade20k_names, camvid, cityscapes, coco_stuff, voc
 from .own import own_folder
+from .own.own_colours import read_colours
 from .own.own_ids import Ids
 from .plan import Plan
 from .sources import Source
@@ -68,7 +69,8 @@ def make_plan(arguments: argparse.Namespace, source: Source) -> Plan:
     if arguments.dataset == 'folder':
         names = read_names(arguments.names, f'--names {arguments.names}')
         ignored, own = tuple(arguments.ignore_id or ()), tuple(arguments.class_ids or ())
-        ids = Ids(tuple(names), arguments.first_id, ignored, own)
+        palette = arguments.palette and read_colours(arguments.palette, tuple(names))
+        ids = Ids(tuple(names), arguments.first_id, ignored, own, palette)
         asked = own_folder.Asked(
             arguments.images,
             arguments.masks,

@@ -75,8 +75,12 @@ def plan(source: Source, asked: Asked, ids: Ids) -> Plan:
         class_ids=list(ids.class_ids),
         validation_every=asked.every,
         keep_split=asked.keep_split,
+        palette=[list(c) for c in (*ids.colours.classes, *ids.colours.void)] if ids.colours else [],
     )
-    return Plan(jobs, settings, {'classes.txt': ''.join(f'{n}\n' for n in ids.names)}, notes)
+    texts = {'classes.txt': ''.join(f'{name}\n' for name in ids.names)}
+    if ids.colours:
+        texts['palette.txt'] = ''.join('{} {} {}\n'.format(*c) for c in ids.colours.classes)
+    return Plan(jobs, settings, texts, notes)
 
 
 def _pairs(source: Source, asked: Asked) -> tuple[dict[Key, tuple[str, str]], list[str]]:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from ....errors import UserError
 from ..masks import UNLABELLED, decode_ids, encode_ids
 from ..sources import Source
 from ..writing import convert_content
+from .own_colours import Colours, decode_colours
 
 _AT_ONCE = 64  # masks that are in memory together
 
@@ -24,6 +26,7 @@ class Ids:
         first_id: Id of the first of them; smaller ids are void.
         ignore_ids: Further ids that are void. 255 and 65535 are, unless they are a class's.
         class_ids: The id of each name, in their order; empty where they count from `first_id`.
+        colours: What the colours of coloured masks are.
 
     Raises:
         UserError: An id that would be two things, or a list that does not fit the names.
@@ -33,6 +36,7 @@ class Ids:
     first_id: int = 0
     ignore_ids: tuple[int, ...] = ()
     class_ids: tuple[int, ...] = ()
+    colours: Colours | None = None
 
     def __post_init__(self) -> None:
         if self.class_ids and self.first_id:
@@ -83,7 +87,7 @@ def convert_mask(content: bytes, ids: Ids) -> bytes:
     Raises:
         UserError: For an id that no class has.
     """
-    labels = decode_ids(content)
+    labels = _labels(content, ids)
     found, inverse = np.unique(labels, return_inverse=True)
     _refuse_strange(found.tolist(), ids, set(found.tolist()))
     new = np.array([ids.places.get(int(i), UNLABELLED) for i in found], dtype=np.uint16)
@@ -103,7 +107,7 @@ def look_at(source: Source, masks: Sequence[str], ids: Ids) -> list[str]:
             second class as well as void.
     """
     holders: dict[int, list[str]] = {}
-    for path, found in _all_ids(source, masks):
+    for path, found in _all_ids(source, masks, ids):
         for label in found:
             holders.setdefault(label, []).append(path)
     strange = [i for i in sorted(holders) if i not in ids.places and not ids.is_void(i)]
@@ -166,7 +170,7 @@ def _ask_about_255(path: str, used: list[int], ids: Ids) -> None:
     )
 
 
-def _all_ids(source: Source, masks: Sequence[str]) -> Iterator[tuple[str, list[int]]]:
+def _all_ids(source: Source, masks: Sequence[str], ids: Ids) -> Iterator[tuple[str, list[int]]]:
     from rich.progress import track
 
     starts = range(0, len(masks), _AT_ONCE)
@@ -174,8 +178,18 @@ def _all_ids(source: Source, masks: Sequence[str]) -> Iterator[tuple[str, list[i
         for start in track(starts, 'looking at the masks', disable=len(starts) < 4):
             paths = masks[start : start + _AT_ONCE]
             contents = [source.read(path) for path in paths]
-            yield from zip(paths, pool.map(_ids_in, paths, contents), strict=True)
+            found = pool.map(partial(_ids_in, ids), paths, contents)
+            yield from zip(paths, found, strict=True)
 
 
-def _ids_in(path: str, content: bytes) -> list[int]:
-    return convert_content(path, content, lambda content: np.unique(decode_ids(content)).tolist())
+def _ids_in(ids: Ids, path: str, content: bytes) -> list[int]:
+    return convert_content(path, content, lambda mask: np.unique(_labels(mask, ids)).tolist())
+
+
+def _labels(content: bytes, ids: Ids) -> np.ndarray:
+    """(H, W) ids of a mask, coloured or not."""
+    places = decode_colours(content, ids.colours)
+    if places is None:
+        return decode_ids(content)
+    # Index -1, of void, is the last.
+    return np.array([*ids.places, UNLABELLED])[places]

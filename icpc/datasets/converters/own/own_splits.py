@@ -148,9 +148,9 @@ def films(names: Iterable[str]) -> str | None:
     if sum(number + 1 in found for number in found) < 2:
         return None
     return (
-        f'the numbers in the names ({prefix}*) count on: if they are frames of a film, a picture '
-        'of validation has near duplicates in training and scores are too good; then make the '
-        'split yourself, with folders train and val or lists train.txt and val.txt'
+        f'the numbers in the names ({prefix}{min(found)}, ...) count on: if they are frames of a '
+        'film, a picture of validation has near duplicates in training and scores are too good; '
+        'then make the split yourself, with folders train and val or lists train.txt and val.txt'
     )
 
 
