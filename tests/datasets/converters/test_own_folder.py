@@ -112,6 +112,8 @@ def test_layouts(tmp_path, paths, asked, expected):
          'has 2 folders images: a/images, b/images; choose one with --images a/images'),
         ((*SEVERAL, 'train/masks/2.png'), {}, 'has 2 folders masks: masks, train/masks; .*--masks'),
         (('train/images/2.jpg', 'x/train/images/3.jpg', 'masks/2.png'), {}, 'has 2 folders images'),
+        (('train/images/2.jpg', 'val/images/3.jpg', 'masks/2.png'), dict(keep_split=False),
+         'has 2 folders images: train/images, val/images'),
         (('images/train/2.jpg', 'images/extra/3.jpg', 'masks/2.png'), {},
          'images holds train, extra, .*--images images/train .*--split by-name'),
         (('images/train/2.jpg', 'images/3.jpg', 'masks/2.png'), {}, 'train, files in no folder'),

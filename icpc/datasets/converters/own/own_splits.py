@@ -27,7 +27,7 @@ def in_splits(source: Source, option: str, folder: str, keep: bool) -> dict[Key,
         source: Holds the folder.
         option: Which option named it, for messages.
         folder: Its name, as `Source.folders` takes it.
-        keep: Whether folders below it are splits.
+        keep: Whether folders above or below it are splits.
 
     Raises:
         UserError: Several folders of that name that are no splits, or splits beside other folders.
@@ -38,7 +38,7 @@ def in_splits(source: Source, option: str, folder: str, keep: bool) -> dict[Key,
             root: _split(PurePosixPath(root[: -len(PurePosixPath(folder).as_posix())]).name)
             for root in found
         }
-        if not all(splits.values()) or len(set(splits.values())) < len(found):
+        if not keep or not all(splits.values()) or len(set(splits.values())) < len(found):
             roots = sorted(found)
             raise UserError(
                 f'--source {source.root} has {len(found)} folders {folder}: '
