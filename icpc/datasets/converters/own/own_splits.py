@@ -15,7 +15,7 @@ _WORDS = {
     **dict.fromkeys(('val', 'valid', 'validation', 'validate'), 'validation'),
     **dict.fromkeys(('test', 'testing', 'tst'), 'test'),
 }
-_CHOOSE = 'choose one with {option} {first} (./ before it: at the root of the source alone)'
+_CHOOSE = 'choose one, such as {option} ./{first} (./ is the root of the source)'
 
 
 def in_splits(source: Source, option: str, folder: str, keep: bool) -> dict[Key, str]:
