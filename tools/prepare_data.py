@@ -81,7 +81,45 @@ def add_folder_arguments(parser: argparse.ArgumentParser) -> None:
         '--first-id', type=int, default=0, help='id of the first class; 1 where 0 is unlabelled'
     )
     parser.add_argument(
-        '--validation-every', type=int, default=10, help='one picture of so many is for validation'
+        '--ignore-id',
+        type=int,
+        nargs='+',
+        action='extend',
+        metavar='ID',
+        help='ids that are void; 255 is, unless it is the id of a class',
+    )
+    parser.add_argument(
+        '--class-ids',
+        type=int,
+        nargs='+',
+        metavar='ID',
+        help='the id of each name, in their order, where they do not count from --first-id',
+    )
+    parser.add_argument(
+        '--palette',
+        type=Path,
+        help='file of the colour of each name (`R G B name` a line): of coloured masks, and drawn',
+    )
+    parser.add_argument(
+        '--image-name',
+        default='{}',
+        metavar='RULE',
+        help="a picture's name, {} being what it shares with its mask, such as {}_photo",
+    )
+    parser.add_argument(
+        '--mask-name', metavar='RULE', help="a mask's name, such as {}_mask (default: found)"
+    )
+    parser.add_argument(
+        '--split',
+        choices=('kept', 'by-name'),
+        default='kept',
+        help='keep folders or lists (train.txt) named train, val, test as the split, or make one',
+    )
+    parser.add_argument(
+        '--validation-every',
+        type=int,
+        default=10,
+        help='one picture of so many, about, is for validation where the source has no split',
     )
 
 

@@ -13,6 +13,7 @@ from ..errors import UserError
 from ..names_file import read_names, refuse_repeated
 
 NAMES_FILE = 'classes.txt'
+PALETTE_FILE = 'palette.txt'
 
 
 @DATASETS.register_module()
@@ -29,7 +30,8 @@ class FolderDataset(BaseSegDataset):
         ignore_index: Id that does not count.
         all_classes: The names of ids 0, 1, ... in the masks, or a file of them, one a line, as an
             absolute path or one below `data_root`.
-        metainfo: `classes`, all by default, and `palette`, one colour for each of `all_classes`.
+        metainfo: `classes`, all by default, and `palette`, one colour for each of `all_classes`;
+            without it `palette.txt` in `data_root`, a colour a line, or else random colours.
         data_root: Folder of the data set.
         **kwargs: As for BaseSegDataset, which raises on an unknown one.
 
@@ -84,14 +86,29 @@ class FolderDataset(BaseSegDataset):
 
     def _update_palette(self) -> list:
         """A colour for each chosen class: that which it has where all are chosen."""
-        palette = self._metainfo.get('palette') or _palette(len(self.all_classes))
+        palette, where = self._metainfo.get('palette'), 'metainfo.palette'
+        file = Path(self.data_root or '') / PALETTE_FILE
+        if not palette and file.is_file():
+            palette, where = _read_palette(file), str(file)
+        palette = palette or _palette(len(self.all_classes))
         if len(palette) != len(self.all_classes):
             raise UserError(
-                f'metainfo.palette has {len(palette)} colours; give one for each of the '
+                f'{where} has {len(palette)} colours; give one for each of the '
                 f'{len(self.all_classes)} classes of {self.data_root}, in the order of the ids'
             )
         chosen = class_indices(self._metainfo['classes'], self.all_classes, 'metainfo.classes')
         return [palette[place] for place in chosen]
+
+
+def _read_palette(path: Path) -> list[list[int]]:
+    """The colours of a file that `tools/prepare_data.py folder --palette` wrote."""
+    try:
+        rows = [[int(value) for value in line.split()] for line in path.read_text().splitlines()]
+    except ValueError:
+        rows = [[]]
+    if any(len(row) != 3 or not all(0 <= value <= 255 for value in row) for row in rows):
+        raise UserError(f'{path}: write one colour a line, as `R G B` of 0..255')
+    return rows
 
 
 def _palette(count: int) -> list[list[int]]:

@@ -46,6 +46,8 @@ class Arguments:
         self.dataset = dataset
         self.table, self.expect_classes = None, 4
         self.images, self.masks, self.first_id, self.validation_every = 'pictures', 'labels', 0, 2
+        self.ignore_id = self.class_ids = self.mask_name = self.palette = None
+        self.image_name, self.split = '{}', 'kept'
         self.names = tmp_path / 'names.txt'
         self.names.write_text('cat\ndog\nbird\n')
 

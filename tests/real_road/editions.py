@@ -140,6 +140,6 @@ EDITIONS = {
         ids={255: -1, 0: 0, 1: 1, 2: 2, 3: 3},
         name=lambda scene: f'photo_{_number(scene):03}',
         files=layouts.folder,
-        options=('--names', '{source}/names.txt', '--validation-every', '2'),
+        options=('--names', '{source}/names.txt'),
     ),
 }

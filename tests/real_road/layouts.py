@@ -107,9 +107,10 @@ def camvid(named: Named) -> dict[str, bytes]:
 
 
 def folder(named: Named) -> dict[str, bytes]:
-    """By names, every second picture is for validation: training's come between them."""
+    """Folders train and val in both: that split is kept."""
     files = {'names.txt': downloads.lines(['cat', 'dog', 'bird', 'tree'])}
     for name, scene in named:
-        files[f'images/{name}.jpg'] = scene.jpeg
-        files[f'masks/{name}.png'] = scene.mask()
+        split = {'training': 'train', 'validation': 'val'}[scene.split]
+        files[f'images/{split}/{name}.jpg'] = scene.jpeg
+        files[f'masks/{split}/{name}.png'] = scene.mask()
     return files

@@ -16,15 +16,21 @@ class Plan:
         jobs: Its files.
         settings: What the result depends on, for the manifest.
         texts: Small text files beside them.
+        notes: What the user should know, a sentence each.
     """
 
     jobs: list[Job]
     settings: dict[str, Any]
     texts: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 def pairs(
-    source: Source, images: dict[str, str], masks: dict[str, str], what: str
+    source: Source,
+    images: dict[str, str],
+    masks: dict[str, str],
+    what: str,
+    advice: str = 'is the download complete?',
 ) -> list[tuple[str, str, str]]:
     """(name without suffix, picture, mask) of a split; every mask needs its picture.
 
@@ -33,6 +39,7 @@ def pairs(
         images: Name without suffix -> path of the pictures.
         masks: The same of the masks.
         what: The split, for messages.
+        advice: What may be wrong where a file has no partner, for messages.
 
     Raises:
         UserError: When there are no masks, or masks without picture.
@@ -47,7 +54,7 @@ def pairs(
         has, lacks = ('a mask', 'picture') if lonely[0] in masks else ('a picture', 'mask')
         raise UserError(
             f'--source {source.root}: {len(lonely)} files of {what} have {has} but no {lacks}, '
-            f'among them {", ".join(lonely[:3])}; is the download complete?'
+            f'among them {", ".join(lonely[:3])}; {advice}'
         )
     return [(name, images[name], masks[name]) for name in sorted(masks)]
 

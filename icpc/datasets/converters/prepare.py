@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 from ...errors import UserError
 from ...names_file import read_names
-from . import ade20k, ade20k_full, ade20k_names, camvid, cityscapes, coco_stuff, own_folder, voc
+from . import ade20k, ade20k_full, ade20k_names, camvid, cityscapes, coco_stuff, voc
+from .own import own_folder
+from .own.own_colours import read_colours
+from .own.own_ids import Ids
 from .plan import Plan
 from .sources import Source
 from .writing import prepare
@@ -38,6 +41,8 @@ def run(arguments: argparse.Namespace) -> None:
     counts = Counter(job.target.rpartition('/')[0] for job in plan.jobs)
     for folder in sorted(counts)[:12]:
         print(f'{arguments.out}/{folder}: {counts[folder]} files')
+    for note in plan.notes:
+        print(note)
 
 
 def _check_places(arguments: argparse.Namespace) -> None:
@@ -63,10 +68,18 @@ def make_plan(arguments: argparse.Namespace, source: Source) -> Plan:
         return ade20k_full.plan(source, table, arguments.expect_classes)
     if arguments.dataset == 'folder':
         names = read_names(arguments.names, f'--names {arguments.names}')
-        folders = arguments.images, arguments.masks
-        return own_folder.plan(
-            source, *folders, names, arguments.first_id, arguments.validation_every
+        ignored, own = tuple(arguments.ignore_id or ()), tuple(arguments.class_ids or ())
+        palette = arguments.palette and read_colours(arguments.palette, tuple(names))
+        ids = Ids(tuple(names), arguments.first_id, ignored, own, palette)
+        asked = own_folder.Asked(
+            arguments.images,
+            arguments.masks,
+            arguments.validation_every,
+            arguments.image_name,
+            arguments.mask_name,
+            arguments.split == 'kept',
         )
+        return own_folder.plan(source, asked, ids)
     return _PLANS[arguments.dataset](source)
 
 
@@ -74,7 +87,15 @@ def _write(arguments: argparse.Namespace, source: Source, plan: Plan) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as TimeLeft
 
-    steps = prepare(source, arguments.out, plan.jobs, plan.settings, plan.texts, arguments.workers)
+    steps = prepare(
+        source,
+        arguments.out,
+        plan.jobs,
+        plan.settings,
+        plan.texts,
+        arguments.workers,
+        plan.notes,
+    )
     columns = (TextColumn(arguments.dataset), BarColumn(), MofNCompleteColumn(), TimeLeft())
     with Progress(*columns) as progress:
         task = progress.add_task(arguments.dataset, total=len(plan.jobs))

@@ -1,5 +1,6 @@
 """What was downloaded: a folder, archives, or a folder of archives, read as one tree of files."""
 
+import os
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -8,18 +9,22 @@ from pathlib import Path, PurePosixPath
 from ...errors import UserError
 
 _ZIP, _TAR = ('.zip',), ('.tar',)
+_OF_SYSTEMS = {'__macosx', 'thumbs.db', 'desktop.ini'}  # beside the files, on some computers
 _PACKED_TAR = ('.tgz', '.tar.gz', '.tar.bz2', '.tar.xz')
 
 
 class Source:
     """Files of a download by their posix paths; nothing is unpacked to disk.
 
+    Linked folders are entered. Hidden files and those that systems put beside others (`._*`,
+    `__MACOSX`, `Thumbs.db`, `desktop.ini`) are left alone.
+
     Args:
         root: A folder, a .zip or an uncompressed .tar; archives inside a folder are looked into.
 
     Raises:
-        UserError: When the path does not exist, an archive is broken or of a kind that cannot be
-            read file by file.
+        UserError: When the path does not exist, a link in it leads nowhere, an archive is broken
+            or of a kind that cannot be read file by file.
     """
 
     def __init__(self, root: Path) -> None:
@@ -31,7 +36,9 @@ class Source:
         self._open: dict[Path, zipfile.ZipFile | tarfile.TarFile] = {}
         for container in self._containers():
             for name in self._names(container):
-                self._places.setdefault(str(PurePosixPath(name)), (container, name))
+                path = PurePosixPath(name)
+                if not any(map(_is_hidden, path.parts)):
+                    self._places.setdefault(str(path), (container, name))
         if not self._places:
             raise UserError(f'--source {root}: no files in it')
 
@@ -46,8 +53,9 @@ class Source:
 
     def _names(self, container: Path) -> Iterator[str]:
         if container.is_dir():
-            for path in container.rglob('*'):
-                if path.is_file() and not _is_archive(path):
+            above = frozenset(container.resolve().parents)
+            for path in _files_below(container, above):
+                if not _is_archive(path):
                     yield path.relative_to(container).as_posix()
             return
         if not _is_archive(container):
@@ -114,6 +122,24 @@ class Source:
                 found.setdefault(f'/{path}'[place + len(middle) :], path)
         return found
 
+    def folders(self, name: str) -> dict[str, dict[str, str]]:
+        """Every folder of a name -> its files: path below it -> whole path.
+
+        Args:
+            name: Such as 'images' or 'train/images', which may stand anywhere in the tree;
+                './images' is that at its root alone, '.' the root itself.
+        """
+        wanted = str(PurePosixPath(name))
+        if wanted == '.':
+            return {'.': {path: path for path in self.paths()}}
+        found: dict[str, dict[str, str]] = {}
+        for path in self.paths():
+            place = f'/{path}'.find(f'/{wanted}/')
+            if place == 0 or (place > 0 and not name.startswith('./')):
+                root = path[: place + len(wanted)]
+                found.setdefault(root, {})[path[len(root) + 1 :]] = path
+        return found
+
     def one(self, ending: str) -> str:
         """The path of the only file that ends so, such as 'imageLists/train.txt'.
 
@@ -131,6 +157,35 @@ class Source:
         folders = sorted({str(PurePosixPath(path).parent) for path in self._places})
         more = f', ... ({len(folders)} folders)' if len(folders) > 6 else ''
         return f'{len(self._places)} files in {", ".join(folders[:6])}{more}'
+
+
+def _files_below(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+    """Files in a folder and in those below it; a link to a folder above it ends there."""
+    real = folder.resolve()
+    if real in above:
+        return
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        for entry in entries:
+            path = folder / entry.name
+            if _is_hidden(entry.name):
+                continue
+            if entry.is_dir():
+                yield from _files_below(path, above | {real})
+            elif entry.is_file():
+                yield path
+            elif entry.is_symlink():
+                raise UserError(
+                    f'{path}: a link to {os.readlink(path)}, which does not exist; bring that back '
+                    'or remove the link'
+                )
+    except OSError as error:
+        raise UserError(f'{folder}: cannot be read ({error.strerror})') from error
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a file or folder of that name is the system's, not the data's."""
+    return (name.startswith('.') and name not in ('.', '..')) or name.lower() in _OF_SYSTEMS
 
 
 def _opened(path: Path) -> zipfile.ZipFile | tarfile.TarFile:

@@ -1,7 +1,7 @@
 """Writes a prepared dataset: atomically, in parallel, and the same after an interruption."""
 
+import contextlib
 import errno
-import json
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...errors import UserError
+from .. import manifest
 from .sources import Source
 
-MANIFEST = 'prepared.json'
 _TEMPORARY = '.icpc-part'
 FEW = 200  # jobs that are done before other processes have started
 
@@ -34,6 +34,10 @@ class Job:
     convert: Callable[[bytes], bytes] | None = None
 
 
+Work = tuple[Job, str | None]  # and the fingerprint of what its target was made of, if it is there
+Made = tuple[str, str]  # target, fingerprint
+
+
 def prepare(
     source: Source,
     out: Path,
@@ -41,18 +45,24 @@ def prepare(
     settings: dict[str, Any],
     texts: dict[str, str] | None = None,
     workers: int | None = None,
+    notes: list[str] | None = None,
 ) -> Iterator[str]:
-    """Write all files that are not there yet, then the manifest; yields each file's path.
+    """Write all files, then the manifest; yields each file's path.
 
-    Files already there are kept, so that an interrupted run continues; none is ever half written.
+    The manifest holds a fingerprint of what each file was made of. A repetition, or the run after
+    an interrupted one, makes only what is not there or whose source has changed, and removes what
+    an earlier run wrote and the source no longer has. No file is ever half written.
 
     Args:
         source: What was downloaded.
         out: Target folder.
         jobs: Files to write, each target once.
-        settings: What the result depends on; kept in the manifest, a repetition must agree.
+        settings: What the result depends on; kept in the manifest, a repetition must agree unless
+            the former run did not end.
         texts: Small text files: path below the target -> content.
         workers: Processes; None for one a core, 1 for this process.
+        notes: Takes a sentence on files that were removed, that are not from here, and on pictures
+            that are in two splits.
 
     Raises:
         UserError: For a target outside the folder, two jobs with one target, other settings than
@@ -61,20 +71,42 @@ def prepare(
     targets = [_inside(out, job.target) for job in jobs]
     if len(set(targets)) != len(targets):
         raise UserError(f'--source {source.root}: two files would become the same file in {out}')
+    notes = [] if notes is None else notes
     with _writing(out):
         out.mkdir(parents=True, exist_ok=True)
-        _check_settings(out, settings)
+        former = manifest.former(out, settings)
         for rest in out.rglob(f'*{_TEMPORARY}'):
             rest.unlink()
+        gone = [_inside(out, name) for name in sorted(set(former) - {job.target for job in jobs})]
+        gone = [path for path in gone if path.is_file()]
+        for path in gone:
+            path.unlink()
         for folder in {target.parent for target in targets}:
             folder.mkdir(parents=True, exist_ok=True)
-    missing = [job for job, path in zip(jobs, targets, strict=True) if not path.is_file()]
-    yield from (job.target for job, path in zip(jobs, targets, strict=True) if path.is_file())
-    yield from _run(source, out, missing, workers or os.cpu_count() or 1)
+    if gone:
+        notes.append(f'removed {len(gone)} files that the source no longer has, such as {gone[0]}')
+    made = {
+        job.target: former.get(job.target) if path.is_file() else None
+        for job, path in zip(jobs, targets, strict=True)
+    }
+
+    def record(complete: bool) -> None:
+        write_file(out / manifest.NAME, manifest.content(settings, made, complete))
+
+    record(complete=False)
+    try:
+        work = [(job, made[job.target]) for job in jobs]
+        for target, fingerprint in _run(source, out, work, workers or os.cpu_count() or 1):
+            made[target] = fingerprint
+            yield target
+    except BaseException:
+        with contextlib.suppress(UserError):  # such as a full disk: the first error is raised
+            record(complete=False)
+        raise
     for name, text in (texts or {}).items():
         write_file(_inside(out, name), text.encode())
-    done = dict(settings, files=len(jobs), complete=True)
-    write_file(out / MANIFEST, json.dumps(done, indent=1, sort_keys=True).encode())
+    record(complete=True)
+    notes += manifest.remarks(out, made, targets)
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -89,23 +121,14 @@ def write_file(path: Path, content: bytes) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def is_complete(out: Path) -> bool:
-    """Whether a dataset was prepared here to the end."""
-    try:
-        return bool(json.loads((out / MANIFEST).read_text()).get('complete'))
-    except (OSError, ValueError):
-        return False
-
-
-def _run(source: Source, out: Path, jobs: list[Job], workers: int) -> Iterator[str]:
-    work = partial(_do, source, out)
-    if workers == 1 or len(jobs) <= FEW:
-        yield from map(work, jobs)
+def _run(source: Source, out: Path, work: list[Work], workers: int) -> Iterator[Made]:
+    if workers == 1 or len(work) <= FEW:
+        yield from map(partial(_do, source, out), work)
         return
     context = multiprocessing.get_context('spawn')  # torch's threads do not survive a fork
     with ProcessPoolExecutor(workers, context, _start, (source, out)) as pool:
         try:
-            yield from pool.map(_do_here, jobs, chunksize=16)
+            yield from pool.map(_do_here, work, chunksize=16)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -117,24 +140,36 @@ def _start(source: Source, out: Path) -> None:
     _here.update(source=source, out=out)
 
 
-def _do_here(job: Job) -> str:
-    return _do(_here['source'], _here['out'], job)
+def _do_here(work: Work) -> Made:
+    return _do(_here['source'], _here['out'], work)
 
 
-def _do(source: Source, out: Path, job: Job) -> str:
+def _do(source: Source, out: Path, work: Work) -> Made:
+    job, former = work
     content = source.read(job.source)
-    if job.convert is not None:
-        try:
-            content = job.convert(content)
-        except UserError as error:
-            raise UserError(f'{job.source}: {error}') from error
-        except (OSError, ValueError, SyntaxError, KeyError) as error:
-            raise UserError(
-                f'{job.source}: cannot be read ({type(error).__name__}: {error}); the file is '
-                'damaged or of another edition'
-            ) from error
-    write_file(_inside(out, job.target), content)
-    return job.target
+    fingerprint = manifest.fingerprint(content)
+    if fingerprint != former:
+        if job.convert is not None:
+            content = convert_content(job.source, content, job.convert)
+        write_file(_inside(out, job.target), content)
+    return job.target, fingerprint
+
+
+def convert_content(path: str, content: bytes, convert: Callable[[bytes], Any]) -> Any:
+    """What a conversion makes of a file's content; an error names the file.
+
+    Raises:
+        UserError: A file that is damaged, or not what the conversion expects.
+    """
+    try:
+        return convert(content)
+    except UserError as error:
+        raise UserError(f'{path}: {error}') from error
+    except (OSError, ValueError, SyntaxError, KeyError) as error:
+        raise UserError(
+            f'{path}: cannot be read ({type(error).__name__}: {error}); the file is damaged or of '
+            'another edition'
+        ) from error
 
 
 def _inside(out: Path, target: str) -> Path:
@@ -146,22 +181,6 @@ def _inside(out: Path, target: str) -> Path:
     if escapes or not path.resolve().is_relative_to(root) or path.is_symlink():
         raise UserError(f'{target!r} leads out of {out}: the source is not what it should be')
     return path
-
-
-def _check_settings(out: Path, settings: dict[str, Any]) -> None:
-    manifest = out / MANIFEST
-    if not manifest.is_file():
-        begun = dict(settings, complete=False)
-        write_file(manifest, json.dumps(begun, indent=1, sort_keys=True).encode())
-        return
-    former = json.loads(manifest.read_text())
-    other = sorted(key for key, value in settings.items() if former.get(key) != value)
-    if other:
-        key = other[0]
-        raise UserError(
-            f'{out} was prepared with {key}={former.get(key)!r}, now it is {settings[key]!r}; '
-            'give another --out, or remove that folder first'
-        )
 
 
 class _writing:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from icpc.datasets import manifest
 from icpc.datasets.converters import ade20k_full, writing
 from icpc.datasets.converters import prepare as commands
 
@@ -88,10 +89,10 @@ def test_folder_zip_repetition_and_interruption_give_the_same(name, tmp_path, mo
 
     monkeypatch.setattr(writing, 'write_file', dies)
     assert prepare(name, folder, tmp_path / 'd', *more) == 130
-    assert not writing.is_complete(tmp_path / 'd')
+    assert not manifest.is_complete(tmp_path / 'd')
     monkeypatch.setattr(writing, 'write_file', plain)
     assert prepare(name, folder, tmp_path / 'd', *more) == 0
-    assert writing.is_complete(tmp_path / 'd')
+    assert manifest.is_complete(tmp_path / 'd')
     assert tree(tmp_path / 'd') == first
 
 
@@ -168,9 +169,13 @@ def test_cityscapes_ids(tmp_path):
 
 def test_folder_ids_and_split(tmp_path):
     out = prepared('folder', tmp_path)
-    assert mask(out / 'annotations/training/0.png').dtype == np.uint16
-    assert np.unique(mask(out / 'annotations/training/0.png')).tolist() == [0, 1, 2, 65535]
-    assert sorted(p.name for p in (out / 'images/validation').iterdir()) == ['1.jpg', '3.jpg']
+    assert mask(out / 'annotations/training/2.png').dtype == np.uint16
+    assert np.unique(mask(out / 'annotations/training/2.png')).tolist() == [0, 1, 2, 65535]
+    assert sorted(p.name for p in (out / 'images/validation').iterdir()) == [
+        '0.jpg',
+        '1.jpg',
+        '3.jpg',
+    ]
 
 
 def test_folder_of_several_picture_formats_becomes_one(tmp_path):
@@ -183,7 +188,7 @@ def test_folder_of_several_picture_formats_becomes_one(tmp_path):
     names = {split: [] for split in ('training', 'validation')}
     for split, found in names.items():
         found += sorted(p.name for p in (tmp_path / f'out/images/{split}').iterdir())
-    assert names == {'training': ['0.png', '2.png'], 'validation': ['1.png', '3.png']}
+    assert names == {'training': ['2.png'], 'validation': ['0.png', '1.png', '3.png']}
     assert (np.array(Image.open(tmp_path / 'out/images/training/2.png')) == np.array(bitmap)).all()
 
 

@@ -13,17 +13,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from icpc.datasets import manifest
 from icpc.datasets.converters import (
     ade20k,
     ade20k_full,
     cityscapes,
     coco_stuff,
-    own_folder,
     voc,
-    writing,
 )
 from icpc.datasets.converters import prepare as commands
 from icpc.datasets.converters.ade20k_names import Category, prompt_names, read_table
+from icpc.datasets.converters.own import own_folder
+from icpc.datasets.converters.own.own_folder import Asked
+from icpc.datasets.converters.own.own_ids import Ids, convert_mask
 from icpc.datasets.converters.plan import Plan
 from icpc.datasets.converters.sources import Source
 from icpc.datasets.converters.writing import Job, prepare
@@ -124,7 +126,7 @@ def test_wrong_mask_is_named(tmp_path, mask, message):
     source = source_of(tmp_path, files)
     with refused(f'ADE_train_00000001.png: .*{message}'):
         run(ade20k.plan(source), source, tmp_path / 'out')
-    assert not writing.is_complete(tmp_path / 'out')
+    assert not manifest.is_complete(tmp_path / 'out')
 
 
 def test_164k_given_for_10k(tmp_path):
@@ -195,9 +197,10 @@ def test_wrong_names_file(tmp_path, text, message):
 
 def test_folder_too_small_for_a_validation_split(tmp_path):
     source = source_of(tmp_path, downloads.folder())
-    with refused('4 pictures, so that none would be for validation.*--validation-every 4 or less'):
-        own_folder.plan(source, 'pictures', 'labels', ['a', 'b', 'c'], 0, every=5)
-    assert own_folder.plan(source, 'pictures', 'labels', ['a', 'b', 'c'], 0, every=4).jobs
+    ids = Ids(('a', 'b', 'c'))
+    with refused('4 pictures, so that none would be for validation.*--validation-every 3'):
+        own_folder.plan(source, Asked('pictures', 'labels', every=5), ids)
+    assert own_folder.plan(source, Asked('pictures', 'labels', every=3), ids).jobs
 
 
 @pytest.mark.parametrize(
@@ -209,13 +212,13 @@ def test_folder_too_small_for_a_validation_split(tmp_path):
 )
 def test_folders_of_other_names(tmp_path, folders, message):
     with refused(message):
-        own_folder.plan(source_of(tmp_path, downloads.folder()), *folders, ['a'], 0, every=2)
+        own_folder.plan(source_of(tmp_path, downloads.folder()), Asked(*folders), Ids(('a',)))
 
 
 def test_one_picture_in_two_formats(tmp_path):
     files = downloads.folder() | {'pictures/0.png': b''}
     with refused('pictures/0.jpg and pictures/0.png are one picture in two formats'):
-        own_folder.plan(source_of(tmp_path, files), 'pictures', 'labels', ['a'], 0, every=2)
+        own_folder.plan(source_of(tmp_path, files), Asked('pictures', 'labels'), Ids(('a',)))
 
 
 @pytest.mark.parametrize('place', ['', 'out', 'a/../out/deep'])
@@ -242,14 +245,18 @@ def test_no_workers(tmp_path):
 def test_ids_that_count_from_1():
     mask = downloads.encoded(downloads.ids([0, 1, 2, 3]))
     with refused('label id 3, but there are 3 names .0..2.; .* --first-id 1'):
-        own_folder.convert_mask(mask, classes=3, first_id=0)
-    assert own_folder.convert_mask(mask, classes=3, first_id=1)
+        convert_mask(mask, Ids(('a', 'b', 'c')))
+    assert convert_mask(mask, Ids(('a', 'b', 'c'), 1))
 
 
 def test_255_is_a_class_where_there_are_as_many():
     mask = downloads.encoded(np.full((4, 4), 255, np.uint8))
-    few = np.array(Image.open(io.BytesIO(own_folder.convert_mask(mask, 10, 0))))
-    many = np.array(Image.open(io.BytesIO(own_folder.convert_mask(mask, 300, 0))))
+
+    def names(count: int) -> Ids:
+        return Ids(tuple(f'class {i}' for i in range(count)))
+
+    few = np.array(Image.open(io.BytesIO(convert_mask(mask, names(10)))))
+    many = np.array(Image.open(io.BytesIO(convert_mask(mask, names(300)))))
     assert few.max() == 65535
     assert many.max() == 255
 

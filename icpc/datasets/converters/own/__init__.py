@@ -1,0 +1,1 @@
+"""Your own pictures: which files, which split, what the ids mean."""
