@@ -55,8 +55,13 @@ def prepare_scenes(arguments: argparse.Namespace) -> None:
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of every dataset that is downloaded."""
+    origin = parser.add_mutually_exclusive_group(required=True)
+    origin.add_argument('--source', type=Path, help='what was downloaded: a folder, .zip or .tar')
+    origin.add_argument(
+        '--download', action='store_true', help='fetch it, where no account is needed'
+    )
     parser.add_argument(
-        '--source', type=Path, required=True, help='what was downloaded: a folder, .zip or .tar'
+        '--keep', type=Path, help='folder for downloads (default: "downloads" beside --out)'
     )
     parser.add_argument('--out', type=Path, required=True, help='folder to write')
     parser.add_argument('--workers', type=int, help='processes (default: one a core)')

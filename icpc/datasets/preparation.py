@@ -6,8 +6,8 @@ from typing import Any
 _PREPARE = {
     'ScenesDataset': 'python tools/prepare_data.py scenes --out {root}',
     'ADE20KDataset': (
-        'download http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip and '
-        'unzip it, so that {root} is its folder'
+        'python tools/prepare_data.py ade20k --download --out {root} (ADEChallengeData2016.zip, '
+        '923 MB)'
     ),
     'ADE20KFullDataset': 'python tools/prepare_data.py ade20k-full --source ... --out {root}',
     'COCOStuffDataset': 'python tools/prepare_data.py coco-stuff10k (or 164k) ... --out {root}',

@@ -3,9 +3,11 @@
 import argparse
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 from ...errors import UserError
 from ...names_file import read_names
+from ..downloads.fetching import collect, refuse_if_elsewhere
 from . import ade20k, ade20k_full, ade20k_names, camvid, cityscapes, coco_stuff, voc
 from .own import own_folder
 from .own.own_colours import read_colours
@@ -29,13 +31,14 @@ def run(arguments: argparse.Namespace) -> None:
     """Prepare the dataset that the arguments name.
 
     Args:
-        arguments: `dataset`, `source`, `out`, `workers` and the dataset's own.
+        arguments: `dataset`, `source` or `download` and `keep`, `out`, `workers` and the dataset's
+            own.
 
     Raises:
-        UserError: When places or source are not what they should be, or a file cannot be written.
+        UserError: When places or source are not what they should be, or a file cannot be fetched
+            or written.
     """
-    _check_places(arguments)
-    source = Source(arguments.source)
+    source = Source(_downloaded(arguments) if arguments.download else _given(arguments))
     plan = make_plan(arguments, source)
     _write(arguments, source, plan)
     counts = Counter(job.target.rpartition('/')[0] for job in plan.jobs)
@@ -45,13 +48,34 @@ def run(arguments: argparse.Namespace) -> None:
         print(note)
 
 
-def _check_places(arguments: argparse.Namespace) -> None:
+def _given(arguments: argparse.Namespace) -> Path:
+    """`--source`, when places and processes can be used."""
+    if arguments.keep is not None:
+        raise UserError('--keep is the folder of --download; take it away, or --source')
+    _check_places(arguments.source, '--source', arguments)
+    return arguments.source
+
+
+def _downloaded(arguments: argparse.Namespace) -> Path:
+    """The folder of what was fetched, when places and processes can be used."""
+    refuse_if_elsewhere(arguments.dataset)
+    keep = (arguments.keep or arguments.out.parent / 'downloads') / arguments.dataset
+    _check_places(keep, '--download to', arguments)
+    return collect(arguments.dataset, keep)
+
+
+def _check_places(read: Path, what: str, arguments: argparse.Namespace) -> None:
     """Raise for a target among the files that are read, or for no processes at all."""
-    source, out = arguments.source.resolve(), arguments.out.resolve()
+    source, out = read.resolve(), arguments.out.resolve()
     if out == source or source in out.parents:
         raise UserError(
-            f'--out {arguments.out} lies in --source {arguments.source}: the next run would take '
+            f'--out {arguments.out} lies in {what} {read}: the next run would take '
             'its files for the download; give an --out elsewhere'
+        )
+    if arguments.download and out in source.parents:
+        raise UserError(
+            f'{what} {read} lies in --out {arguments.out}, which holds what is made of it alone; '
+            'give a --keep elsewhere'
         )
     if arguments.workers is not None and arguments.workers < 1:
         raise UserError(f'--workers must be at least 1, got {arguments.workers}')

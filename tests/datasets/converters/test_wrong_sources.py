@@ -32,6 +32,7 @@ from icpc.datasets.converters.writing import Job, prepare
 from icpc.errors import UserError
 from icpc.names_file import read_names
 
+SOURCE = dict(dataset='ade20k', download=False, keep=None)
 NOISE = np.random.default_rng(0).integers(0, 151, (80, 80), dtype=np.uint8)
 
 
@@ -226,7 +227,7 @@ def test_target_inside_the_source(tmp_path, place):
     source_of(tmp_path, downloads.ade20k())
     before = sorted(tmp_path.rglob('*'))
     arguments = SimpleNamespace(
-        dataset='ade20k', source=tmp_path / 'source', out=tmp_path / 'source' / place, workers=None
+        **SOURCE, source=tmp_path / 'source', out=tmp_path / 'source' / place, workers=None
     )
     with refused('lies in --source'):
         commands.run(arguments)
@@ -236,7 +237,7 @@ def test_target_inside_the_source(tmp_path, place):
 def test_no_workers(tmp_path):
     source_of(tmp_path, downloads.ade20k())
     arguments = SimpleNamespace(
-        dataset='ade20k', source=tmp_path / 'source', out=tmp_path / 'out', workers=0
+        **SOURCE, source=tmp_path / 'source', out=tmp_path / 'out', workers=0
     )
     with refused('--workers must be at least 1, got 0'):
         commands.run(arguments)

@@ -1,0 +1,1 @@
+"""What publishers offer without an account, fetched for `tools/prepare_data.py NAME --download`."""
