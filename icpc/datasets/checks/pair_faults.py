@@ -37,7 +37,7 @@ def pair_faults(dataset: Dataset) -> Iterator[str]:
     """
     if annotation_loader(dataset) is None:
         return
-    looks = list(look_at_pairs(dataset))
+    looks = look_at_pairs(dataset)
     unread = [look for look in looks if look.problem]
     coloured = [look for look in looks if not look.problem and len(look.shape) != 2]
     misfits = [look for look in looks if not look.problem and not look.fits]

@@ -1,18 +1,24 @@
 """Looks at all pairs of a dataset: the ids that its masks hold, and whether pictures fit them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mmcv.transforms import LoadAnnotations, LoadImageFromFile
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.utils.data import Dataset
 
+from ...console.messages import console, say
 from ...errors import UserError, place_of
 from ..mask_reading import annotation_loader, lost_values
 from ..picture_reading import UnreadablePicture, loaded_size, picture_loader, stored_size
+from .look_cache import LookCache
+
+_MANY = 1000  # fewer are read in a few seconds, and need no bar
 
 
 @dataclass(frozen=True)
@@ -41,20 +47,67 @@ class PairLook:
         return self.picture is None or self.picture == self.shape[:2]
 
 
-def look_at_pairs(dataset: Dataset, workers: int | None = None) -> Iterator[PairLook]:
-    """Read every mask, and of the pictures what their size takes.
+def look_at_pairs(dataset: Dataset, workers: int | None = None) -> list[PairLook]:
+    """Read every mask, and of the pictures what their size takes, unless that is known already.
+
+    What is seen is kept (see `LookCache`); a bar shows how far it is where many are to be read.
 
     Args:
         dataset: A segmentation dataset whose pipeline loads annotations.
         workers: Threads; None for some more than there are cores.
 
-    Yields:
+    Returns:
         One look a pair, in the order of the dataset.
+
+    Raises:
+        UserError: For a dataset without masks.
     """
     masks, pictures = annotation_loader(dataset), picture_loader(dataset)
-    infos = (dataset.get_data_info(index) for index in range(len(dataset)))
-    with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(lambda info: look(info, masks, pictures), infos)
+    cache = LookCache(dataset, *(one for one in (masks, pictures) if one is not None))
+    infos = [dataset.get_data_info(index) for index in range(len(dataset))]
+    if infos and 'seg_map_path' not in infos[0]:
+        raise UserError(
+            f'{type(dataset).__name__}: its pipeline loads annotations, but data_prefix names no '
+            "seg_map_path; add it, or take LoadAnnotations out of the split's pipeline"
+        )
+    stamps, looks, unknown = [], [], []
+    for place, info in enumerate(infos):
+        stamp, known = cache.get(info)
+        stamps.append(stamp)
+        looks.append(None if known is None else _remembered(info, known))
+        if known is None:
+            unknown.append(place)
+    try:
+        with _bar(len(unknown)) as advance, ThreadPoolExecutor(workers) as pool:
+            new = pool.map(lambda place: look(infos[place], masks, pictures), unknown)
+            for place, seen in zip(unknown, new, strict=True):
+                looks[place] = seen
+                advance()
+                if stamps[place] is not None and not seen.problem:  # it may be readable later
+                    kept = [seen.ids, seen.shape, seen.picture, seen.turned]
+                    cache.put(infos[place], stamps[place], kept)
+    finally:  # also what was seen until an interrupt
+        cache.save()
+    return looks
+
+
+def _remembered(info: dict[str, Any], known: list) -> PairLook:
+    ids, shape, picture, turned = known
+    size = None if picture is None else tuple(picture)
+    return PairLook(info['seg_map_path'], tuple(ids), tuple(shape), size, turned)
+
+
+@contextmanager
+def _bar(count: int) -> Iterator[Callable[[], None]]:
+    """Give what advances a bar by one pair."""
+    if count < _MANY:
+        yield lambda: None
+        return
+    say(f'looking at {count} masks that are new or have changed; a next start skips them')
+    columns = TextColumn('masks'), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console(), disable=not console().is_terminal) as bar:
+        task = bar.add_task('masks', total=count)
+        yield lambda: bar.advance(task)
 
 
 def look(
