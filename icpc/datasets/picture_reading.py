@@ -1,18 +1,27 @@
 """Reads a dataset's pictures alone, as its pipeline does: turned by EXIF, scaled to 8 bits."""
 
+import struct
+import zlib
 from pathlib import Path
 
+import cv2
 import mmcv
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from PIL import Image, UnidentifiedImageError
 from torch.utils.data import Dataset
 
+from ..errors import UserError
 from .mask_reading import find_step
 
 _ORIENTATION = 274  # EXIF's tag; 1 is upright
 # Modes of at most 8 bits a channel: every reader gives them the size of the header.
 _PLAIN = {'1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'CMYK', 'YCbCr'}
+
+
+# What OpenCV, Pillow and mmcv raise on a file; any other error is no fault of the file.
+READ_ERRORS = (OSError, SyntaxError, EOFError, AssertionError, cv2.error, struct.error, zlib.error)
+READ_ERRORS += (Image.DecompressionBombError,)
 
 
 class UnreadablePicture(ValueError):
@@ -38,20 +47,42 @@ def load_picture(path: str, load: LoadImageFromFile) -> np.ndarray:
         UnreadablePicture: Says why.
     """
     mode = _header(path)[0]
-    if load.imdecode_backend == 'pillow' and mode[:1] in ('I', 'F'):
+    refuse_clipping(path, load)
+    try:
+        if not mode:  # of a format that OpenCV alone reads
+            pixels = mmcv.imread(path, flag='unchanged')
+            if pixels is None or pixels.dtype.kind == 'f':
+                raise UnreadablePicture(_reason(path, mode if pixels is None else 'F'))
+        return load({'img_path': path})['img']
+    except UnreadablePicture:
+        raise
+    except UserError as error:  # of the readers below, which name the file too
+        raise UnreadablePicture(why_unreadable(path)) from error
+    except READ_ERRORS as error:
+        raise UnreadablePicture(why_unreadable(path)) from error
+
+
+def refuse_clipping(path: str, load: LoadImageFromFile) -> None:
+    """Raise when the reader would clip a picture of more than 8 bits.
+
+    Args:
+        path: The path of the picture.
+        load: Of :func:`picture_loader`.
+
+    Raises:
+        UnreadablePicture: OpenCV scales 16 bits to 8, Pillow clips them.
+    """
+    mode = _header(path)[0] if load.imdecode_backend == 'pillow' else ''
+    if mode[:1] in ('I', 'F'):
         raise UnreadablePicture(
             f"mode {mode} has more than 8 bits, which imdecode_backend='pillow' clips to white; "
             "leave imdecode_backend='cv2' on LoadImageFromFile, or save the picture with 8 bits"
         )
-    try:
-        if not mode and mmcv.imread(path, flag='unchanged').dtype.kind == 'f':
-            mode = 'F'  # of a format that OpenCV alone reads, and clips
-            raise ValueError
-        return load({'img_path': path})['img']
-    except FileNotFoundError as error:
-        raise UnreadablePicture('no such file') from error
-    except Exception as error:  # OpenCV's, mmcv's assertion, Pillow's: each has a type of its own
-        raise UnreadablePicture(_reason(path, mode)) from error
+
+
+def why_unreadable(path: str) -> str:
+    """The reason why a reader failed on a picture, without its name."""
+    return _reason(path, _header(path)[0])
 
 
 def loaded_size(path: str, load: LoadImageFromFile) -> tuple[int, int]:
@@ -102,6 +133,8 @@ def _header(path: str) -> tuple[str, tuple[int, int], bool]:
 
 
 def _reason(path: str, mode: str) -> str:
+    if not Path(path).exists():
+        return 'no such file'
     if Path(path).stat().st_size == 0:
         return 'the file is empty'
     if mode[:1] in ('I', 'F'):

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch.utils.data import Dataset
 
 from ...console.messages import console, say
-from ...errors import UserError, place_of
+from ...errors import UserError
 from ..mask_reading import annotation_loader, lost_values
-from ..picture_reading import UnreadablePicture, loaded_size, picture_loader, stored_size
+from ..picture_reading import (
+    READ_ERRORS,
+    UnreadablePicture,
+    loaded_size,
+    picture_loader,
+    stored_size,
+    why_unreadable,
+)
 from .look_cache import LookCache
 
+KEPT_FROM = 500  # pairs; fewer are read in a second, and leave no file beside the data
 _MANY = 1000  # fewer are read in a few seconds, and need no bar
 
 
@@ -50,7 +57,7 @@ class PairLook:
 def look_at_pairs(dataset: Dataset, workers: int | None = None) -> list[PairLook]:
     """Read every mask, and of the pictures what their size takes, unless that is known already.
 
-    What is seen is kept (see `LookCache`); a bar shows how far it is where many are to be read.
+    What is seen of a large dataset is kept (see `LookCache`); a bar shows how far a long look is.
 
     Args:
         dataset: A segmentation dataset whose pipeline loads annotations.
@@ -87,7 +94,8 @@ def look_at_pairs(dataset: Dataset, workers: int | None = None) -> list[PairLook
                     kept = [seen.ids, seen.shape, seen.picture, seen.turned]
                     cache.put(infos[place], stamps[place], kept)
     finally:  # also what was seen until an interrupt
-        cache.save()
+        if len(infos) >= KEPT_FROM:
+            cache.save()
     return looks
 
 
@@ -128,12 +136,14 @@ def look(
     try:
         mask = masks(dict(info, seg_fields=[]))['gt_seg_map']
         lost = lost_values(path, masks)
-    except UserError:
-        raise
-    except Exception as error:  # readers have no error in common
-        if place_of(error) is not None:
-            raise  # a mistake in a reader of the user's own
-        return PairLook(path, problem=f'{path}: the mask cannot be read: {_reason(path, error)}')
+    except UserError as error:
+        if not isinstance(error.__cause__, READ_ERRORS):
+            raise  # a setting that does not fit
+        return PairLook(path, problem=f'{path}: the mask cannot be read: {why_unreadable(path)}')
+    except AssertionError:
+        raise  # two settings of reduce_zero_label
+    except READ_ERRORS:
+        return PairLook(path, problem=f'{path}: the mask cannot be read: {why_unreadable(path)}')
     if lost:
         return PairLook(path, problem=f'{path}: {lost}')
     ids = _ids(mask) if mask.ndim == 2 else ()
@@ -145,11 +155,3 @@ def _ids(mask: np.ndarray) -> tuple[int, ...]:
     if mask.dtype == np.uint8:  # ten times as fast as sorting
         return tuple(np.flatnonzero(np.bincount(mask.ravel(), minlength=256)).tolist())
     return tuple(np.unique(mask).astype(np.int64).tolist())
-
-
-def _reason(path: str, error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return 'no such file'
-    if Path(path).stat().st_size == 0:
-        return 'the file is empty'
-    return str(error).partition(' <_io')[0] or type(error).__name__

@@ -21,6 +21,7 @@ PAIRS = 6
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    monkeypatch.setattr(whole_look, 'KEPT_FROM', PAIRS - 1)
     for index in range(PAIRS):
         save(tmp_path / 'data', f'{index}')
     return tmp_path / 'data'
@@ -144,6 +145,15 @@ def test_where_it_is_kept(root, read, tmp_path, beside):
     own = list((tmp_path / 'cache/icpc/looked-at').glob('*.json'))
     assert len(own) == (beside != 'writable')
     assert sum(path.is_file() for path in root.glob('.*')) == (beside == 'writable')
+
+
+def test_a_small_dataset_leaves_nothing_behind(root, read, tmp_path, monkeypatch):
+    monkeypatch.setattr(whole_look, 'KEPT_FROM', PAIRS + 1)
+    for _ in range(2):
+        verify_labels(dataset(root))
+    assert len(read) == 2 * PAIRS
+    assert sorted(path.name for path in root.iterdir()) == ['images', 'masks']
+    assert not (tmp_path / 'cache').exists()
 
 
 def test_without_any_place_all_is_read(root, read, monkeypatch):
