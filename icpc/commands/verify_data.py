@@ -13,6 +13,7 @@ from rich.table import Table
 from ..config.load import load_config
 from ..datasets.checks.inspection import SplitReport, inspect
 from ..datasets.checks.label_histogram import histogram_csv, histogram_rows, histogram_table
+from ..datasets.checks.pair_faults import pair_faults
 from ..datasets.checks.verification import verify_layout
 from ..errors import UserError, own_fault
 from ..evaluation.pictures import save_overlay
@@ -88,7 +89,10 @@ def _verify_split(
         message = error if isinstance(error, UserError) else own_fault(error) or error
         problem = str(message) or 'files of the split are missing'
         return SplitReport(name, problems={problem: []}), None
-    return inspect(name, dataset, sample, workers), dataset
+    report = inspect(name, dataset, sample, workers)
+    if not report.problems:  # what is wrong in those that were not looked at, as a run refuses it
+        report.problems = {fault: [] for fault in pair_faults(dataset)}
+    return report, dataset
 
 
 def _find_shared(reports: list[SplitReport], datasets: dict[str, Any]) -> None:

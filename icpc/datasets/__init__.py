@@ -2,6 +2,7 @@
 
 from icpc.datasets.camvid11 import CamVidDataset
 from icpc.datasets.folder import ADE20KFullDataset, FolderDataset
+from icpc.datasets.named_readers import LoadNamedAnnotations, LoadNamedPicture
 from icpc.datasets.picture_subset import PictureSubset
 from icpc.datasets.scenes.dataset import ScenesDataset
 from icpc.datasets.wide_labels import LoadWideAnnotations
@@ -10,6 +11,8 @@ __all__ = [
     'ADE20KFullDataset',
     'CamVidDataset',
     'FolderDataset',
+    'LoadNamedAnnotations',
+    'LoadNamedPicture',
     'LoadWideAnnotations',
     'PictureSubset',
     'ScenesDataset',

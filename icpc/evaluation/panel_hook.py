@@ -127,7 +127,7 @@ class PanelHook(Hook):
         maps = sample.score_maps.data.float().cpu().numpy() if 'score_maps' in sample else ()
         named = dict(zip([names[c] for c in shown], maps, strict=False))
         truth = np.full_like(prediction, -1) if truth is None else truth
-        row = PanelRow(read_picture(sample.img_path), truth, prediction, named)
+        row = PanelRow(read_picture(sample.img_path, loader.dataset), truth, prediction, named)
         return row.thumbnail(), views
 
     def _shown(self, truth: np.ndarray | None, names: list[str]) -> list[int]:

@@ -7,15 +7,25 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch.utils.data import Dataset
 
+from ..datasets.picture_reading import load_picture, picture_loader
+
 _UNLABELLED = (20, 20, 20)
 _SHORT_SIDE = 384  # pixels; smaller pictures are enlarged so that the legend beside them is legible
 BORDER = '#808080'  # of a legend's patch, so that a white one shows
 _ROW = 22  # pixels of a legend's line
 
 
-def read_picture(path: str | Path) -> np.ndarray:
-    """(H, W, 3) uint8 RGB, turned as MMSegmentation turns it (EXIF), grey or 16 bit as well."""
-    return mmcv.imread(str(path), channel_order='rgb')
+def read_picture(path: str | Path, dataset: Dataset | None = None) -> np.ndarray:
+    """(H, W, 3) uint8 RGB, turned as its EXIF orientation says, grey or 16 bit as well.
+
+    Args:
+        path: The path of the picture.
+        dataset: Whose pipeline decides how pictures are decoded and turned; None for mmcv's way.
+    """
+    load = None if dataset is None else picture_loader(dataset)
+    if load is None or load.to_float32 or not load.color_type.startswith('color'):
+        return mmcv.imread(str(path), channel_order='rgb')
+    return np.ascontiguousarray(load_picture(str(path), load)[..., ::-1])
 
 
 def class_names(dataset: Dataset) -> list[str]:

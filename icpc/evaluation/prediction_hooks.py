@@ -78,5 +78,5 @@ class SavePredictionsHook(Hook):
         if self.out:
             save_mask(self.out / name, ids_in_files(dataset)[labels])
         if self.show_dir:
-            image, names = read_picture(sample.img_path), class_names(dataset)
+            image, names = read_picture(sample.img_path, dataset), class_names(dataset)
             save_overlay(self.show_dir / name, image, labels, names, palette_of(dataset))

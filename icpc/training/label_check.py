@@ -7,8 +7,7 @@ from mmseg.registry import HOOKS
 from torch.utils.data import Dataset
 
 from ..building import bare
-from ..datasets.checks.verification import verify_labels
-from ..datasets.picture_subset import PictureSubset
+from ..datasets.checks.pair_faults import verify_labels
 from ..errors import UserError, own_fault, refusing
 from ..parts import class_names_of
 from .keyed_random import AUGMENTATION, keyed
@@ -16,31 +15,22 @@ from .keyed_random import AUGMENTATION, keyed
 
 @HOOKS.register_module()
 class LabelCheckHook(Hook):
-    """Compares the dataset's classes with the model's, and its masks' ids with the classes.
-
-    Args:
-        all_up_to: Datasets of up to so many masks are read whole.
-        sample: Masks read of a larger dataset, evenly spread.
-    """
+    """Compares a dataset's classes with the model's, its masks with classes and pictures."""
 
     priority = 'VERY_HIGH'
 
-    def __init__(self, all_up_to: int = 500, sample: int = 200) -> None:
-        self.all_up_to = all_up_to
-        self.sample = sample
-
     def before_train(self, runner: Runner) -> None:
         """Check the training set, and the validation set if there is one."""
-        _check_packed(runner.train_dataloader.dataset, 'train_dataloader')
         self._check(runner, runner.train_dataloader.dataset)
+        _check_packed(runner.train_dataloader.dataset, 'train_dataloader')
         if runner.val_loop is not None:
-            _check_packed(runner.val_dataloader.dataset, 'val_dataloader')
             self._check(runner, runner.val_dataloader.dataset)
+            _check_packed(runner.val_dataloader.dataset, 'val_dataloader')
 
     def before_test(self, runner: Runner) -> None:
         """Check the test set."""
-        _check_packed(runner.test_dataloader.dataset, 'test_dataloader')
         self._check(runner, runner.test_dataloader.dataset)
+        _check_packed(runner.test_dataloader.dataset, 'test_dataloader')
 
     def _check(self, runner: Runner, dataset: Dataset) -> None:
         names = [str(name).strip() for name in class_names_of(bare(runner.model))]
@@ -49,10 +39,8 @@ class LabelCheckHook(Hook):
             raise UserError(
                 f'{type(dataset).__name__} has classes {classes[:5]}..., the model {names[:5]}...'
             )
-        if isinstance(dataset, PictureSubset):
-            dataset = dataset.dataset  # a few pictures may well be ignored whole
         if is_main_process():
-            verify_labels(dataset, self.all_up_to, self.sample)
+            verify_labels(dataset)
 
 
 def _check_packed(dataset: Dataset, loader: str) -> None:

@@ -249,3 +249,20 @@ def test_looking_at_nothing_is_refused(tmp_path, option):
     with pytest.raises(UserError, match=f'--{option} must be at least 1, got 0'):
         verify(str(ADE), out=str(tmp_path / 'out'), **{option: 0})
     assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize(
+    ('pixels', 'message'),
+    [
+        (np.full((40, 56), 200, np.uint8), 'ADE_train_00000002.png: label id 199'),
+        (np.zeros((41, 56), np.uint8), 'mask and picture have different sizes'),
+        (np.full((40, 56), 256, np.uint16), 'which LoadAnnotations cuts to 8 bit'),
+    ],
+)
+def test_what_training_refuses_is_found_beyond_the_sample(ade, tmp_path, capsys, pixels, message):
+    save(ade / 'annotations/training/ADE_train_00000002.png', pixels)
+    with pytest.raises(UserError):
+        verify(str(ADE), {'data_root': str(ade)}, str(tmp_path / 'out'), sample=1)
+    text = capsys.readouterr().out
+    assert message in text
+    assert 'problem: validation' not in text

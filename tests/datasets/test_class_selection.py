@@ -16,7 +16,7 @@ from icpc import load_config
 from icpc.commands.verify_data import verify
 from icpc.datasets.checks.class_counts import class_counts
 from icpc.datasets.checks.label_ids import ids_in_files
-from icpc.datasets.checks.verification import verify_labels
+from icpc.datasets.checks.pair_faults import verify_labels
 from icpc.datasets.converters.prepare import make_plan
 from icpc.datasets.converters.sources import Source
 from icpc.datasets.converters.writing import prepare

@@ -7,12 +7,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from mmcv.transforms import LoadAnnotations, LoadImageFromFile
+from PIL import Image, UnidentifiedImageError
 from torch.utils.data import Dataset
 
+from ..mask_reading import annotation_loader, lost_values
+from ..picture_reading import (
+    UnreadablePicture,
+    is_turned,
+    load_picture,
+    picture_loader,
+    stored_size,
+)
 from .label_ids import LabelScheme
 
 _NAMED = 5  # files named of each kind of problem
+SIZES = 'mask and picture have different sizes'
+TURNED = (
+    ', the picture is turned by its EXIF orientation, the mask shows it as it is stored; turn the '
+    "mask, or remove the picture's EXIF orientation"
+)
+OTHER_SIZES = (
+    '; give each picture its own mask, and where one of the two was resized resize the other too, '
+    'a mask by nearest neighbour'
+)
 
 
 @dataclass
@@ -20,7 +38,9 @@ class Finding:
     """One picture and its mask.
 
     Attributes:
-        size: (height, width) of the picture; None where it cannot be read.
+        size: (height, width) of the picture as the pipeline sees it; None where it cannot be read.
+        stored: The same as the file has it, before any turning.
+        turned: Whether its EXIF orientation makes the pipeline turn it.
         mode: Pillow's mode of the mask, such as L, P or I;16.
         ids: Pixels of each id in the mask file.
         problem: What is wrong, without the file's name.
@@ -28,6 +48,8 @@ class Finding:
 
     path: str
     size: tuple[int, int] | None = None
+    stored: tuple[int, int] | None = None
+    turned: bool = False
     mode: str = ''
     ids: Counter[int] = field(default_factory=Counter)
     problem: str = ''
@@ -43,6 +65,7 @@ class SplitReport:
         sizes: Smallest and largest (height, width) by area.
         ids: Pixels of each id in the mask files.
         modes: Masks of each mode.
+        turned: Pictures that are turned by their EXIF orientation.
         problems: Kind of problem -> files.
         notes: What is odd but may be meant.
         scheme: How ids are read; None where the split was not looked at.
@@ -54,6 +77,7 @@ class SplitReport:
     sizes: tuple[tuple[int, int], tuple[int, int]] | None = None
     ids: Counter[int] = field(default_factory=Counter)
     modes: Counter[str] = field(default_factory=Counter)
+    turned: int = 0
     problems: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     scheme: LabelScheme | None = None
@@ -90,9 +114,15 @@ def inspect(
     taken = sample if isinstance(sample, Sequence) else _spread(count, sample)
     pairs = [dataset.get_data_info(int(index)) for index in taken]
     report.scheme = scheme = LabelScheme.of(dataset)
+    load, masks = picture_loader(dataset), annotation_loader(dataset)
     with ThreadPoolExecutor(workers) as pool:
-        for finding in pool.map(lambda info: _look(info, scheme), pairs):
+        for finding in pool.map(lambda info: _look(info, scheme, load, masks), pairs):
             _add(report, finding)
+    if report.turned:
+        report.notes.append(
+            f'{report.turned} pictures carry an EXIF orientation and are turned as it says; their '
+            'masks must show the turned picture'
+        )
     report.notes += scheme.notes(report.ids, complete=report.checked == count)
     if report.ids and not scheme.labelled(report.ids) and not report.problems:
         report.problems[scheme.nothing_labelled()] = []
@@ -105,29 +135,43 @@ def _spread(count: int, sample: int | None) -> Iterable[int]:
     return np.linspace(0, count - 1, sample).round().astype(int)
 
 
-def _look(info: dict, scheme: LabelScheme) -> Finding:
-    finding = Finding(info['img_path'])
+def _look(
+    info: dict,
+    scheme: LabelScheme,
+    load: LoadImageFromFile | None,
+    masks: LoadAnnotations | None,
+) -> Finding:
+    path = info['img_path']
+    finding = Finding(path)
     try:
-        with Image.open(info['img_path']) as picture:
-            picture.load()
+        with Image.open(path) as picture:
+            picture.load()  # OpenCV reads a truncated file and fills it with grey
             finding.size = picture.size[::-1]
-    except (OSError, SyntaxError, ValueError) as error:
-        finding.problem = f'the picture cannot be read ({_short(error)})'
-        return finding
+    except Exception as error:  # also Pillow's DecompressionBombError, which is no OSError
+        if load is None or not isinstance(error, UnidentifiedImageError):
+            finding.problem = f'the picture cannot be read ({_short(error)})'
+            return finding
+    if load is not None:
+        try:
+            finding.size = load_picture(path, load).shape[:2]
+        except UnreadablePicture as error:
+            finding.size, finding.problem = None, f'the picture cannot be read ({error})'
+            return finding
+        finding.stored, finding.turned = stored_size(path), is_turned(path, load)
     if 'seg_map_path' in info:
         finding.path = info['seg_map_path']
-        finding.problem = _look_at_mask(finding, scheme)
+        finding.problem = _look_at_mask(finding, scheme, masks)
     return finding
 
 
-def _look_at_mask(finding: Finding, scheme: LabelScheme) -> str:
+def _look_at_mask(finding: Finding, scheme: LabelScheme, masks: LoadAnnotations | None) -> str:
     try:
         with Image.open(finding.path) as mask:
             finding.mode, size = mask.mode, mask.size[::-1]
             pixels = np.array(mask)
     except FileNotFoundError:
         return 'the mask is missing'
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # also Pillow's DecompressionBombError, which is no OSError
         return f'the mask cannot be read ({_short(error)})'
     if pixels.ndim != 2:
         return (
@@ -135,12 +179,9 @@ def _look_at_mask(finding: Finding, scheme: LabelScheme) -> str:
             'coloured picture, or of another edition (the full ADE20K)'
         )
     if size != finding.size:
-        return 'mask and picture have different sizes'
-    if scheme.cuts_to_8_bit and pixels.max(initial=0) > 255:
-        return (
-            'the mask has ids above 255, which LoadAnnotations cuts to 8 bit; set '
-            "annotations='LoadWideAnnotations'"
-        )
+        return SIZES + (TURNED if size == finding.stored else OTHER_SIZES)
+    if lost := masks is not None and lost_values(finding.path, masks):
+        return lost
     ids, areas = np.unique(pixels, return_counts=True)
     finding.ids = Counter(dict(zip(ids.tolist(), areas.tolist(), strict=True)))
     return scheme.problem(finding.ids)
@@ -149,6 +190,7 @@ def _look_at_mask(finding: Finding, scheme: LabelScheme) -> str:
 def _add(report: SplitReport, finding: Finding) -> None:
     report.checked += 1
     report.ids.update(finding.ids)
+    report.turned += finding.turned
     if finding.mode:
         report.modes[finding.mode] += 1
     if finding.problem:

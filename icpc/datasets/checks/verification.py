@@ -5,14 +5,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from mmcv.transforms import LoadAnnotations
 from mmengine.config import Config
 from mmseg.registry import DATASETS
-from torch.utils.data import Dataset
 
 from ...errors import UserError
-from ..mask_reading import annotation_loader, read_labels
 from ..preparation import how_to_prepare
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -165,58 +161,4 @@ def _some(names: Iterable[str]) -> str:
     names = sorted(names)
     return ', '.join(names[:_LISTED]) + (
         f', ... ({len(names)} in all)' if len(names) > _LISTED else ''
-    )
-
-
-def verify_labels(dataset: Dataset, all_up_to: int = 500, sample: int = 200) -> None:
-    """Raise when a mask holds an id that is neither a class nor the ignored one.
-
-    Args:
-        dataset: A segmentation dataset whose pipeline loads annotations.
-        all_up_to: Datasets of up to so many masks are read whole.
-        sample: Masks read of a larger dataset, evenly spread.
-
-    Raises:
-        UserError: Names the file, the id, the number of classes and the likely cause.
-    """
-    load = annotation_loader(dataset)
-    if load is None:
-        return
-    count = len(dataset)
-    indices = range(count) if count <= all_up_to else np.linspace(0, count - 1, sample).astype(int)
-    labelled = False
-    for index in indices:
-        labelled |= _check_mask(dataset, load, int(index))
-    if not labelled:
-        raise UserError(
-            f'{type(dataset).__name__}: every pixel of the {len(indices)} masks looked at is '
-            f'ignored; is reduce_zero_label={dataset.reduce_zero_label} right, and do the masks '
-            'belong to these classes?'
-        )
-
-
-def _check_mask(dataset: Dataset, load: LoadAnnotations, index: int) -> bool:
-    """Check one mask; returns whether it has a labelled pixel."""
-    classes = len(dataset.metainfo['classes'])
-    path, mask = dataset.get_data_info(index)['seg_map_path'], read_labels(dataset, index, load)
-    if mask.ndim != 2:
-        raise UserError(
-            f'{path}: a mask of shape {mask.shape}, expected one channel of class ids; RGB masks '
-            'belong to other editions (the full ADE20K) or were saved as pictures'
-        )
-    ids = np.unique(mask)
-    wrong = ids[(ids >= classes) & (ids != dataset.ignore_index) | (ids < 0)]
-    if not len(wrong):
-        return bool((ids != dataset.ignore_index).any())
-    if not dataset.reduce_zero_label and wrong.max() == classes:
-        cause = 'ids seem to count from 1: set reduce_zero_label=True on the dataset'
-    elif dataset.reduce_zero_label:
-        cause = (
-            'another edition of the dataset, or reduce_zero_label=True on masks that count from 0'
-        )
-    else:
-        cause = 'another edition of the dataset, or masks that were not converted to class ids'
-    raise UserError(
-        f'{path}: label id {int(wrong[0])} (after loading), but there are {classes} classes '
-        f'(0..{classes - 1}, {dataset.ignore_index} is ignored). Likely cause: {cause}'
     )

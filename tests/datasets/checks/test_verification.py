@@ -5,7 +5,8 @@ import pytest
 from mmseg.datasets import ADE20KDataset
 from PIL import Image
 
-from icpc.datasets.checks.verification import verify_labels, verify_layout
+from icpc.datasets.checks.pair_faults import verify_labels
+from icpc.datasets.checks.verification import verify_layout
 from icpc.errors import UserError
 
 PREFIX = dict(img_path='images/training', seg_map_path='annotations/training')
@@ -116,12 +117,13 @@ def test_rgb_masks_are_refused(tmp_path):
         verify_labels(dataset(root))
 
 
-def test_a_large_dataset_is_sampled_to_its_end(tmp_path):
-    root = write(tmp_path, count=30)
-    Image.fromarray(np.full((8, 8), 170, np.uint8)).save(root / 'annotations/training/9.png')
-    data = dataset(root)  # sorted as text, '9' is the last
-    with pytest.raises(UserError, match=r'9\.png'):
-        verify_labels(data, all_up_to=10, sample=4)
+@pytest.mark.parametrize('wrong', [9, 14, 299])
+def test_all_of_a_large_dataset_is_looked_at(tmp_path, wrong):
+    root = write(tmp_path, count=510)
+    path = root / f'annotations/training/{wrong}.png'
+    Image.fromarray(np.full((8, 8), 170, np.uint8)).save(path)
+    with pytest.raises(UserError, match=rf'/{wrong}\.png: label id 169'):
+        verify_labels(dataset(root))
 
 
 def test_chosen_classes_are_checked_after_remapping(tmp_path):
