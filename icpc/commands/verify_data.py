@@ -7,10 +7,10 @@ import numpy as np
 from mmengine.config import Config
 from mmseg.registry import DATASETS
 from mmseg.utils import register_all_modules
-from rich.console import Console
 from rich.table import Table
 
 from ..config.load import load_config
+from ..console.messages import say
 from ..datasets.checks.inspection import SplitReport, inspect
 from ..datasets.checks.label_histogram import histogram_csv, histogram_rows, histogram_table
 from ..datasets.checks.pair_faults import pair_faults
@@ -128,19 +128,18 @@ def _print(reports: list[SplitReport], folder: Path) -> None:
         ids = f'{min(report.ids)}..{max(report.ids)}' if report.ids else '-'
         row = report.name, report.pictures, report.checked, sizes or '-', ', '.join(report.modes)
         table.add_row(*map(str, row), ids, str(len(report.problems)))
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(table)
+    say(table)
     rows = histogram_rows(reports)
     if rows:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / 'label_ids.csv').write_text(histogram_csv(reports))
         if len(rows) <= _PRINTED_IDS:
-            console.print(histogram_table(reports))
-        console.print(f'pixels of each id: {folder}/label_ids.csv', markup=False)
+            say(histogram_table(reports))
+        say(f'pixels of each id: {folder}/label_ids.csv')
     for report in reports:
         for note in report.notes:
-            console.print(f'note: {report.name}: {note}', markup=False)
+            say(f'note: {report.name}: {note}')
         for message in report.messages():
-            console.print(f'problem: {report.name}: {message}', markup=False)
+            say(f'problem: {report.name}: {message}')
     if any(report.checked and not report.problems for report in reports):
-        console.print(f'one labelled picture of each split: {folder}/', markup=False)
+        say(f'one labelled picture of each split: {folder}/')

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +84,13 @@ def _check_listed(dataset: dict[str, Any], root: Path, prefix: dict[str, str]) -
 
 
 def _suffix(dataset: dict[str, Any], name: str) -> str:
+    """The ending of a data set's pictures or masks, as the class itself has it once it is built."""
     if name in dataset:
         return dataset[name]
+    with suppress(Exception):  # what is wrong with it is said when it is built in earnest
+        built = DATASETS.build({**dataset, 'lazy_init': True, 'pipeline': []})
+        if isinstance(getattr(built, name, None), str):
+            return getattr(built, name)
     for cls in DATASETS.get(dataset['type']).__mro__:
         parameter = inspect.signature(cls.__init__).parameters.get(name)
         if parameter is not None:

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mmseg.datasets import ADE20KDataset
+from mmseg.datasets import ADE20KDataset, BaseSegDataset
+from mmseg.registry import DATASETS
 from PIL import Image
 
 from icpc.datasets.checks.pair_faults import verify_labels
@@ -129,3 +130,21 @@ def test_all_of_a_large_dataset_is_looked_at(tmp_path, wrong):
 def test_chosen_classes_are_checked_after_remapping(tmp_path):
     names = list(ADE20KDataset.METAINFO['classes'][:1])
     verify_labels(dataset(write(tmp_path), metainfo=dict(classes=names)))
+
+
+def test_suffixes_that_a_class_hands_to_mmsegmentation(tmp_path):
+    class HandedOn(BaseSegDataset):
+        METAINFO = dict(classes=('a', 'b'), palette=[[1, 0, 0], [0, 1, 0]])
+
+        def __init__(self, **kwargs):
+            super().__init__(img_suffix='.png', seg_map_suffix='_mask.png', **kwargs)
+
+    DATASETS.register_module(module=HandedOn)
+    try:
+        for folder, name in (('images', '1.png'), ('masks', '1_mask.png')):
+            (tmp_path / folder).mkdir()
+            (tmp_path / folder / name).write_bytes(b'x')
+        prefix = dict(img_path='images', seg_map_path='masks')
+        verify_layout(dict(type='HandedOn', data_root=str(tmp_path), data_prefix=prefix))
+    finally:
+        DATASETS.module_dict.pop('HandedOn')

@@ -113,7 +113,8 @@ def test_other_code_makes_other_runs_unless_any_will_do(tmp_path):
     assert [run.code for run in taken] == ['old', 'new', 'new', 'new']
 
 
-def test_a_folder_of_an_older_version_is_found_by_what_it_recorded(tmp_path):
+def test_a_folder_of_an_older_version_is_found_by_what_it_recorded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where the scenes are not
     new = expand(study(shared={'gpu_batch': 1}), tmp_path, 'new')[0]
     old = new.work_dir.with_name('0-0123456789-old')
     old.mkdir(parents=True)
