@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,15 @@ def _plain_configs() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(yapf_api, 'FormatCode', keep_layout)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _notes_as_before() -> Iterator[None]:
+    """A tool that runs within this process takes icpc's notes to its console."""
+    notes = logging.getLogger('icpc')
+    kept = notes.propagate, notes.level, list(notes.handlers)
+    yield
+    notes.propagate, notes.level, notes.handlers = kept
 
 
 @pytest.fixture
