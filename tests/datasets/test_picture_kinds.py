@@ -14,6 +14,7 @@ from icpc.datasets.checks.inspection import inspect
 from icpc.datasets.checks.pair_faults import verify_labels
 from icpc.errors import UserError, message_of
 from icpc.evaluation.pictures import read_picture
+from icpc.training.runner import SafeRunner
 
 Picture = Image.Image | np.ndarray | bytes
 
@@ -128,8 +129,10 @@ def test_a_file_that_breaks_while_a_run_reads(tmp_path, path, content, what, wor
         (tmp_path / path).unlink()
     else:
         (tmp_path / path).write_bytes(content)
+    pictures = iter(loader)
     with pytest.raises(UserError) as error:
-        next(iter(loader))
+        next(pictures)
+    SafeRunner.close_iterator(pictures)  # the garbage collector would wait 5 s for its process
     text = message_of(error.value)
     assert text.startswith(f'{tmp_path / path}: {what}')
     assert text.endswith('goes on with --resume')
