@@ -60,7 +60,7 @@ def rehearse(
 
     Raises:
         UserError: When something was found that would stop the run; all of it was printed.
-        Requeue: After SIGTERM or SIGUSR1.
+        Requeue: After SIGTERM, SIGUSR1, SIGHUP or SIGINT.
     """
     overrides = with_flags(options, amp, seed)
     with StopSignals() as signals:

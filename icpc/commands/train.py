@@ -21,7 +21,7 @@ from ..console.messages import say, silence_console
 from ..datasets.checks.verification import check_data
 from ..errors import INTERRUPTED, REQUEUED, Requeue
 from ..evaluation.results import ResultsHook
-from ..files import remove_temporary_files, without_room
+from ..files import read_json, remove_temporary_files, without_room
 from ..ranks import distributed
 from ..ranks.rank_watch import MINUTES
 from ..run_dir.continuation import check_continues
@@ -31,7 +31,6 @@ from ..run_dir.record import (
     FINISHED,
     RESOLVED,
     finish_record,
-    read_json,
     read_record,
     requeue_record,
 )

@@ -1,1 +1,1 @@
-"""Measuring models: reference values, complexity."""
+"""Studies and what is made of their runs: tables, reports, reproductions, published files."""

@@ -29,7 +29,7 @@ class GlobalBatchLoop(IterBasedTrainLoop):
 
     A step depends on the checkpoint before it and on its number alone: its images and their
     augmentation follow from their position (`PositionSampler`), the model's random numbers from
-    (seed, step, pass, rank). On SIGTERM or SIGUSR1, as `runner.signals` notes them, the loop raises
+    (seed, step, pass, rank). On a signal to stop, as `runner.signals` notes it, the loop raises
     `Requeue` after the step.
 
     Args:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...config.load import load_config
 from ...config.user_modules import user_modules
+from ...datasets.checks.verification import LOADERS
 from ...errors import UserError
 from ...run_dir.fingerprints import (
     data_fingerprint,
@@ -26,7 +27,6 @@ from .variables import Overrides
 
 # On the validation split nothing of the test split is read.
 _NO_TEST = {'test_dataloader': None, 'test_evaluator': None, 'test_cfg': None}
-_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +144,7 @@ def _resolved(study: Study, overrides: Overrides, name: str) -> dict[str, Any]:
 
 def datasets_of(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The configs of the datasets that a run reads, by the name of the loader."""
-    found = {key: (config.get(key) or {}).get('dataset') for key in _LOADERS}
+    found = {key: (config.get(key) or {}).get('dataset') for key in LOADERS}
     return {key: dataset for key, dataset in found.items() if dataset}
 
 
@@ -179,6 +179,8 @@ def _made_by_other_code(run: PlannedRun) -> PlannedRun | None:
 
     A folder that an older version named is known by what it recorded.
     """
+    if run.finished:
+        return None
     seed = _slug(run.seed)
     others = [
         path
@@ -188,7 +190,7 @@ def _made_by_other_code(run: PlannedRun) -> PlannedRun | None:
     ]
     for path in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True):
         other = replace(run, work_dir=path, code=path.name.rpartition('-')[2])
-        if not (path / MARK).is_file() and other.finished and not run.finished:
+        if not (path / MARK).is_file() and other.finished:
             return other
     return None
 
