@@ -17,6 +17,16 @@ from yapf.yapflib import yapf_api
 import icpc  # noqa: F401  (registers every module)
 
 torch.set_num_threads(1)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """The content of a file names no test: it may hold the time at which it was made.
+
+    Two workers that collect a second apart would otherwise not have the same tests.
+    """
+    return argname if isinstance(val, bytes) else None
+
+
 register_all_modules(init_default_scope=True)
 
 
