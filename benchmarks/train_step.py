@@ -59,16 +59,21 @@ def plain_model(classes: int) -> nn.Module:
     return model
 
 
-def step_of(model: nn.Module, classes: int, batch: int) -> Callable[[], float]:
-    """Forward and backward on one random batch."""
+def random_batch(classes: int, batch: int, size: int) -> tuple[Tensor, list]:
+    """Pictures (B, 3, size, size), and samples whose labels are 8 x 8 blocks."""
     from mmengine.structures import PixelData
     from mmseg.structures import SegDataSample
 
     generator = torch.Generator().manual_seed(1)
-    images = torch.randn(batch, 3, 512, 512, generator=generator)
+    images = torch.randn(batch, 3, size, size, generator=generator)
     blocks = torch.randint(0, classes, (batch, 1, 8, 8), generator=generator).float()
-    labels = F.interpolate(blocks, size=(512, 512)).long()
-    samples = [SegDataSample(gt_sem_seg=PixelData(data=one)) for one in labels]
+    labels = F.interpolate(blocks, size=(size, size)).long()
+    return images, [SegDataSample(gt_sem_seg=PixelData(data=one)) for one in labels]
+
+
+def step_of(model: nn.Module, classes: int, batch: int, size: int = 512) -> Callable[[], float]:
+    """Forward and backward on one random batch."""
+    images, samples = random_batch(classes, batch, size)
 
     def step() -> float:
         total, _ = model.parse_losses(model.loss(images, samples))

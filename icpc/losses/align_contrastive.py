@@ -3,13 +3,12 @@
 import torch
 from mmseg.registry import MODELS
 from torch import Tensor
-from torch.nn import functional as F
 
 from ..alignment import class_area
 from ..parts import AlignmentLoss
 from ..structures import CLIPFeatures
 from .gathering import gather_rows
-from .region_pairs import RegionPairs, region_pairs, taking_part
+from .regions import Regions, find_regions, taking_part
 
 _GUIDANCE = ('none', 'weight', 'hard')
 _NEGATIVES = ('image', 'batch')
@@ -43,7 +42,9 @@ def align_contrastive_loss(
       that score highest for k; t_m the ``num_hard`` wrong classes that score highest for r.
 
     An image with fewer than two classes contributes nothing. Permuting classes changes nothing.
-    The pairs are found once (``nonzero``); nothing else depends on what the labels hold.
+    Every image has a row for each class, and those of absent classes count nothing: the device is
+    never asked how many pairs there are. With ``'batch'`` (B K)^2 numbers are held, and as many
+    times more as there are ranks with ``gather``.
 
     Args:
         dense: (B, D, h, w) embeddings.
@@ -58,68 +59,66 @@ def align_contrastive_loss(
     Returns:
         A scalar; zero with zero gradient where no image has two classes.
     """
-    pairs = region_pairs(dense, text, labels)
-    regions, images, classes = pairs.region, pairs.image, pairs.label
-    rank = 0
-    if gather:
-        (regions, images, classes), rank = gather_rows(regions, images, classes)
-    own = torch.arange(pairs.label.shape[0], device=dense.device) + rank
-    others = classes != pairs.label[:, None]
-    if negatives == 'image':
-        others &= images == pairs.image[:, None]
-    to_regions = _text_to_regions(pairs, regions, own, others, temperature, guidance, num_hard)
-    to_texts = _region_to_texts(pairs, temperature, guidance, num_hard)
-    count = (own >= 0).sum().clamp(min=1)  # R, without asking the device for it
-    return (to_regions + to_texts).sum() / count / 2
+    found = find_regions(dense, text, labels)
+    to_regions = _text_to_regions(found, temperature, guidance, num_hard, negatives, gather)
+    to_texts = _region_to_texts(found, temperature, guidance, num_hard)
+    losses = (to_regions + to_texts).masked_fill(~found.taking_part, 0)
+    return losses.sum() / found.taking_part.sum().clamp(min=1) / 2
 
 
 def _text_to_regions(
-    pairs: RegionPairs,
-    regions: Tensor,
-    own: Tensor,
-    others: Tensor,
+    found: Regions,
     temperature: float,
     guidance: str,
     num_hard: int,
+    negatives: str,
+    gather: bool,
 ) -> Tensor:
-    """(R,) losses of each text against regions (all, D); own: each pair's row there."""
-    scores = pairs.anchor @ regions.T / temperature  # (R, all)
-    positive = scores.gather(1, own[:, None])
-    if guidance == 'weight':
-        # (R, all): what the alignment of the anchor's image makes of each region.
-        belief = torch.einsum('rkd,ad->rak', pairs.text, regions).detach() / temperature
-        index = pairs.label[:, None, None].expand(-1, regions.shape[0], 1)
-        belief = belief.log_softmax(dim=2).gather(2, index).squeeze(2)
-        scores = scores + _log_weights(belief, others)
+    """(B, K) losses of each text against regions."""
+    batch, classes, width = found.region.shape
+    own = torch.arange(classes, device=found.region.device).expand(batch, -1)  # (B, K)
+    if negatives == 'image':
+        scores = found.text @ found.region.transpose(1, 2) / temperature  # (B, K, K)
+        others = found.taking_part[:, None] & (own[:, :, None] != own[:, None])
+    else:
+        rows, part = found.region.flatten(0, 1), found.taking_part.flatten()
+        first = 0
+        if gather:
+            rows, part, first = gather_rows(rows, part)
+        scores = found.text @ rows.T / temperature  # (B, K, all)
+        column = torch.arange(len(rows), device=rows.device)
+        others = part & (own[:, :, None] != column % classes)
+        own = own + first + classes * torch.arange(batch, device=rows.device)[:, None]
+    positive = scores.gather(2, own[:, :, None])
+    if guidance == 'weight':  # what the alignment of the text's image makes of each region
+        scores = scores + _log_weights(scores.detach().log_softmax(dim=1), others)
     candidates = [positive, scores.masked_fill(~others, float('-inf'))]
     if guidance == 'hard':
-        at_positions = torch.einsum('rd,rdp->rp', pairs.anchor, pairs.pixels) / temperature
-        wrong = (pairs.area == 0) & (pairs.labelled > 0)
-        at_positions = at_positions.masked_fill(~wrong, float('-inf'))
-        candidates.append(at_positions.topk(min(num_hard, wrong.shape[1]), dim=1).values)
-    return torch.cat(candidates, dim=1).logsumexp(dim=1) - positive.squeeze(1)
+        at_positions = (found.text @ found.pixels / temperature).masked_fill(
+            ~found.wrong, float('-inf')
+        )
+        candidates.append(at_positions.topk(min(num_hard, at_positions.shape[2]), dim=2).values)
+    return torch.cat(candidates, dim=2).logsumexp(dim=2) - positive.squeeze(2)
 
 
-def _region_to_texts(
-    pairs: RegionPairs, temperature: float, guidance: str, num_hard: int
-) -> Tensor:
-    """(R,) losses of each region against the texts of its image."""
-    scores = torch.einsum('rkd,rd->rk', pairs.text, pairs.region) / temperature
-    own = F.one_hot(pairs.label, scores.shape[1]).bool()
-    positive = scores.gather(1, pairs.label[:, None]).squeeze(1)
+def _region_to_texts(found: Regions, temperature: float, guidance: str, num_hard: int) -> Tensor:
+    """(B, K) losses of each region against the texts of its image."""
+    scores = found.region @ found.text.transpose(1, 2) / temperature  # (B, K, K)
+    own = torch.eye(scores.shape[1], dtype=torch.bool, device=scores.device)
+    positive = scores.diagonal(dim1=1, dim2=2)
     if guidance == 'weight':
-        scores = scores + _log_weights(scores.detach().log_softmax(dim=1), ~own)
+        scores = scores + _log_weights(scores.detach().log_softmax(dim=2), ~own)
     wrong = scores.masked_fill(own, float('-inf'))
     if guidance == 'hard':
-        wrong = wrong.topk(min(num_hard, wrong.shape[1] - 1), dim=1).values
-    return torch.cat([positive[:, None], wrong], dim=1).logsumexp(dim=1) - positive
+        wrong = wrong.topk(min(num_hard, wrong.shape[2] - 1), dim=2).values
+    return torch.cat([positive[:, :, None], wrong], dim=2).logsumexp(dim=2) - positive
 
 
 def _log_weights(log_probability: Tensor, negatives: Tensor) -> Tensor:
     """Log of each negative's probability over the row's mean; zero elsewhere. Detached."""
     masked = log_probability.masked_fill(~negatives, float('-inf'))
-    count = negatives.sum(dim=1, keepdim=True).clamp(min=1)
-    mean = masked.logsumexp(dim=1, keepdim=True) - count.log()
+    count = negatives.sum(dim=-1, keepdim=True).clamp(min=1)
+    mean = masked.logsumexp(dim=-1, keepdim=True) - count.log()
     return torch.where(negatives, log_probability - mean, torch.zeros_like(mean)).detach()
 
 

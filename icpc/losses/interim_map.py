@@ -47,7 +47,7 @@ class InterimMapLoss(AlignmentLoss):
                 'model.backbone.type, or leave the loss out (model.losses.interim=None)'
             )
         losses = [
-            upsampled_cross_entropy(semantic, labels, self.ignore_index).loss
+            upsampled_cross_entropy(semantic, labels, self.ignore_index, with_accuracy=False).loss
             for semantic in features.interim
         ]
         return self.weight * torch.stack(losses).mean()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..alignment import cosine_score_map
 from ..parts import BaseNeck
 from ..structures import CLIPFeatures
+from .projected_cosine import projected_score_map
 
 
 @MODELS.register_module()
@@ -18,8 +19,9 @@ class MultiScaleAlignment(BaseNeck, BaseModule):
     """Aligns chosen pyramid levels with the text and joins their score maps before the FPN.
 
     Level i goes through a 1 x 1 convolution to the joint space, cosine with the text, and the
-    resulting (B, K, h_i, w_i) is joined to the level's channels (ICPC, our reading). The level that
-    has CLIP's own dense embedding uses that embedding. No level, or no text: a plain FPN.
+    resulting (B, K, h_i, w_i) is joined to the level's channels (ICPC, our reading). The embedding
+    itself is made where that is the cheaper way (:func:`projected_score_map`). The level that has
+    CLIP's own dense embedding uses that embedding. No level, or no text: a plain FPN.
 
     Args:
         in_channels: C_i of the four pyramid levels.
@@ -90,10 +92,10 @@ class MultiScaleAlignment(BaseNeck, BaseModule):
         pyramid, score_maps = list(features.pyramid), []
         for level in self.levels:
             if level == self.dense_level:
-                dense = features.dense
+                scores = cosine_score_map(features.dense, text)
             else:
-                dense = self.embed[str(level)](features.pyramid[level])  # (B, D, h_i, w_i)
-            scores = cosine_score_map(dense, text)
+                conv = self.embed[str(level)]
+                scores = projected_score_map(features.pyramid[level], conv.weight, conv.bias, text)
             score_maps.append(scores)
             joined = (scores * self.score_scale).to(pyramid[level].dtype)  # float32 under autocast
             pyramid[level] = torch.cat([pyramid[level], joined], dim=1)

@@ -27,15 +27,24 @@ def cell_axis(inputs: int, outputs: int, dtype: torch.dtype, device: torch.devic
     """Cells of an axis that is resized from n ``inputs`` to ``outputs`` pixels.
 
     Output i lies at (i + 0.5) * inputs / outputs - 0.5, as in ``F.interpolate``. All is worked out
-    on the host from the two sizes, so that no device is asked for a number.
+    on the host from the two sizes and kept on the device, so that no step waits for it.
     """
-    taken, weights = _cells(inputs, outputs)
-    return CellAxis(
-        torch.tensor(taken, device=device), torch.tensor(weights, dtype=dtype, device=device)
-    )
+    # Tensors of a fake mode belong to that mode alone.
+    mode = getattr(torch.empty(0, device=device), 'fake_mode', None)
+    return _kept_axis(inputs, outputs, dtype, device, mode)
 
 
 @lru_cache(maxsize=64)  # two axes of each map: the same few sizes in every step of a training
+def _kept_axis(
+    inputs: int, outputs: int, dtype: torch.dtype, device: torch.device, _: object
+) -> CellAxis:
+    taken, weights = _cells(inputs, outputs)
+    with torch.inference_mode(False):
+        return CellAxis(
+            torch.tensor(taken, device=device), torch.tensor(weights, dtype=dtype, device=device)
+        )
+
+
 def _cells(inputs: int, outputs: int) -> tuple[list[list[int]], list[list[tuple[float, float]]]]:
     """The outputs of each cell, and what they take; all cells padded to the same length."""
     taken: list[list[int]] = [[] for _ in range(inputs + 1)]

@@ -10,6 +10,7 @@ from .cells import CellAxis, Tile, add_corners, cell_axis, corners, tiles
 
 # Numbers of one tile, our choice: 4 MiB of float32 stay in a CPU's cache; 64 MiB keep a GPU busy.
 _CPU_TILE, _GPU_TILE = 2**20, 2**24
+_LEAST_SUM = 1e-30  # exponentials with a smaller sum may have lost digits
 
 
 class UpsampledLoss(NamedTuple):
@@ -20,7 +21,11 @@ class UpsampledLoss(NamedTuple):
 
 
 def upsampled_cross_entropy(
-    logits: Tensor, labels: Tensor, ignore_index: int = 255, scale: float = 1.0
+    logits: Tensor,
+    labels: Tensor,
+    ignore_index: int = 255,
+    scale: float = 1.0,
+    with_accuracy: bool = True,
 ) -> UpsampledLoss:
     """Cross-entropy of logits upsampled bilinearly (``align_corners=False``) to the labels.
 
@@ -36,21 +41,21 @@ def upsampled_cross_entropy(
         labels: (B, H, W) class ids.
         ignore_index: label of pixels that do not count.
         scale: factor of the logits, such as 1 / temperature.
+        with_accuracy: False saves a pass over the pixels, and the accuracy is 0.
 
     Returns:
         The loss and the pixel accuracy, in which a tie counts as right.
     """
-    return UpsampledLoss(*_UpsampledCrossEntropy.apply(logits, labels, ignore_index, scale))
+    options = ignore_index, scale, with_accuracy
+    return UpsampledLoss(*_UpsampledCrossEntropy.apply(logits, labels, *options))
 
 
 class _UpsampledCrossEntropy(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, logits: Tensor, labels: Tensor, ignore_index: int, scale: float
-    ) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, logits: Tensor, labels: Tensor, *options: Any) -> tuple[Tensor, Tensor]:
         with torch.autocast(logits.device.type, enabled=False):
             loss, accuracy, gradient = _forward(
-                logits.detach(), labels, ignore_index, scale, ctx.needs_input_grad[0]
+                logits.detach(), labels, *options, ctx.needs_input_grad[0]
             )
         ctx.gradient, ctx.dtype = gradient, logits.dtype
         ctx.mark_non_differentiable(accuracy)
@@ -66,11 +71,16 @@ class _UpsampledCrossEntropy(torch.autograd.Function):
         gradient, ctx.gradient = ctx.gradient, None
         # Under fp16 ``grad_loss`` brings the loss scale, without which most entries are below what
         # half precision can hold.
-        return gradient.mul_(grad_loss).to(ctx.dtype), None, None, None
+        return gradient.mul_(grad_loss).to(ctx.dtype), None, None, None, None
 
 
 def _forward(
-    logits: Tensor, labels: Tensor, ignore_index: int, scale: float, with_gradient: bool
+    logits: Tensor,
+    labels: Tensor,
+    ignore_index: int,
+    scale: float,
+    with_accuracy: bool,
+    with_gradient: bool,
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     dtype = torch.float64 if logits.dtype == torch.float64 else torch.float32
     batch, classes, height, width = logits.shape
@@ -82,35 +92,55 @@ def _forward(
     gradient = torch.zeros_like(logits, dtype=dtype) if with_gradient else None
     budget = _CPU_TILE if logits.device.type == 'cpu' else _GPU_TILE
     # Fresh memory for every tile would cost more in page faults than the arithmetic.
-    buffers = logits.new_empty(2, max(budget, slots * classes), dtype=dtype)
+    buffer = logits.new_empty(max(budget, slots * classes), dtype=dtype)
     for tile in tiles(batch, height + 1, width + 1, slots * classes, budget):
         weights = _tile_weights(rows, columns, tile)  # (cells, S, 4)
         ids = _tile_labels(labels, rows, columns, tile, ignore_index)  # (cells, S)
         valid = ids != ignore_index
         size = *ids.shape, classes
-        upsampled, probability = (buffer[: math.prod(size)].view(size) for buffer in buffers)
-        torch.bmm(weights, corners(logits, tile).to(dtype).mul_(scale), out=upsampled)
-        losses, right, slope = _softmax_cross_entropy(upsampled, ids.where(valid, 0), probability)
-        loss += losses.where(valid, 0).sum(dtype=torch.float64)
+        upsampled = buffer[: math.prod(size)].view(size)
+        inputs = corners(logits, tile).to(dtype).mul_(scale)
+        index = ids.where(valid, 0)[:, :, None]
+        sums, own, right = _sums(weights, inputs, index, upsampled, with_accuracy)
+        loss += (sums.log() - own).squeeze(2).where(valid, 0).sum(dtype=torch.float64)
         hits += (right & valid).sum()
         if gradient is not None:
-            share = valid.to(dtype).mul_(scale).div_(count)  # (cells, S)
-            back = weights.mul_(share[:, :, None]).transpose(1, 2)
-            add_corners(gradient, torch.bmm(back, slope), tile)
+            slope = upsampled.scatter_add_(2, index, -sums)  # sums x (probability - one-hot)
+            share = valid.to(dtype).mul_(scale).div_(count)[:, :, None] / sums  # (cells, S, 1)
+            add_corners(gradient, torch.bmm((weights * share).transpose(1, 2), slope), tile)
     return (loss / count).to(dtype), (hits / count).to(dtype), gradient
 
 
-def _softmax_cross_entropy(
-    logits: Tensor, labels: Tensor, out: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Losses (cells, S), hits (cells, S) and, in ``out``, d loss / d logits (cells, S, K)."""
-    own = logits.gather(2, labels[:, :, None])  # (cells, S, 1)
-    best = logits.amax(dim=2, keepdim=True)
-    probability = torch.softmax(logits, dim=2, out=out)
-    # The best class has at least probability 1 / K: its logarithm is exact, others' may not be.
-    log_sum = best - probability.amax(dim=2, keepdim=True).log()
-    slope = probability.scatter_add_(2, labels[:, :, None], -torch.ones_like(own))
-    return (log_sum - own).squeeze(2), (own == best).squeeze(2), slope
+def _sums(
+    weights: Tensor, inputs: Tensor, index: Tensor, out: Tensor, with_accuracy: bool
+) -> tuple[Tensor, Tensor, Tensor | bool]:
+    """Upsamples a tile, and leaves in ``out`` (cells, S, K) the exponentials of its logits.
+
+    All logits of a pixel are lowered by the same number. The largest input of the cell does, unless
+    a pixel is so far below it that nothing would be left: then each pixel's own best logit is
+    taken, and so on a GPU, which cannot be asked.
+
+    Args:
+        weights: (cells, S, 4).
+        inputs: (cells, 4, K), changed.
+        index: (cells, S, 1), the class of each output.
+
+    Returns:
+        the exponentials' sums and the lowered logit of the own class, both (cells, S, 1), and
+        whether that is the best one (cells, S), with ``with_accuracy``.
+    """
+    inputs -= inputs.amax(dim=(1, 2), keepdim=True)
+    torch.bmm(weights, inputs, out=out)
+    own, right = out.gather(2, index), False
+    if with_accuracy:
+        right = (own == out.amax(dim=2, keepdim=True)).squeeze(2)
+    if out.device.type == 'cpu':
+        sums = out.exp_().sum(dim=2, keepdim=True)
+        if not sums.amin() < _LEAST_SUM:
+            return sums, own, right
+        torch.bmm(weights, inputs, out=out)
+    best = out.amax(dim=2, keepdim=True)
+    return out.sub_(best).exp_().sum(dim=2, keepdim=True), own - best, right
 
 
 def _tile_weights(rows: CellAxis, columns: CellAxis, tile: Tile) -> Tensor:

@@ -1,8 +1,8 @@
 """Every real config's loss and prediction with fake tensors on a GPU that need not be there.
 
 A fake tensor has a device, a type and a shape, but no numbers: a part that meets a tensor of
-another device fails, and so does one that asks the device for a number. Two things are put in:
-what the host works out from sizes alone, and how many pairs the align loss finds.
+another device fails, and so does one that asks the device for a number. What the host works out
+from sizes alone for a prediction is put in.
 """
 
 import warnings
@@ -20,9 +20,9 @@ from torch._subclasses.fake_tensor import (
     FakeTensorMode,
     unset_fake_temporarily,
 )
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from icpc.config.load import load_config
-from icpc.losses import region_pairs
 from icpc.segmentors import inference
 from icpc.upsampling import cross_entropy
 
@@ -57,13 +57,25 @@ def fake(monkeypatch):
 
     monkeypatch.setattr(inference, '_axis_matrices', real)
 
-    def seven_pairs(present):
-        return tuple(present.new_zeros(7, dtype=torch.long) for _ in range(2))
-
-    monkeypatch.setattr(region_pairs, 'pair_indices', seven_pairs)
     with warnings.catch_warnings():  # there is no CUDA
         warnings.simplefilter('ignore')
         yield mode
+
+
+class HostCopies(TorchDispatchMode):
+    """Counts what is brought from the host's memory to the device: each time the two wait."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        tensors = [one for one in (*args, result) if isinstance(one, torch.Tensor)]
+        copies = func.overloadpacket in (torch.ops.aten._to_copy, torch.ops.aten.copy_)
+        if copies and len({one.device.type for one in tensors}) > 1:
+            self.found.append(func)
+        return result
 
 
 def on_cuda(model: torch.nn.Module, mode: FakeTensorMode) -> torch.nn.Module:
@@ -97,8 +109,12 @@ def test_loss_and_prediction(path, fake, tmp_path, tiny_resnet_cfg, tiny_vit_cfg
     with fake, torch.no_grad():
         labels = torch.zeros(2, 1, 64, 64, dtype=torch.long, device='cuda')
         samples = [SegDataSample(gt_sem_seg=PixelData(data=one)) for one in labels]
-        losses = model.loss(torch.randn(2, 3, 64, 64, device='cuda'), samples)
+        images = torch.randn(2, 3, 64, 64, device='cuda')
+        losses = model.loss(images, samples)
         assert {value.device.type for value in losses.values()} == {'cuda'}
+        with HostCopies() as copies:
+            model.loss(images, samples)
+        assert not copies.found  # tables are kept from the first step on
         meta = dict(ori_shape=(90, 60), padding_size=(0, 0, 0, 0))
         samples = [SegDataSample(metainfo=meta)]
         (sample,) = model.eval().predict(torch.randn(1, 3, 96, 64, device='cuda'), samples)
@@ -115,7 +131,7 @@ def test_the_gradient_of_the_fused_loss(fake):
     with fake, torch.no_grad():
         logits = torch.randn(2, 847, 16, 16, device='cuda', dtype=torch.float16)
         labels = torch.zeros(2, 64, 64, dtype=torch.long, device='cuda')
-        loss, accuracy, gradient = cross_entropy._forward(logits, labels, 255, 1.0, True)
+        loss, accuracy, gradient = cross_entropy._forward(logits, labels, 255, 1.0, True, True)
     assert {x.device.type for x in (loss, accuracy, gradient)} == {'cuda'}
     assert (gradient.shape, gradient.dtype) == (logits.shape, torch.float32)
 
@@ -129,6 +145,10 @@ def test_a_tensor_on_another_device_and_a_question_to_the_device_are_found(fake)
             int(there.sum())
         with pytest.raises(DynamicOutputShapeException):
             there.nonzero()
+        with HostCopies() as copies:
+            torch.tensor([1, 2], device='cuda')
+            torch.zeros(3).to('cuda')
+        assert len(copies.found) == 2
 
 
 def test_held_out_classes_and_a_guided_head(fake, tiny_vit_cfg):

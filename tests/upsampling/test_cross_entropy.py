@@ -133,3 +133,27 @@ def test_large_tile_of_labels_out_of_range_raises():
     logits = torch.randn(1, 3, 2, 2)
     with pytest.raises((IndexError, RuntimeError), match='out of bounds'):
         upsampled_cross_entropy(logits, torch.full((1, 4, 4), 3))
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_a_pixel_far_below_its_neighbours_keeps_its_digits(dtype):
+    """Lowered by the cell's largest input its exponentials would all be zero."""
+    logits = torch.randn(1, 3, 2, 2, generator=torch.Generator().manual_seed(0)).to(dtype)
+    logits[0, :, 0, 0] += 3000
+    logits[0, 2, 0, 0] -= 500
+    labels = torch.randint(0, 3, (1, 16, 16), generator=torch.Generator().manual_seed(1))
+    results = []
+    for way in (upsampled_cross_entropy, plain):
+        leaf = logits.clone().requires_grad_()
+        loss = way(leaf, labels)[0]
+        loss.backward()
+        results.append((loss.detach(), leaf.grad))
+    torch.testing.assert_close(*results)
+
+
+def test_without_accuracy_the_loss_is_the_same():
+    logits = torch.randn(2, 5, 4, 4, generator=torch.Generator().manual_seed(0))
+    labels = torch.randint(0, 5, (2, 16, 16), generator=torch.Generator().manual_seed(1))
+    found = upsampled_cross_entropy(logits, labels, with_accuracy=False)
+    assert torch.equal(found.loss, upsampled_cross_entropy(logits, labels).loss)
+    assert found.accuracy == 0

@@ -1,0 +1,130 @@
+"""Cosines of positions with text in the joint space, without the positions' embeddings there."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from ..alignment import at_least_float32, cosine_score_map, unit_length, without_autocast
+
+_BLOCK = 128  # channels of a triangular matrix that are multiplied together, our choice
+_LEAST = 1e-12  # as in F.normalize
+
+
+def projected_score_map(features: Tensor, weight: Tensor, bias: Tensor, text: Tensor) -> Tensor:
+    """``cosine_score_map(W x + b, text)`` of a 1 x 1 convolution, by the cheaper of two ways.
+
+    The embedding W x + b has D channels at every position. Where C is below D, two products with x
+    itself do: of the K rows t W for the numerator (t W) x + t b, and of the triangular factor R of
+    W = Q R for the length, since |W x + b|^2 = |R x + Q^T b|^2 + |b - Q Q^T b|^2. That is exact,
+    and safe where the embedding is near zero: nothing is subtracted. Float32 under autocast,
+    float64 for float64 features.
+
+    Args:
+        features: x, (B, C, h, w).
+        weight: W, (D, C, 1, 1).
+        bias: b, (D,).
+        text: (B or 1, K, D), any length.
+
+    Returns:
+        (B, K, h, w) in [-1, 1], but for rounding.
+    """
+    if not is_cheaper(*weight.shape[:2], features.shape[2] * features.shape[3]):
+        return cosine_score_map(torch.nn.functional.conv2d(features, weight, bias), text)
+    with without_autocast(features.device):
+        x, weight, bias = map(at_least_float32, (features.flatten(2), weight.flatten(1), bias))
+        text = unit_length(text, dim=-1)
+        rows = (text @ weight).expand(len(x), -1, -1)  # (B, K, C)
+        offsets = (text @ bias)[:, :, None].expand(len(x), -1, 1)  # (B, K, 1)
+        scores = _ProjectedCosine.apply(x, rows, offsets, weight, bias)
+    return scores.unflatten(2, features.shape[2:])
+
+
+def is_cheaper(embed_dim: int, channels: int, positions: int) -> bool:
+    """Whether the embedding is left out: what that saves is more than the factor of W costs.
+
+    Of B x P x (C + K) products with D each only C remain; the factor and the rows t W take C + K
+    products of D x C. The number of pictures and of classes does not decide.
+    """
+    return positions * (embed_dim - channels) > embed_dim * channels
+
+
+class _ProjectedCosine(torch.autograd.Function):
+    """(B, K, P) cosines from x (B, C, P), t W (B, K, C), t b (B, K, 1), W (D, C) and b (D,)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, rows: Tensor, offsets: Tensor, weight: Tensor, bias: Tensor
+    ) -> Tensor:
+        factor = torch.linalg.qr(torch.cat([weight, bias[:, None]], dim=1), mode='r').R
+        triangle, shift, rest = factor[:-1, :-1], factor[:-1, -1:], factor[-1, -1]
+        shape = _upper_product(triangle, x).add_(shift)  # (B, C, P), as long as W x + b
+        length = torch.linalg.vector_norm(shape, dim=1, keepdim=True)
+        length = torch.hypot(length, rest)
+        # Below what rounding leaves of W x + b the direction is noise, and stays bounded.
+        size = torch.linalg.vector_norm(weight) * torch.linalg.vector_norm(x, dim=1, keepdim=True)
+        size = size.add_(torch.linalg.vector_norm(bias)).mul_(torch.finfo(x.dtype).eps)
+        least = size.clamp_(min=_LEAST)
+        inverse = torch.maximum(length, least).reciprocal_()  # (B, 1, P)
+        scores = torch.baddbmm(offsets, rows, x).mul_(inverse)
+        inverse_length = inverse.where(length > least, 0)  # no gradient where the least counts
+        ctx.save_for_backward(
+            x, rows, weight, bias, triangle, shape, inverse, inverse_length, scores
+        )
+        return scores
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, rows, weight, bias, triangle, shape, inverse, inverse_length, scores = ctx.saved_tensors
+        with without_autocast(x.device):
+            # d scores / d length = -scores / length, d length / d (W x + b) = (W x + b) / length
+            share = (grad * scores).sum(dim=1, keepdim=True).mul_(-inverse).mul_(inverse_length)
+            slope = grad * inverse  # (B, K, P), of the numerator
+            grad_rows = slope @ x.transpose(1, 2)
+            grad_x = None
+            if ctx.needs_input_grad[0]:
+                grad_x = _lower_product(triangle, shape * share)
+                grad_x = grad_x.baddbmm_(rows.transpose(1, 2), slope)
+            grad_weight = grad_bias = None
+            if ctx.needs_input_grad[3] or ctx.needs_input_grad[4]:
+                weighted = x * share
+                first = weighted.sum(dim=(0, 2))  # (C,)
+                second = _symmetric_product(weighted, x)  # (C, C)
+                grad_weight = torch.addmm(bias[:, None] * first, weight, second)
+                grad_bias = torch.addmv(bias * share.sum(), weight, first)
+        return grad_x, grad_rows, slope.sum(dim=2, keepdim=True), grad_weight, grad_bias
+
+
+def _blocks(channels: int) -> Iterator[slice]:
+    """Slices of channels, all but the last one of the same length."""
+    for start in range(0, channels, _BLOCK):
+        yield slice(start, min(start + _BLOCK, channels))
+
+
+def _upper_product(triangle: Tensor, x: Tensor) -> Tensor:
+    """R x (B, C, P) for an upper triangular R (C, C), without most of its zeros."""
+    result = torch.empty_like(x)
+    for rows in _blocks(len(triangle)):
+        torch.matmul(triangle[rows, rows.start :], x[:, rows.start :], out=result[:, rows])
+    return result
+
+
+def _lower_product(triangle: Tensor, x: Tensor) -> Tensor:
+    """R^T x (B, C, P) for an upper triangular R (C, C), without most of its zeros."""
+    result = torch.empty_like(x)
+    for rows in _blocks(len(triangle)):
+        torch.matmul(triangle[: rows.stop, rows].T, x[:, : rows.stop], out=result[:, rows])
+    return result
+
+
+def _symmetric_product(a: Tensor, b: Tensor) -> Tensor:
+    """The sum over pictures of a b^T (C, C), which is symmetric, from its blocks below."""
+    result = a.new_empty(a.shape[1], a.shape[1])
+    for rows in _blocks(len(result)):
+        block = (a[:, rows] @ b[:, : rows.stop].transpose(1, 2)).sum(dim=0)
+        result[rows, : rows.stop] = block
+        result[: rows.start, rows] = block[:, : rows.start].T
+    return result
