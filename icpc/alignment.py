@@ -1,10 +1,15 @@
 """Pure functions that compare pictures with text, position by position."""
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+
+LEAST_LENGTH = 1e-12  # as in F.normalize
+_CHANNELS = 32  # of which a core's cache holds a row of positions, our choice
 
 
 def unit_length(embeddings: Tensor, dim: int) -> Tensor:
@@ -46,12 +51,46 @@ def cosine_score_map(dense: Tensor, text: Tensor) -> Tensor:
     Returns:
         (B, K, h, w) in [-1, 1].
     """
-    batch, width, height, columns = dense.shape
-    pixels = unit_length(dense.flatten(2), dim=1)  # (B, D, h * w)
-    classes = unit_length(text, dim=-1).expand(batch, -1, -1)  # (B, K, D)
+    classes = unit_length(text, dim=-1).expand(len(dense), -1, -1)  # (B, K, D)
     with without_autocast(dense.device):
-        scores = classes @ pixels
-    return scores.reshape(batch, text.shape[1], height, columns)
+        scores = _Cosine.apply(at_least_float32(dense.flatten(2)), classes)
+    return scores.unflatten(2, dense.shape[2:])
+
+
+class _Cosine(torch.autograd.Function):
+    """(B, K, P) products of classes (B, K, D) with x (B, D, P), each over the length of its x.
+
+    What is divided are K numbers of a position, not D, and only they are kept beside x.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, classes: Tensor) -> Tensor:
+        length = squared_lengths(x).sqrt_()
+        inverse = length.clamp(min=LEAST_LENGTH).reciprocal_()  # (B, 1, P)
+        scores = (classes @ x).mul_(inverse)
+        # No gradient of a length that does not count.
+        ctx.save_for_backward(x, classes, inverse, inverse.where(length > LEAST_LENGTH, 0), scores)
+        return scores
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, classes, inverse, of_length, scores = ctx.saved_tensors
+        with without_autocast(x.device):
+            slope = grad * inverse
+            share = (grad * scores).sum(dim=1, keepdim=True).mul_(-of_length).mul_(of_length)
+            grad_x = None
+            if ctx.needs_input_grad[0]:
+                grad_x = (x * share).baddbmm_(classes.transpose(1, 2), slope)
+            return grad_x, slope @ x.transpose(1, 2)
+
+
+def squared_lengths(x: Tensor) -> Tensor:
+    """(B, 1, P), the squared length of every position of x (B, C, P), in one reading of x."""
+    total = x.new_zeros(len(x), 1, x.shape[2])
+    for channels in x.split(_CHANNELS, dim=1):
+        total += channels.square().sum(dim=1, keepdim=True)
+    return total
 
 
 def class_area(labels: Tensor, num_classes: int, size: tuple[int, int]) -> Tensor:

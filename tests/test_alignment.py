@@ -1,5 +1,6 @@
 """Score maps, area counts and region means against naive loops."""
 
+import pytest
 import torch
 from torch.nn import functional as F
 
@@ -64,3 +65,20 @@ def test_region_means_weigh_positions_by_their_area() -> None:
     for b, k in present.nonzero().tolist():
         weighted = sum(area[b, k, p] * dense[b].flatten(1)[:, p] for p in range(6))
         torch.testing.assert_close(means[b, k], weighted / area[b, k].sum())
+
+
+@pytest.mark.parametrize('texts', [1, 2])
+@pytest.mark.parametrize('length', [0, 1e-14, 1, 1e6])
+def test_score_map_and_its_gradients_are_those_of_normalised_embeddings(texts, length) -> None:
+    generator = torch.Generator().manual_seed(0)
+    dense = torch.randn(2, 70, 3, 5, generator=generator, dtype=torch.float64)
+    text = torch.randn(texts, 4, 70, generator=generator, dtype=torch.float64)
+    dense[:, :, 1] *= length
+    upstream = torch.randn(2, 4, 3, 5, generator=generator, dtype=torch.float64)
+    leaves = dense.requires_grad_(), text.requires_grad_()
+    scores = cosine_score_map(*leaves)
+    pixels, classes = F.normalize(dense, dim=1), F.normalize(text, dim=2).expand(2, -1, -1)
+    expected = torch.einsum('bkd,bdhw->bkhw', classes, pixels)
+    torch.testing.assert_close(scores, expected, rtol=1e-12, atol=1e-14)
+    found, wanted = (torch.autograd.grad(one, leaves, upstream) for one in (scores, expected))
+    torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-12)

@@ -7,10 +7,16 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ..alignment import at_least_float32, cosine_score_map, unit_length, without_autocast
+from ..alignment import (
+    LEAST_LENGTH,
+    at_least_float32,
+    cosine_score_map,
+    squared_lengths,
+    unit_length,
+    without_autocast,
+)
 
 _BLOCK = 128  # channels of a triangular matrix that are multiplied together, our choice
-_LEAST = 1e-12  # as in F.normalize
 
 
 def projected_score_map(features: Tensor, weight: Tensor, bias: Tensor, text: Tensor) -> Tensor:
@@ -61,12 +67,11 @@ class _ProjectedCosine(torch.autograd.Function):
         factor = torch.linalg.qr(torch.cat([weight, bias[:, None]], dim=1), mode='r').R
         triangle, shift, rest = factor[:-1, :-1], factor[:-1, -1:], factor[-1, -1]
         shape = _upper_product(triangle, x).add_(shift)  # (B, C, P), as long as W x + b
-        length = torch.linalg.vector_norm(shape, dim=1, keepdim=True)
-        length = torch.hypot(length, rest)
+        length = squared_lengths(shape).add_(rest.square()).sqrt_()  # (B, 1, P)
         # Below what rounding leaves of W x + b the direction is noise, and stays bounded.
-        size = torch.linalg.vector_norm(weight) * torch.linalg.vector_norm(x, dim=1, keepdim=True)
+        size = squared_lengths(x).sqrt_().mul_(torch.linalg.vector_norm(weight))
         size = size.add_(torch.linalg.vector_norm(bias)).mul_(torch.finfo(x.dtype).eps)
-        least = size.clamp_(min=_LEAST)
+        least = size.clamp_(min=LEAST_LENGTH)
         inverse = torch.maximum(length, least).reciprocal_()  # (B, 1, P)
         scores = torch.baddbmm(offsets, rows, x).mul_(inverse)
         inverse_length = inverse.where(length > least, 0)  # no gradient where the least counts
