@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .messages import console, say
 from .numbers import clock, numbers, shown
+from .unread import Unread, are_due
 
 _SMOOTHING = 0.9  # our choice: about the last ten iterations count
 
@@ -33,6 +34,8 @@ class ProgressHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Start the clock."""
         self._loss, self._rate = None, None
+        self._unread, self._images = Unread(), 0
+        self._text = ''
         self._since = time.perf_counter()
         self._done_before = runner.iter
         self._open('train', runner.max_iters, runner.iter)
@@ -52,22 +55,28 @@ class ProgressHook(Hook):
             data_batch: The data of the step's passes.
             outputs: Log of the step; `loss` is a scalar.
         """
-        now = time.perf_counter()
+        loss = {'loss': outputs['loss']}
         images = get_world_size() * sum(len(batch['data_samples']) for batch in data_batch or ())
-        rate = images / max(now - self._since, 1e-9)
-        self._since = now
-        self._loss = _smooth(self._loss, outputs['loss'].item())
-        self._rate = _smooth(self._rate, rate)
+        self._unread.add(loss)
+        self._images += images
         step, last = runner.iter + 1, runner.max_iters
-        left = (last - step) * images / max(self._rate, 1e-9)
-        text = f'loss {self._loss:.4f}  {self._rate:.1f} images/s'
-        every = max(1, last // self.lines)
-        self._advance(
-            step,
-            f'iteration {step}/{last}  {text}  {clock(left)} left',
-            text,
-            step % every == 0 or step == last,
-        )
+        due = step % max(1, last // self.lines) == 0 or step == last
+        if are_due(runner, loss) or (due and self._bar is None):
+            self._read()
+        left = (last - step) * images / max(self._rate or 0, 1e-9)
+        line = f'iteration {step}/{last}  {self._text}  {clock(left)} left'
+        self._advance(step, line, self._text, due)
+
+    def _read(self) -> None:
+        """Take up loss and speed of the steps since the last reading."""
+        losses = [step['loss'] for step in self._unread.read()]
+        for loss in losses:
+            self._loss = _smooth(self._loss, loss)
+        now = time.perf_counter()
+        rate = self._images / max(now - self._since, 1e-9)
+        self._since, self._images = now, 0
+        self._rate = _smooth(self._rate, rate, steps=len(losses))
+        self._text = f'loss {self._loss:.4f}  {self._rate:.1f} images/s'
 
     def before_val(self, runner: Runner) -> None:
         """The bar of the validation takes over."""
@@ -89,7 +98,7 @@ class ProgressHook(Hook):
         text = '  '.join(f'{key} {shown(value)}' for key, value in numbers(metrics).items())
         say(f'iteration {runner.iter}/{runner.max_iters}  val: {text}')
         if runner.iter < runner.max_iters:
-            self._since = time.perf_counter()
+            self._since, self._images = time.perf_counter(), 0
             self._open('train', runner.max_iters, runner.iter)
 
     def after_train(self, runner: Runner) -> None:
@@ -140,5 +149,6 @@ class ProgressHook(Hook):
             self._bar = None
 
 
-def _smooth(former: float | None, value: float) -> float:
-    return value if former is None else _SMOOTHING * former + (1 - _SMOOTHING) * value
+def _smooth(former: float | None, value: float, steps: int = 1) -> float:
+    kept = _SMOOTHING**steps
+    return value if former is None else kept * former + (1 - kept) * value

@@ -13,6 +13,7 @@ from mmseg.registry import HOOKS
 
 from ..console.numbers import numbers
 from ..console.trackers import Tracker, check_tracker, open_tracker
+from ..console.unread import Unread
 from ..errors import UserError
 from ..files import write_text_atomically
 from .fingerprints import plain_tree
@@ -39,6 +40,7 @@ class MetricsFileHook(Hook):
         self._open: Tracker | None = None
         self._sums: dict[str, float] = {}
         self._count = 0
+        self._unread = Unread()
 
     @master_only
     def before_train(self, runner: Runner) -> None:
@@ -51,6 +53,7 @@ class MetricsFileHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Save the sums of the line to come."""
+        self._add_up()
         checkpoint[_SUMS] = {'sums': dict(self._sums), 'count': self._count}
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
@@ -79,15 +82,20 @@ class MetricsFileHook(Hook):
         outputs: dict | None = None,
     ) -> None:
         """Collect the step's scalars and write a line when it is due."""
-        for key, value in (outputs or {}).items():
-            self._sums[key] = self._sums.get(key, 0.0) + value.item()
-        self._count += 1
+        self._unread.add(outputs or {})
         step = runner.iter + 1
         if step % self.interval == 0 or step == runner.max_iters:
+            self._add_up()
             means = {key: total / self._count for key, total in self._sums.items()}
             lr = {key: values[0] for key, values in runner.optim_wrapper.get_lr().items()}
             self._write(runner, step, 'train', {**means, **lr})
             self._sums, self._count = {}, 0
+
+    def _add_up(self) -> None:
+        for step in self._unread.read():
+            for key, value in step.items():
+                self._sums[key] = self._sums.get(key, 0.0) + value
+            self._count += 1
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Write the results of a validation."""

@@ -90,8 +90,8 @@ def _times(value: Tensor | list[Tensor], weight: Tensor) -> Tensor | list[Tensor
 
 def mean_of_step(
     passes: Sequence[dict[str, Tensor]], flag: bool = False
-) -> tuple[dict[str, Tensor], bool]:
-    """The mean of a step's logs over passes and ranks, and whether any rank raised its flag.
+) -> tuple[dict[str, Tensor], Tensor | bool]:
+    """The mean of a step's logs over passes and ranks, and how many ranks raised their flag.
 
     Args:
         passes: The log of each pass of this rank.
@@ -107,4 +107,4 @@ def mean_of_step(
     packed = torch.stack([*values, values[0].new_tensor(float(flag))])
     all_reduce(packed)
     means = (packed / ranks).float()
-    return dict(zip(log, means[:-1].unbind(), strict=True)), bool(packed[-1] > 0)
+    return dict(zip(log, means[:-1].unbind(), strict=True)), packed[-1]

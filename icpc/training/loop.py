@@ -11,13 +11,15 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ..building import without_wrapper
+from ..console.unread import are_due
 from ..errors import Requeue, UserError
 from ..ranks.running_statistics import average_running_statistics
 from .data_order import PositionSampler
-from .finite import raise_if_not_finite
 from .global_mean import GlobalMean, Weights, mean_of_step, weighted
 from .idle_parameters import check_all_train
 from .keyed_random import MODEL, seed_all
+from .reading.finite import FiniteLosses
+from .reading.late_flag import LateFlag
 
 
 @LOOPS.register_module()
@@ -58,6 +60,8 @@ class GlobalBatchLoop(IterBasedTrainLoop):
         self.accumulation = accumulation
         self.validated = 0
         self._checked = False  # whether the losses reach every trainable parameter
+        self._losses = FiniteLosses()
+        self._told = LateFlag()
 
     def go_on(self, step: int, validated: int) -> None:
         """Continue after `step` optimiser steps, of which `validated` is the last validated one."""
@@ -111,10 +115,10 @@ class GlobalBatchLoop(IterBasedTrainLoop):
             seed: The seed of the model's random numbers.
 
         Returns:
-            Whether a rank was told to stop.
+            Whether a rank was told to stop, in this step or on a GPU in the one before.
 
         Raises:
-            UserError: When a loss is not finite.
+            UserError: When a loss is not finite; on a GPU after the last step of a `log_interval`.
         """
         self.runner.call_hook('before_train_iter', batch_idx=self._iter, data_batch=batches)
         logs = []
@@ -122,13 +126,15 @@ class GlobalBatchLoop(IterBasedTrainLoop):
             seed_all(MODEL, seed, self._iter, index, get_rank())
             logs.append(self._run_pass(batch, weights))
         outputs, told = mean_of_step(logs, self.runner.signals.came)
-        raise_if_not_finite(outputs, logs, batches, iteration=self._iter + 1)
+        self._losses.add(outputs, logs, batches, iteration=self._iter + 1)
+        if are_due(self.runner, outputs):
+            self.check_losses()
         average_running_statistics(self.runner.model)
         self.runner.call_hook(
             'after_train_iter', batch_idx=self._iter, data_batch=batches, outputs=outputs
         )
         self._iter += 1
-        return told
+        return self._told.read(told, now=self._validates())
 
     def _run_pass(self, batch: dict[str, Any], weights: Weights) -> dict[str, Tensor]:
         """Forward and backward pass of one batch; the optimiser steps after the last of a step.
@@ -149,12 +155,24 @@ class GlobalBatchLoop(IterBasedTrainLoop):
         optim_wrapper.update_params(loss)
         return log
 
-    def _validate_if_due(self) -> None:
+    def check_losses(self) -> None:
+        """Look at the losses of all steps done, as before a checkpoint.
+
+        Raises:
+            UserError: When one is not finite.
+        """
+        self._losses.check()
+
+    def _validates(self) -> bool:
+        """Whether the model is validated after the steps done."""
         step = self._iter
         due = step % self.val_interval == 0 or step == self._max_iters
-        if self.runner.val_loop is None or not due or step < self.val_begin:
-            return
-        if self.validated < step and step > 0:
+        return self.runner.val_loop is not None and due and step >= self.val_begin
+
+    def _validate_if_due(self) -> None:
+        step = self._iter
+        if self._validates() and self.validated < step and step > 0:
+            self.check_losses()
             self.runner.val_loop.run()
             self.validated = step
             self.runner.call_hook('after_validated')

@@ -39,6 +39,7 @@ from ..ranks.fsdp import WholeInEvaluationHook, shard, whole
 from ..ranks.hook_calls import HookCalls
 from ..run_dir.record import run_identity
 from .data_order import KeyedDataset, samples_positions
+from .loop import GlobalBatchLoop
 from .preemption import StopSignals, shield_workers
 
 
@@ -113,6 +114,11 @@ class SafeRunner(HookCalls):
         """Build the loop with its loader and dataset."""
         with refusing('test_dataloader'):
             return super().build_test_loop(loop)
+
+    def register_default_hooks(self, hooks: dict[str, Any] | None = None) -> None:
+        """Register mmengine's, of which one reads its numbers when they are due."""
+        ours = {'runtime_info': {'type': 'LateRuntimeInfoHook'}}
+        super().register_default_hooks({**ours, **(hooks or {})})
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """Build the optimiser and its wrapper."""
@@ -277,6 +283,9 @@ class SafeRunner(HookCalls):
             filename: Name inside it.
             meta: `epoch` and `iter` done.
         """
+        if isinstance(self.train_loop, GlobalBatchLoop):
+            self.train_loop.check_losses()
+        self.call_hook('read_numbers')
         hub = self.message_hub.state_dict()
         info = drop_foreign(hub['runtime_info'])
         keys = {
