@@ -1,15 +1,18 @@
-"""ICPC's training and inference on a GPU at real sizes: images/s and peak memory, random weights.
+"""Training and inference on a GPU at real sizes, random weights: what guidance costs there.
 
 RN50 at 512 x 512 and ViT-B/16 at 640 x 640, K = 150 and 847, float32 and bf16: forward, backward
-and optimiser step of one batch that stays on the device, and prediction of one picture. Medians
-after two warm-up rounds; memory is the allocator's peak. ``--compile`` adds torch.compile,
-``--checkpointing`` recomputes the blocks of both towers in backward.
+and optimiser step of one batch that stays on the device, and prediction of one picture. All methods
+are interleaved in one process, the baseline without text among them; medians after two warm-up
+rounds; memory is the allocator's peak of a method beside the weights of all. Then how often the
+host waits for the device within a step, as the profiler counts it, and for what. ``--compile`` adds
+torch.compile, ``--checkpointing`` recomputes the blocks of both towers in backward.
 """
 
 import argparse
 import statistics
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -19,22 +22,23 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 from torch.nn import functional as F
+from torch.profiler import ProfilerActivity, profile
 
 sys.path.insert(0, str(Path(__file__).parent))
 from text_encoder import class_names
 
-CONFIGS = {
-    'RN50': ('configs/icpc/icpc_rn50_fpn_80k_ade20k-512.py', 512),
-    'ViT-B/16': ('configs/icpc/icpc_vit-b16_fpn_80k_ade20k-640.py', 640),
-}
+METHODS = ('baseline', 'coop', 'denseclip', 'icpc')
+TOWERS = {'RN50': ('rn50', 512), 'ViT-B/16': ('vit-b16', 640)}
 DTYPES = ('float32', 'bf16')
-NAMES = ('train_images_s', 'train_GiB', 'predict_images_s', 'predict_GiB')
+COLUMNS = ('method', 'train images/s', 'GiB', 'predict images/s', 'GiB', 'waits', 'for what')
 WARM_UP = 2
+_WAITS = ('cudaStreamSynchronize', 'cudaDeviceSynchronize', 'cudaEventSynchronize')
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--models', nargs='+', choices=CONFIGS, default=list(CONFIGS))
+    parser.add_argument('--towers', nargs='+', choices=TOWERS, default=list(TOWERS))
+    parser.add_argument('--methods', nargs='+', choices=METHODS, default=list(METHODS))
     parser.add_argument('--classes', nargs='+', type=int, default=[150, 847])
     parser.add_argument('--dtypes', nargs='+', choices=DTYPES, default=list(DTYPES))
     parser.add_argument('--batch', type=int, default=4, help='pictures at once in training')
@@ -49,12 +53,16 @@ def parse_args() -> argparse.Namespace:
     return args
 
 
-def make_model(config: str, size: int, classes: int, args: argparse.Namespace) -> nn.Module:
+def make_model(
+    method: str, tower: str, size: int, classes: int, args: argparse.Namespace
+) -> nn.Module:
     from mmengine.model import revert_sync_batchnorm
     from mmseg.registry import MODELS
 
     from icpc import load_config
 
+    name, crop = TOWERS[tower]
+    config = f'configs/{method}/{method}_{name}_fpn_80k_ade20k-{crop}.py'
     torch.manual_seed(0)
     loaded = load_config(config, [f'crop_size={size}', 'model.clip.pretrained=None'])
     loaded.model.class_names = class_names(classes)
@@ -89,36 +97,50 @@ def step_of(model: nn.Module, size: int, classes: int, args: argparse.Namespace)
     return step
 
 
-def measured(run: Callable, args: argparse.Namespace, context: Callable) -> tuple[float, float]:
-    """(median seconds, peak GiB); nan for the memory of a CPU."""
+def predict_of(model: nn.Module, picture: torch.Tensor) -> Callable:
+    """The prediction of one picture."""
+    model.eval()
+    return lambda: model.predict(picture)
+
+
+def measured(runs: dict[str, Callable], args: argparse.Namespace, context: Callable) -> tuple:
+    """Median seconds and peak GiB of each; nan for the memory of a CPU."""
     cuda = args.device.startswith('cuda')
-    if cuda:
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
-    times = []
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    peaks = dict.fromkeys(runs, float('nan'))
     for _ in range(WARM_UP + args.rounds):
-        start = time.perf_counter()
-        with context():
-            run()
-        if cuda:
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - start)
-    peak = torch.cuda.max_memory_allocated() / 2**30 if cuda else float('nan')
-    return statistics.median(times[WARM_UP:]), peak
+        for name, run in runs.items():
+            if cuda:
+                torch.cuda.synchronize()
+                torch.cuda.reset_peak_memory_stats()
+            start = time.perf_counter()
+            with context():
+                run()
+            if cuda:
+                torch.cuda.synchronize()
+                peaks[name] = torch.cuda.max_memory_allocated() / 2**30
+            times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(all_[WARM_UP:]) for name, all_ in times.items()}, peaks
 
 
-def rows(args: argparse.Namespace) -> Iterator[list[str]]:
-    for name in args.models:
-        config, crop = CONFIGS[name]
-        size = args.size or crop
-        for classes in args.classes:
-            for dtype in args.dtypes:
-                yield measure_row(name, config, size, classes, dtype, args)
+def waits(run: Callable, args: argparse.Namespace, context: Callable) -> Counter:
+    """How often the host waits for the device, by the operator that it does so for."""
+    if not args.device.startswith('cuda'):
+        return Counter()
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as found, context():
+        run()
+    causes = Counter()
+    for event in found.events():
+        if event.name in _WAITS:
+            parent = event.cpu_parent
+            causes[parent.name if parent is not None else event.name] += 1
+    causes['cudaDeviceSynchronize'] -= 1  # the profiler's own, at its end
+    return +causes
 
 
-def measure_row(
-    name: str, config: str, size: int, classes: int, dtype: str, args: argparse.Namespace
-) -> list[str]:
+def measure(tower: str, classes: int, dtype: str, args: argparse.Namespace) -> Iterator[list[str]]:
+    """A row of each method; prints all figures and the ratios to the baseline."""
+    size = args.size or TOWERS[tower][1]
     device_type = torch.device(args.device).type
 
     def context() -> object:
@@ -126,15 +148,29 @@ def measure_row(
             return nullcontext()
         return torch.autocast(device_type, torch.bfloat16)
 
-    model = make_model(config, size, classes, args)
-    step, step_peak = measured(step_of(model.train(), size, classes, args), args, context)
+    models = {name: make_model(name, tower, size, classes, args) for name in args.methods}
+    steps = {n: step_of(model.train(), size, classes, args) for n, model in models.items()}
+    step, step_peak = measured(steps, args, context)
+    causes = {name: waits(run, args, context) for name, run in steps.items()}
     picture = torch.randn(1, 3, size, size, device=args.device)
-    model.eval()
-    predict, predict_peak = measured(lambda: model.predict(picture), args, context)
-    figures = [args.batch / step, step_peak, 1 / predict, predict_peak]
-    for key, value in zip(NAMES, figures, strict=True):
-        print(f'{name}_{size}_{classes}_{dtype}_{key}: {value:.2f}', flush=True)
-    return [name, str(size), str(classes), dtype, *(f'{value:.2f}' for value in figures)]
+    predictions = {name: predict_of(model, picture) for name, model in models.items()}
+    predict, predict_peak = measured(predictions, args, context)
+    head = f'{tower}_{size}_{classes}_{dtype}'
+    for name in args.methods:
+        figures = dict(
+            train_images_s=args.batch / step[name],
+            train_GiB=step_peak[name],
+            predict_images_s=1 / predict[name],
+            predict_GiB=predict_peak[name],
+            waits=causes[name].total(),
+        )
+        if 'baseline' in step:
+            figures['step'] = step[name] / step['baseline']
+            figures['predict'] = predict[name] / predict['baseline']
+        for key, value in figures.items():
+            print(f'{head}_{name}_{key}: {value:.3f}', flush=True)
+        listed = ', '.join(f'{cause} {count}' for cause, count in causes[name].most_common())
+        yield [name, *(f'{value:.2f}' for value in list(figures.values())[:5]), listed]
 
 
 def main() -> None:
@@ -145,21 +181,16 @@ def main() -> None:
 
     register_all_modules(init_default_scope=True)
     device = torch.cuda.get_device_name() if args.device.startswith('cuda') else 'CPU'
-    table = Table(title=f'ICPC on {device}, batch {args.batch}, torch {torch.__version__}')
-    for column in (
-        'model',
-        'crop',
-        'K',
-        'dtype',
-        'train images/s',
-        'GiB',
-        'predict images/s',
-        'GiB',
-    ):
-        table.add_column(column, justify='right')
-    for row in rows(args):
-        table.add_row(*row)
-    Console(width=110).print(table)
+    print(f'{device}, batch {args.batch}, torch {torch.__version__}')
+    for tower in args.towers:
+        for classes in args.classes:
+            for dtype in args.dtypes:
+                table = Table(title=f'{tower}, K = {classes}, {dtype}')
+                for column in COLUMNS:
+                    table.add_column(column, justify='right')
+                for row in measure(tower, classes, dtype, args):
+                    table.add_row(*row)
+                Console(width=110).print(table)
 
 
 if __name__ == '__main__':
