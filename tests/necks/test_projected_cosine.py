@@ -53,6 +53,19 @@ def test_values_and_gradients_are_those_of_the_embedding(texts, case):
     torch.testing.assert_close(found, with_gradients(plain, inputs), rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize('case', ['any', 'zeros', 'rank of 5', 'small', 'large'])
+def test_the_factor_that_a_gpu_takes(case, monkeypatch):
+    x, weight, bias, text = some_input(dtype=torch.float32)
+    weight[:, 5:] *= case != 'rank of 5'
+    scale = dict(zeros=0, small=1e-15, large=1e15).get(case, 1)
+    inputs = [x, scale * weight, scale * bias, text]
+    exact = with_gradients(plain, [one.double() for one in inputs])
+    monkeypatch.setattr(projected_cosine, '_factor', projected_cosine._factor_of_product)
+    found = with_gradients(projected_score_map, inputs)
+    for one, other in zip(found, exact, strict=True):
+        assert (one - other).abs().max() <= 1e-5 * other.abs().max()
+
+
 def test_the_embedding_is_made_where_that_is_cheaper(monkeypatch):
     assert is_cheaper(1024, 256, 128 * 128)  # RN50 at 512 x 512, strides 4, 8 and 16
     assert is_cheaper(1024, 512, 64 * 64)
