@@ -85,6 +85,8 @@ def described(error: BaseException) -> str:
     """Type and message of an exception; of one from a loader's process what it was there."""
     if isinstance(error, SyntaxError) and error.filename:
         return f'{type(error).__name__}: {error.msg}'
+    if isinstance(error, SystemExit):
+        return f'it ends the program (sys.exit) with {error.code!r}; take that out'
     text = str(error)
     if _WORKER not in text:
         return f'{type(error).__name__}: {text}'

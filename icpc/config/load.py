@@ -99,9 +99,9 @@ def merge_config(
 def _read(path: Path) -> dict[str, Any]:
     try:
         return Config.fromfile(str(path), import_custom_modules=False).to_dict()
-    except (UserError, KeyboardInterrupt):
+    except UserError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         fault = own_fault(error)
         raise UserError(f'{path}: {error}' if fault is None else str(fault)) from error
 
