@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UserError
-from .system_errors import NO_ROOM, reason_of
+from .system_errors import NO_ROOM, in_words, reason_of
 
 _TEMPORARY = re.compile(r'\..+\.\d+\.tmp')
 _MIB = 2**20
@@ -123,6 +123,8 @@ def read_json(
     """
     try:
         value = json.loads(path.read_text())
+    except OSError as error:
+        raise UserError(in_words(error) or f'{path}: {error}') from error
     except (ValueError, RecursionError) as error:  # no UTF-8 or JSON; too many digits or brackets
         raise UserError(f'{path}: is cut or damaged ({error}); {remedy}') from error
     if not isinstance(value, dict):

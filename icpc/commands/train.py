@@ -12,7 +12,7 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ..checkpoints.content import steps_of
+from ..checkpoints.content import load_checkpoint, steps_of
 from ..checkpoints.newest import newest_whole
 from ..config.batch_plan import plan_batch, world_size
 from ..config.load import finish_config, merge_config
@@ -21,18 +21,17 @@ from ..console.messages import say, silence_console
 from ..datasets.checks.verification import check_data
 from ..errors import INTERRUPTED, REQUEUED, Requeue
 from ..evaluation.results import ResultsHook
-from ..files import read_json, remove_temporary_files, without_room
+from ..files import remove_temporary_files, without_room
 from ..ranks import distributed
 from ..ranks.rank_watch import MINUTES
-from ..run_dir.continuation import check_continues
+from ..run_dir.continuation import check_recipe
 from ..run_dir.lock import NAME as WRITER
 from ..run_dir.lock import only_writer
 from ..run_dir.record import (
     FINISHED,
-    RESOLVED,
     finish_record,
-    read_record,
     requeue_record,
+    resumable_record,
 )
 from ..run_dir.starts import continued, describe, start_record
 from ..training.preemption import StopEvaluationHook, StopSignals, any_rank
@@ -164,12 +163,14 @@ def find_start(cfg: Config, resume: bool, record: dict[str, Any]) -> dict[str, A
 def _continue(cfg: Config, record: dict[str, Any]) -> tuple[list[Path | None], dict[str, Any]]:
     """The checkpoint to go on from, and the former record with this start in it."""
     folder = Path(cfg.work_dir)
-    former = read_record(folder)
+    former = resumable_record(folder)
     path = newest_whole(folder, (former or {}).get('run'))
-    if path is None or former is None:
+    if path is None:
         return [path], record
-    if (folder / RESOLVED).is_file():
-        check_continues(folder, former, read_json(folder / RESOLVED), record, cfg.to_dict())
+    check_recipe(folder, former or record, record, cfg.to_dict())
+    if former is None:  # what is known of the run stands in its checkpoints
+        run = load_checkpoint(path, 'meta')['meta'].get('run')
+        return [path], record | ({'run': run} if run else {})
     done = _is_done(former, steps_of(path), record['segments'][-1]['max_iters'])
     if done:
         say(f'{folder} is finished: nothing is left to train, it is tested again')
@@ -179,7 +180,9 @@ def _continue(cfg: Config, record: dict[str, Any]) -> tuple[list[Path | None], d
 def _is_done(former: dict[str, Any], steps: int | None, length: int | None) -> bool:
     """Whether the checkpoint is a finished run's last; EarlyStoppingHook may have ended it."""
     planned = former['segments'][-1].get('max_iters', length) if former.get('segments') else length
-    return former['state'] == FINISHED and steps == former['steps'] and length in (planned, steps)
+    return (
+        former['state'] == FINISHED and steps == former.get('steps') and length in (planned, steps)
+    )
 
 
 def say_batch(cfg: Config) -> None:

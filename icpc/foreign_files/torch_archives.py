@@ -53,7 +53,20 @@ def check_archive(path: Path) -> None:
             raise ValueError(f'the checksum of {part} is wrong')
         for name in archive.namelist():
             if re.fullmatch(r'[^/]+/data\.pkl', name):
-                _Declared(archive, name).load()
+                _check_storages(archive, name)
+
+
+def _check_storages(archive: zipfile.ZipFile, name: str) -> None:
+    try:
+        _Declared(archive, name).load()
+    except (_WrongLength, pickle.UnpicklingError):
+        raise
+    except Exception as error:  # no pickle that torch would have written
+        raise pickle.UnpicklingError(f'{type(error).__name__}: {error}') from error
+
+
+class _WrongLength(ValueError):
+    """A storage is shorter or longer than it says."""
 
 
 def bytes_of(value: Any) -> int:
@@ -105,12 +118,14 @@ class _Declared(pickle.Unpickler):
         """Types of storages; else what does nothing."""
         if module.startswith('torch') and name in DTYPES:
             return DTYPES[name]
-        return OrderedDict if (module, name) == ('collections', 'OrderedDict') else _Anything
+        if (module, name) == ('collections', 'OrderedDict'):
+            return OrderedDict
+        return _Anything
 
     def persistent_load(self, place: Any) -> _Anything:
         """Raise unless a storage is as long as it says."""
         kind, dtype, key, _, count = place
         size = self.archive.getinfo(f'{self.folder}data/{key}').file_size
         if not isinstance(dtype, torch.dtype) or count * dtype.itemsize != size:
-            raise ValueError(f'{count} numbers of {kind} {key} in {size} bytes')
+            raise _WrongLength(f'{count} numbers of {kind} {key} in {size} bytes')
         return _Anything()

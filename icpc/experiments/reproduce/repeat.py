@@ -72,7 +72,7 @@ def repeat(run: Path, out: Path, trainer: Path) -> None:
     """
     mark = _mark(run)
     _check_folder(run, out, mark)
-    if RunRecord.of(out).finished:
+    if RunRecord.if_whole(out).finished:
         say(f'{out}: the repetition was made already; nothing is trained')
         return
     words = command(run, out, trainer)
