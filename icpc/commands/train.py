@@ -14,12 +14,13 @@ from mmengine.runner import Runner
 
 from ..checkpoints.content import load_checkpoint, steps_of
 from ..checkpoints.newest import newest_whole
+from ..checkpoints.room import lack_of_room
 from ..config.batch_plan import plan_batch, world_size
 from ..config.load import finish_config, merge_config
 from ..config.overrides import parse_overrides
 from ..console.messages import say, silence_console
 from ..datasets.checks.verification import check_data
-from ..errors import INTERRUPTED, REQUEUED, Requeue
+from ..errors import INTERRUPTED, REQUEUED, Requeue, UserError
 from ..evaluation.results import ResultsHook
 from ..files import remove_temporary_files, without_room
 from ..ranks import distributed
@@ -212,6 +213,10 @@ class Begin(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """From here on the work dir is this run's; a signal that came meanwhile ends it."""
+        lacking = [lack_of_room(runner) if is_main_process() else None]
+        broadcast_object_list(lacking)
+        if lacking[0] is not None:
+            raise UserError(lacking[0])
         start_record(*self._configs, self.record)
         self.done = runner.signals.saves = True
         if any_rank(runner.signals):

@@ -217,6 +217,8 @@ def check_values(tree: dict[str, Any]) -> None:
     for path, value in _all(tree):
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f'{path} must be a finite number, got {value!r}')
+        if isinstance(value, str) and not _is_writable(value):
+            raise UserError(f'{path}: {value!r} holds a character that no file can hold')
         if isinstance(value, int) and abs(value) >= 2**63:
             raise UserError(f'{path} must be a whole number below 2**63')
         for pattern, rule in _COMPILED:
@@ -251,6 +253,11 @@ def _check_length(tree: dict[str, Any]) -> None:
                 f'train_cfg.{key}={own!r}, but {key}={tree[key]!r}, which schedules and hooks '
                 f'follow: set {key} alone'
             )
+
+
+def _is_writable(text: str) -> bool:
+    """Whether a text can be a path and stand in a config: no null byte, no half of a character."""
+    return '\0' not in text and not any('\ud800' <= char <= '\udfff' for char in text)
 
 
 def _check_windows(test_cfg: dict[str, Any]) -> None:

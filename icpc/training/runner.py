@@ -32,7 +32,7 @@ from ..checkpoints.content import (
 )
 from ..checkpoints.fitting import load_weights
 from ..console.messages import say
-from ..errors import UserError, refusing
+from ..errors import UserError, described, refusing
 from ..evaluation.equal_names import refuse_equal_names
 from ..files import write_text_atomically
 from ..ranks.fsdp import WholeInEvaluationHook, shard, whole
@@ -224,8 +224,22 @@ class SafeRunner(HookCalls):
         return checkpoint
 
     def resume(self, filename: str, **_: Any) -> None:
-        """Continue from a checkpoint: weights, optimiser, schedules, counters, log histories."""
+        """Continue from a checkpoint: weights, optimiser, schedules, counters, log histories.
+
+        Raises:
+            UserError: When a part of it is not what this run would have written.
+        """
         checkpoint = self.load_checkpoint(filename, map_location=get_device())
+        try:
+            self._go_on(checkpoint)
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            raise UserError(
+                f'{filename}: cannot be resumed, it is not as this run writes it '
+                f'({described(error)}); remove it, and --resume takes the one before'
+            ) from error
+        self.logger.info(f'resumed at iteration {self.iter}')
+
+    def _go_on(self, checkpoint: dict[str, Any]) -> None:
         hub = checkpoint['message_hub']
         hub['log_scalars'] = {key: history(buffer) for key, buffer in hub['log_scalars'].items()}
         self.message_hub.load_state_dict(hub)
@@ -240,7 +254,6 @@ class SafeRunner(HookCalls):
         states = checkpoint['param_schedulers']
         for scheduler, state in zip(self.param_schedulers or [], states, strict=True):
             scheduler.load_state_dict(state)
-        self.logger.info(f'resumed at iteration {self.iter}')
 
     def _take_seed(self, seed: int | None) -> None:
         """A run whose seed was not chosen goes on with the one it began with."""

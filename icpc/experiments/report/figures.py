@@ -17,6 +17,7 @@ _LINES = ('-', '--', ':', '-.')
 _STYLE = {
     'font.size': 9,
     'svg.fonttype': 'none',
+    'text.parse_math': False,  # a name with dollar signs is a name
     'font.family': 'sans-serif',
     'axes.spines.top': False,
     'axes.spines.right': False,
