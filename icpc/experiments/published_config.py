@@ -90,8 +90,8 @@ def _needs(tree: dict[str, Any]) -> Iterator[str]:
             'that holds it into PYTHONPATH.'
         )
     for key, value in _paths(tree):
-        place = _quoted(value)
-        yield f'`{_quoted(key)}` still names a place on the training machine, `{place}`: override it.'
+        where, place = _quoted(key), _quoted(value)
+        yield f'`{where}` still names a place on the training machine, `{place}`: override it.'
 
 
 def _quoted(text: str) -> str:
