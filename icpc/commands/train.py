@@ -20,7 +20,14 @@ from ..config.load import finish_config, merge_config
 from ..config.overrides import parse_overrides
 from ..console.messages import say, silence_console
 from ..datasets.checks.verification import check_data
-from ..errors import INTERRUPTED, REQUEUED, Requeue, UserError
+from ..errors import (
+    INTERRUPTED,
+    REQUEUED,
+    Requeue,
+    ToldToStop,
+    UserError,
+    as_refusal,
+)
 from ..evaluation.results import ResultsHook
 from ..files import remove_temporary_files, without_room
 from ..ranks import distributed
@@ -28,8 +35,11 @@ from ..ranks.rank_watch import MINUTES
 from ..run_dir.continuation import check_recipe
 from ..run_dir.lock import NAME as WRITER
 from ..run_dir.lock import only_writer
+from ..run_dir.metrics_file import NAME as METRICS
 from ..run_dir.record import (
     FINISHED,
+    RECORD,
+    RESOLVED,
     finish_record,
     requeue_record,
     resumable_record,
@@ -38,6 +48,7 @@ from ..run_dir.starts import continued, describe, start_record
 from ..training.preemption import StopEvaluationHook, StopSignals, any_rank
 from ..training.runner import SafeRunner
 
+_WRITTEN = {WRITER, RECORD, RESOLVED, 'config.py', METRICS}
 _LOGS = re.compile(r'\d{8}_\d{6}')  # the folder of mmengine's log, by the time of the start
 
 
@@ -122,7 +133,8 @@ def run(
         runner.signals = signals
         for hook in (begin, StopEvaluationHook(signals), *hooks, results):
             runner.register_hook(hook)
-        return train_and_test(runner, results)
+        with first_step(begin):
+            return train_and_test(runner, results)
 
 
 def train_and_test(runner: SafeRunner, results: ResultsHook) -> dict[str, float]:
@@ -202,6 +214,7 @@ class Begin(Hook):
     Attributes:
         record: What `find_start` gave.
         done: Whether it has written.
+        stepped: Whether a step was taken since.
     """
 
     priority = 55  # after what may refuse to train, before BELOW_NORMAL: metrics.jsonl and trackers
@@ -209,7 +222,15 @@ class Begin(Hook):
     def __init__(self, cfg: Config, merged: Config) -> None:
         self._configs = cfg, merged
         self.record: dict[str, Any] = {}
-        self.done = False
+        self.done = self.stepped = False
+
+    def after_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
+        """A step is done."""
+        self.stepped = True
+
+    def after_train(self, runner: Runner) -> None:
+        """No step was left to do."""
+        self.stepped = True
 
     def before_train(self, runner: Runner) -> None:
         """From here on the work dir is this run's; a signal that came meanwhile ends it."""
@@ -224,8 +245,29 @@ class Begin(Hook):
 
 
 @contextmanager
+def first_step(begin: Begin) -> Iterator[None]:
+    """Until a step is done, what a library raises is about what it was given.
+
+    Args:
+        begin: The hook that knows whether a step is done.
+    """
+    try:
+        yield
+    except (UserError, ToldToStop):
+        raise
+    except Exception as error:
+        together = world_size() > 1 and isinstance(error, RuntimeError)  # another rank is gone
+        if begin.stepped or together or own_fault(error) is not None:
+            raise
+        refusal = as_refusal(error, 'the first step', 'be taken')
+        if refusal is None:
+            raise
+        raise refusal from error
+
+
+@contextmanager
 def nothing_left(folder: Path, begin: Begin) -> Iterator[None]:
-    """Remove the logs of a start that was refused before the run began.
+    """Remove what a start left that was refused, or whose first step was, in a new work dir.
 
     Args:
         folder: The work directory.
@@ -235,12 +277,14 @@ def nothing_left(folder: Path, begin: Begin) -> Iterator[None]:
     there = set(folder.iterdir()) if folder.is_dir() else set()
     try:
         yield
-    except BaseException:
-        if not begin.done and is_main_process() and folder.is_dir():
+    except BaseException as error:
+        told = isinstance(error, (ToldToStop, KeyboardInterrupt))
+        begun = begin.done and (told or begin.stepped or folder / RECORD in there)
+        if not begun and is_main_process() and folder.is_dir():
             for path in set(folder.iterdir()) - there:
                 if path.is_dir() and _LOGS.fullmatch(path.name):
                     shutil.rmtree(path, ignore_errors=True)
-                elif path.name == WRITER:
+                elif path.name in _WRITTEN:
                     path.unlink()
             for path in missing:
                 with suppress(OSError):  # it holds something else

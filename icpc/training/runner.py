@@ -31,6 +31,7 @@ from ..checkpoints.content import (
     save_atomically,
 )
 from ..checkpoints.fitting import load_weights
+from ..checkpoints.resumable import check_hub, check_state
 from ..console.messages import say
 from ..errors import UserError, described, refusing
 from ..evaluation.equal_names import refuse_equal_names
@@ -240,7 +241,9 @@ class SafeRunner(HookCalls):
         self.logger.info(f'resumed at iteration {self.iter}')
 
     def _go_on(self, checkpoint: dict[str, Any]) -> None:
+        check_state(checkpoint['optimizer'], self.optim_wrapper.optimizer)
         hub = checkpoint['message_hub']
+        check_hub(hub)
         hub['log_scalars'] = {key: history(buffer) for key, buffer in hub['log_scalars'].items()}
         self.message_hub.load_state_dict(hub)
         meta = checkpoint['meta']

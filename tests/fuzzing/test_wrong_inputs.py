@@ -9,7 +9,6 @@ import json
 import random
 import shutil
 import signal
-import sys
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
@@ -29,8 +28,8 @@ from icpc.config.overrides import parse_overrides
 from icpc.experiments.publish import publish
 from icpc.experiments.report.page import write_report
 from icpc.experiments.reproduce.verdict import compare, same_but_seed
-from icpc.experiments.tables.costs import read_costs
 from icpc.experiments.study.runs import Run
+from icpc.experiments.tables.costs import read_costs
 from icpc.training.preemption import StopSignals
 
 SECONDS, SLOW_SECONDS, LIMIT = 5, 100, 30  # of each kind; of one case
@@ -150,7 +149,8 @@ def record_case(rng, toy, finished, folder):
     runs = [folder / 'run0', folder / 'run1']
     code, message = outcome(partial(write_report, runs, folder / 'report.html'))
     check(code, message)
-    assert code == 0 and (folder / 'report.html').is_file(), message
+    assert code == 0, message
+    assert (folder / 'report.html').is_file()
     code, message = outcome(partial(same_but_seed, runs[1]))
     assert code == 0, message
     check(*outcome(partial(compare, *runs, runs)))

@@ -10,7 +10,14 @@ VALUES = [
     *('a' * 5000, 'é\n\t"\'`|<script>', '\0', '\ud800', '${lr}', '${', '${nothing}', '${1/0}'),
     *('${' + '-' * 3000 + '1}', 'os.system', 'mmseg::x', 'http://x', '{{fileDirname}}', '$HOME'),
     *([], {}, (), [[]], [None], [1, 2, 3], [0, 0], ['x'], {'type': None}, {'type': 'Nothing'}),
-    *({'type': 'os.system'}, {'type': 'ReLU'}, {'_delete_': True}, {'x': {'y': [{}]}}, [{}], (0, 1)),
+    *(
+        {'type': 'os.system'},
+        {'type': 'ReLU'},
+        {'_delete_': True},
+        {'x': {'y': [{}]}},
+        [{}],
+        (0, 1),
+    ),
 ]
 
 
@@ -97,7 +104,13 @@ def _literal(rng: random.Random) -> str:
 
 _STATEMENTS = (
     *('import sys; sys.exit(0)', 'raise ValueError', '1 / 0', 'x = [' * 300, '_base_ = []'),
-    *('_base_ = ["./toy.py"]', 'overrides = {"lr": 1}', 'overrides = 3', 'x = input()', 'model = 3'),
+    *(
+        '_base_ = ["./toy.py"]',
+        'overrides = {"lr": 1}',
+        'overrides = 3',
+        'x = input()',
+        'model = 3',
+    ),
     *('custom_imports = dict(imports=["nothing"])', 'del model', 'x = ' + '-' * 9000 + '1'),
     *('def f(): return f()\nx = f()', 'x = lambda: 1', 'import os', 'x = {1: 2}', 'model[0] = 1'),
 )

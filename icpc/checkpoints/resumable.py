@@ -1,0 +1,60 @@
+"""Whether the state in a checkpoint is one that an optimiser and the logs can go on from."""
+
+from typing import Any
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+
+def check_state(saved: dict[str, Any], optimizer: Optimizer) -> None:
+    """Raise unless a saved state has the groups and, for each parameter, the tensors that it needs.
+
+    `load_state_dict` compares numbers of parameters alone; what is wrong would come up in a step.
+
+    Args:
+        saved: `optimizer` of a checkpoint.
+        optimizer: As it is built, before its first step.
+
+    Raises:
+        ValueError: With the first part that does not fit.
+    """
+    groups = optimizer.state_dict()['param_groups']
+    for number, (own, group) in enumerate(zip(groups, saved['param_groups'], strict=True)):
+        odd = [key for key in own if not _is_like(own[key], group.get(key))]
+        if odd or len(own['params']) != len(group['params']):
+            raise ValueError(f'{", ".join(odd) or "params"} of its parameter group {number}')
+    shapes = [p.shape for group in optimizer.param_groups for p in group['params']]
+    keys = {frozenset(state) for state in saved['state'].values()}
+    if len(keys) > 1:
+        raise ValueError('not every parameter has the same state')
+    for index, state in saved['state'].items():
+        for key, value in state.items():
+            fits = isinstance(value, Tensor) and (
+                value.shape == shapes[index] or value.numel() == 1 or 'buffer' in key
+            )
+            if not fits and isinstance(value, Tensor | list | dict | str):
+                raise ValueError(f'{key} of its parameter {index}')
+
+
+def check_hub(hub: dict[str, Any]) -> None:
+    """Raise unless the log histories and the flags are of the types that mmengine keeps.
+
+    Raises:
+        ValueError: With the part that is not.
+    """
+    if not all(type(flag) is bool for flag in hub['resumed_keys'].values()):
+        raise ValueError('resumed_keys of its message_hub')
+    for key, kept in hub['log_scalars'].items():
+        logs, counts, most = kept['logs'], kept['counts'], kept['max_length']
+        if logs.dim() != 1 or logs.shape != counts.shape or type(most) is not int:
+            raise ValueError(f'{key} of its message_hub')
+    if not isinstance(hub['runtime_info'], dict):
+        raise ValueError('runtime_info of its message_hub')
+
+
+def _is_like(own: Any, other: Any) -> bool:
+    """Whether two settings of a group are of one kind; a schedule changes numbers."""
+    numbers = (int, float)
+    if isinstance(own, numbers) and not isinstance(own, bool):
+        return isinstance(other, numbers)
+    return own is None or isinstance(other, (type(own), list, tuple)) or other is None
