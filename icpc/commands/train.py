@@ -27,6 +27,7 @@ from ..errors import (
     ToldToStop,
     UserError,
     as_refusal,
+    own_fault,
 )
 from ..evaluation.results import ResultsHook
 from ..files import remove_temporary_files, without_room
