@@ -2,27 +2,48 @@
 
 from typing import Any
 
+from mmengine.optim import OptimWrapper
 from torch import Tensor
-from torch.optim import Optimizer
 
 
-def check_state(saved: dict[str, Any], optimizer: Optimizer) -> None:
+def check_like(saved: Any, own: dict[str, Any], what: str) -> None:
+    """Raise unless a saved part has all settings of ours, each of its type.
+
+    Args:
+        saved: Of a checkpoint.
+        own: The state of the same part as it is built.
+        what: Its name, for the message.
+
+    Raises:
+        ValueError: With the settings that are missing or of another type.
+    """
+    if not isinstance(saved, dict):
+        raise ValueError(f'{what} is no dict')
+    odd = [key for key in own if key not in saved or not _is_like(own[key], saved[key])]
+    if odd:
+        raise ValueError(f'{what}: {", ".join(map(str, odd))}')
+
+
+def check_state(saved: dict[str, Any], wrapper: OptimWrapper) -> None:
     """Raise unless a saved state has the groups and, for each parameter, the tensors that it needs.
 
     `load_state_dict` compares numbers of parameters alone; what is wrong would come up in a step.
 
     Args:
         saved: `optimizer` of a checkpoint.
-        optimizer: As it is built, before its first step.
+        wrapper: The optimiser in its wrapper, as it is built, before its first step.
 
     Raises:
         ValueError: With the first part that does not fit.
     """
+    optimizer, base = wrapper.optimizer, getattr(wrapper, 'base_param_settings', None)
+    if base is not None and saved.get('base_param_settings') is not None:
+        check_like(saved['base_param_settings'], base, 'its base_param_settings')
     groups = optimizer.state_dict()['param_groups']
     for number, (own, group) in enumerate(zip(groups, saved['param_groups'], strict=True)):
-        odd = [key for key in own if not _is_like(own[key], group.get(key))]
-        if odd or len(own['params']) != len(group['params']):
-            raise ValueError(f'{", ".join(odd) or "params"} of its parameter group {number}')
+        check_like(group, own, f'its parameter group {number}')
+        if len(own['params']) != len(group['params']):
+            raise ValueError(f'the number of parameters in its group {number}')
     shapes = [p.shape for group in optimizer.param_groups for p in group['params']]
     keys = {frozenset(state) for state in saved['state'].values()}
     if len(keys) > 1:
@@ -57,4 +78,9 @@ def _is_like(own: Any, other: Any) -> bool:
     numbers = (int, float)
     if isinstance(own, numbers) and not isinstance(own, bool):
         return isinstance(other, numbers)
-    return own is None or isinstance(other, (type(own), list, tuple)) or other is None
+    if isinstance(own, (list, tuple)):
+        same = isinstance(other, (list, tuple)) and len(own) == len(other)
+        return same and all(map(_is_like, own, other))
+    if isinstance(own, dict):
+        return isinstance(other, dict) and all(_is_like(own[k], other.get(k)) for k in own)
+    return own is None or other is None or isinstance(other, type(own))

@@ -31,7 +31,7 @@ from ..checkpoints.content import (
     save_atomically,
 )
 from ..checkpoints.fitting import load_weights
-from ..checkpoints.resumable import check_hub, check_state
+from ..checkpoints.resumable import check_hub, check_like, check_state
 from ..console.messages import say
 from ..errors import UserError, described, refusing
 from ..evaluation.equal_names import refuse_equal_names
@@ -241,7 +241,11 @@ class SafeRunner(HookCalls):
         self.logger.info(f'resumed at iteration {self.iter}')
 
     def _go_on(self, checkpoint: dict[str, Any]) -> None:
-        check_state(checkpoint['optimizer'], self.optim_wrapper.optimizer)
+        check_state(checkpoint['optimizer'], self.optim_wrapper)
+        for number, (scheduler, state) in enumerate(
+            zip(self.param_schedulers or [], checkpoint['param_schedulers'], strict=True)
+        ):
+            check_like(state, plain(scheduler.state_dict()), f'its schedule {number}')
         hub = checkpoint['message_hub']
         check_hub(hub)
         hub['log_scalars'] = {key: history(buffer) for key, buffer in hub['log_scalars'].items()}
