@@ -113,6 +113,7 @@ _TEXT = Rule(lambda value: isinstance(value, str) and bool(value), 'a text')
 _PLAIN_TEXT = Rule(lambda value: isinstance(value, str), 'a text')
 _WHOLES = Rule(lambda value: _all_are(lambda n: type(n) is int, value), 'a list of whole numbers')
 _WORDS = Rule(lambda value: _all_are(lambda n: isinstance(n, str), value), 'a list of words')
+_NAMES = Rule(lambda value: isinstance(value, str) or _WORDS.holds(value), 'a list of names')
 _DICT = Rule(_is_dict, 'a dict')
 _DICTS = Rule(lambda value: _all_are(_is_dict, value), 'a list of dict(type=...)')
 _TYPED = _dict_with('type', 'dict(type=...)')
@@ -141,6 +142,7 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (r'load_from', _none_or(_TEXT)),
     (r'resume|find_unused_parameters|randomness\.(deterministic|diff_rank_seed)', _FLAG),
     (r'default_scope', _SCOPE),
+    (r'custom_imports\.imports', _none_or(_NAMES)),
     (r'launcher', _NO_LAUNCHER),
     (r'model|(train|val|test)_dataloader\.dataset|optim_wrapper\.optimizer', _TYPED),
     (r'default_hooks|env_cfg|randomness', _DICT),
