@@ -53,8 +53,21 @@ def check_state(saved: dict[str, Any], wrapper: OptimWrapper) -> None:
             fits = isinstance(value, Tensor) and (
                 value.shape == shapes[index] or value.numel() == 1 or 'buffer' in key
             )
-            if not fits and isinstance(value, Tensor | list | dict | str):
+            fits = fits or value is None or (key == 'step' and isinstance(value, (int, float)))
+            if not fits:
                 raise ValueError(f'{key} of its parameter {index}')
+
+
+def check_meta(meta: dict[str, Any]) -> None:
+    """Raise unless steps and seed are whole numbers.
+
+    Raises:
+        ValueError: With the entry that is none.
+    """
+    for key in ('iter', 'validated', 'seed'):
+        value = meta.get(key)
+        if type(value) is not int and (value is not None or key == 'iter'):
+            raise ValueError(f'{key} of its meta')
 
 
 def check_hub(hub: dict[str, Any]) -> None:
@@ -67,7 +80,7 @@ def check_hub(hub: dict[str, Any]) -> None:
         raise ValueError('resumed_keys of its message_hub')
     for key, kept in hub['log_scalars'].items():
         logs, counts, most = kept['logs'], kept['counts'], kept['max_length']
-        if logs.dim() != 1 or logs.shape != counts.shape or type(most) is not int:
+        if logs.dim() != 1 or logs.shape != counts.shape or not len(logs) or type(most) is not int:
             raise ValueError(f'{key} of its message_hub')
     if not isinstance(hub['runtime_info'], dict):
         raise ValueError('runtime_info of its message_hub')

@@ -239,6 +239,8 @@ class Begin(Hook):
         broadcast_object_list(lacking)
         if lacking[0] is not None:
             raise UserError(lacking[0])
+        if self.record.get('seed') is None:  # a run that chooses none still has one
+            self.record['seed'] = runner.seed
         start_record(*self._configs, self.record)
         self.done = runner.signals.saves = True
         if any_rank(runner.signals):
