@@ -125,7 +125,8 @@ def run(
         change(cfg)
     check_data(cfg)
     resume = resume or bool(cfg.get('resume'))
-    folder, begin, results = Path(cfg.work_dir), Begin(cfg, merged), ResultsHook(finish_record)
+    folder, results = Path(cfg.work_dir), ResultsHook(finish_record)
+    begin = Begin(cfg, merged, keeps=change is None)
     with nothing_left(folder, begin), only_writer(folder) if is_main_process() else nullcontext():
         begin.record = find_start(cfg, resume, describe(cfg, overrides, launcher))
         say(f'{Path(cfg.filename).name} -> {folder}')
@@ -211,6 +212,8 @@ class Begin(Hook):
     Args:
         cfg: The finished config.
         merged: The config with its variables.
+        keeps: Whether checkpoints stay, for which there has to be room; not in a rehearsal, which
+            tells it.
 
     Attributes:
         record: What `find_start` gave.
@@ -220,8 +223,8 @@ class Begin(Hook):
 
     priority = 55  # after what may refuse to train, before BELOW_NORMAL: metrics.jsonl and trackers
 
-    def __init__(self, cfg: Config, merged: Config) -> None:
-        self._configs = cfg, merged
+    def __init__(self, cfg: Config, merged: Config, keeps: bool = True) -> None:
+        self._configs, self._keeps = (cfg, merged), keeps
         self.record: dict[str, Any] = {}
         self.done = self.stepped = False
 
@@ -235,7 +238,7 @@ class Begin(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """From here on the work dir is this run's; a signal that came meanwhile ends it."""
-        lacking = [lack_of_room(runner) if is_main_process() else None]
+        lacking = [lack_of_room(runner) if self._keeps and is_main_process() else None]
         broadcast_object_list(lacking)
         if lacking[0] is not None:
             raise UserError(lacking[0])
