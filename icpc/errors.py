@@ -85,6 +85,8 @@ def described(error: BaseException) -> str:
     """Type and message of an exception; of one from a loader's process what it was there."""
     if isinstance(error, SyntaxError) and error.filename:
         return f'{type(error).__name__}: {error.msg}'
+    if isinstance(error, SystemExit):
+        return f'it ends the program (sys.exit) with {error.code!r}; take that out'
     text = str(error)
     if _WORKER not in text:
         return f'{type(error).__name__}: {text}'
@@ -97,7 +99,7 @@ def message_of(error: BaseException) -> str:
     return _last_words(text).partition(': ')[2] if _WORKER in text else text
 
 
-def as_refusal(error: Exception, key: str) -> UserError | None:
+def as_refusal(error: Exception, key: str, cannot: str = 'be built') -> UserError | None:
     """What to say of an exception that came up while a part of a config was built.
 
     Parts refuse their arguments by ValueError, whose words are enough; of what a library raises the
@@ -106,6 +108,7 @@ def as_refusal(error: Exception, key: str) -> UserError | None:
     Args:
         error: As it was raised.
         key: What was built.
+        cannot: What was done with it where it was not built.
 
     Returns:
         The message; None for a fault of icpc's own, which shows its traceback.
@@ -118,7 +121,7 @@ def as_refusal(error: Exception, key: str) -> UserError | None:
         return fault
     text = ' '.join(str(error).split())
     words = text if refuses and text else in_one_line(error)
-    return UserError(f'{key} cannot be built: {words}')
+    return UserError(f'{key} cannot {cannot}: {words}')
 
 
 def raised_by_us(error: BaseException) -> bool:

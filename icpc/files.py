@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
@@ -13,12 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UserError
+from .system_errors import NO_ROOM, in_words, reason_of
 
-_REASONS = {
-    errno.ENOSPC: 'the disk is full',
-    errno.EDQUOT: 'the disk quota is used up',
-    errno.EFBIG: 'files may not be as large here',
-}
 _TEMPORARY = re.compile(r'\..+\.\d+\.tmp')
 _MIB = 2**20
 
@@ -62,13 +57,14 @@ class Replacing:
                 raise refusal from self.file.error
 
     def _refusal(self, error: OSError) -> UserError:
-        reason = _REASONS.get(error.errno, error.strerror or str(error))
         needed = '' if self.size is None else f'{self.size / _MIB:.1f} MiB needed, '
         free = shutil.disk_usage(self.path.parent).free if self.path.parent.is_dir() else 0
+        room = f' ({needed}{free / _MIB:.1f} MiB free with what was written of it)'
+        fix = 'make room' if error.errno in NO_ROOM else 'put that right'
         return UserError(
-            f'{self.path.parent}: cannot write {self.path.name}, {reason} ({needed}'
-            f'{free / _MIB:.1f} MiB free with what was written of it). What was there is '
-            'untouched; make room and go on with --resume'
+            f'{self.path.parent}: cannot write {self.path.name}, {reason_of(error)}'
+            f'{room if error.errno in NO_ROOM else ""}. What was there is untouched; {fix}, and '
+            'start again (a training with --resume)'
         )
 
 
@@ -103,10 +99,10 @@ def without_room(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _REASONS:
+        if error.errno not in NO_ROOM:
             raise
         raise UserError(
-            f'{folder}: {_REASONS[error.errno]} ({shutil.disk_usage(folder).free / _MIB:.1f} MiB '
+            f'{folder}: {reason_of(error)} ({shutil.disk_usage(folder).free / _MIB:.1f} MiB '
             'free). What was saved is untouched; make room and go on with --resume'
         ) from error
 
@@ -127,7 +123,9 @@ def read_json(
     """
     try:
         value = json.loads(path.read_text())
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except OSError as error:
+        raise UserError(in_words(error) or f'{path}: {error}') from error
+    except (ValueError, RecursionError) as error:  # no UTF-8 or JSON; too many digits or brackets
         raise UserError(f'{path}: is cut or damaged ({error}); {remedy}') from error
     if not isinstance(value, dict):
         raise UserError(f'{path}: is cut or damaged (no JSON object); {remedy}')

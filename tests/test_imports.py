@@ -12,7 +12,7 @@ import icpc
 
 PACKAGE = Path(icpc.__file__).parent
 # 'base' are the modules directly in icpc/, and these. A room may use itself and what is named.
-BASE_FOLDERS = {'upsampling', 'memory'}
+BASE_FOLDERS = {'upsampling', 'memory', 'foreign_files'}
 _METHOD = {'base', 'clip'}
 # From below to above: each of these rooms may use those before it; they know the parts of a model
 # by their registry names alone.

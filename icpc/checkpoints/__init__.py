@@ -1,5 +1,5 @@
 """Checkpoints: what they hold, how they are written, read, kept and found."""
 
-from . import hook
+from . import foreign_readers, hook
 
-__all__ = ['hook']
+__all__ = ['foreign_readers', 'hook']

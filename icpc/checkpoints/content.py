@@ -3,8 +3,6 @@
 import json
 import pickle
 import re
-import zipfile
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,19 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import load_file
 
-from ..errors import UserError
+from ..errors import UserError, described
 from ..files import Replacing
+from ..foreign_files.torch_archives import bytes_of, check_archive, check_growth
 
 POINTER = 'last_checkpoint'
 _STEPS = re.compile(r'iter_(0|[1-9][0-9]*)\.pth')
-# What torch, safetensors and zipfile raise for a file with wrong bytes.
-_DAMAGE = (
-    *(RuntimeError, EOFError, OSError, UnicodeDecodeError),
-    *(SafetensorError, zipfile.BadZipFile, zlib.error),
-)
 
 
 class Damaged(UserError):
@@ -58,36 +52,58 @@ def load_checkpoint(path: str | Path, map_location: str | torch.device = 'cpu') 
     if not path.is_file():
         raise UserError(f'{path}: no such checkpoint')
     try:
-        _check_sums(path)
         if path.suffix == '.safetensors':
             device = 'cpu' if str(map_location) == 'meta' else str(map_location)
             return {'state_dict': load_file(path, device=device), **_named_classes(path)}
-        return torch.load(path, map_location=map_location, weights_only=True)
+        check_archive(path)
+        found = torch.load(path, map_location=map_location, weights_only=True)
+        check_growth(found, path)
+        return _checked(found)
     except pickle.UnpicklingError as error:
         raise UserError(
             f'{path}: refused, it does not load with weights_only=True, so loading it could run '
             'code. Convert it where you trust it: keep the state dict only and save that again.'
         ) from error
-    except _DAMAGE as error:
-        raise Damaged(path, f'is damaged or no checkpoint ({error})') from error
+    except Exception as error:  # wrong bytes make torch fail in any way
+        raise Damaged(path, f'is damaged or no checkpoint ({described(error)})') from error
+
+
+def _checked(found: Any) -> dict[str, Any]:
+    """The same, if it is a dict whose known parts are what they have to be."""
+    if not isinstance(found, dict):
+        raise ValueError('it holds no dict')
+    refuse_no_tensors(found.get('state_dict', {}))
+    meta = found.get('meta') or {}
+    if not isinstance(meta, dict) or not _are_names(meta.get('classes') or []):
+        raise ValueError('its meta is none that training wrote')
+    return found
+
+
+def refuse_no_tensors(state: Any) -> None:
+    """Raise unless a state dict maps names to tensors.
+
+    Raises:
+        ValueError: With the first that is none.
+    """
+    if not isinstance(state, dict):
+        raise ValueError('its state dict is no dict')
+    for key, value in state.items():
+        if not isinstance(key, str) or not isinstance(value, torch.Tensor):
+            raise ValueError(f'{key!r} in its state dict is no tensor')
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)
 
 
 def _named_classes(path: Path) -> dict[str, Any]:
     with safe_open(path, 'pt') as file:
         text = (file.metadata() or {}).get('classes')
     try:
-        return {} if text is None else {'classes': json.loads(text)}
-    except ValueError:  # another program's entry
+        names = json.loads(text or '[]')
+    except (ValueError, RecursionError):  # another program's entry
         return {}
-
-
-def _check_sums(path: Path) -> None:
-    """torch.load does not compare the checksums of its archive."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as file:
-            part = file.testzip()
-        if part is not None:
-            raise Damaged(path, f'is damaged (the checksum of {part} is wrong)')
+    return {'classes': names} if _are_names(names) and names else {}
 
 
 def check_loads_safely(path: str | Path) -> None:
@@ -101,17 +117,8 @@ def save_atomically(checkpoint: dict[str, Any], path: Path) -> None:
     Raises:
         UserError: When the disk is full, or the file cannot be written for another reason.
     """
-    with Replacing(path, _bytes_of(checkpoint)) as file:
+    with Replacing(path, bytes_of(checkpoint)) as file:
         torch.save(checkpoint, file)
-
-
-def _bytes_of(value: Any) -> int:
-    """Bytes of all tensors inside."""
-    if isinstance(value, torch.Tensor):
-        return value.nbytes
-    if isinstance(value, dict):
-        return sum(map(_bytes_of, value.values()))
-    return sum(map(_bytes_of, value)) if isinstance(value, (list, tuple)) else 0
 
 
 def latest_checkpoint(work_dir: str | Path) -> Path | None:

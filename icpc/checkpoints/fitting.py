@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ..console.messages import say
 from ..errors import UserError
 from ..parts import class_names_of
+from .content import refuse_no_tensors
 
 _LISTED = 4  # names in a message
 
@@ -31,8 +32,12 @@ def load_weights(
         UserError: With the missing, the unexpected and the misshapen keys; or where the model has
             other classes than the checkpoint, or the same in another order.
     """
-    own = model.state_dict()
-    state = _without_wrappers(checkpoint.get('state_dict', checkpoint), own, source)
+    own, bare = model.state_dict(), checkpoint.get('state_dict', checkpoint)
+    try:
+        refuse_no_tensors(bare)
+    except ValueError as error:
+        raise UserError(f'{source}: no checkpoint, {error}') from error
+    state = _without_wrappers(bare, own, source)
     others = _other_classes(class_names_of(model), checkpoint, source)
     missing, unexpected = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
     shapes = [

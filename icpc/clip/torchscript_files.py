@@ -17,18 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_DTYPES = {
-    'DoubleStorage': torch.float64,
-    'FloatStorage': torch.float32,
-    'HalfStorage': torch.float16,
-    'BFloat16Storage': torch.bfloat16,
-    'LongStorage': torch.int64,
-    'IntStorage': torch.int32,
-    'ShortStorage': torch.int16,
-    'CharStorage': torch.int8,
-    'ByteStorage': torch.uint8,
-    'BoolStorage': torch.bool,
-}
+from ..foreign_files.torch_archives import DTYPES
+
+_LARGEST_PACKED = 2**24  # bytes; the code, not the weights
 _LISTS = ('build_intlist', 'build_tensorlist', 'build_doublelist', 'build_boollist')
 
 
@@ -81,8 +72,8 @@ class _Reader(pickle.Unpickler):
         """Modules become plain objects; of torch only the constructors that archives need."""
         if module.split('.')[0] == '__torch__':
             return type('Module', (_Module,), {'kept': self._kept(module, name)})
-        if module == 'torch' and name in _DTYPES:
-            return _DTYPES[name]
+        if module == 'torch' and name in DTYPES:
+            return DTYPES[name]
         allowed: dict[tuple[str, str], Callable[..., Any]] = {
             ('torch._utils', '_rebuild_tensor_v2'): _tensor,
             ('collections', 'OrderedDict'): OrderedDict,
@@ -118,7 +109,7 @@ class _Reader(pickle.Unpickler):
 def _content(archive: zipfile.ZipFile, name: str) -> bytes:
     """A file of the archive; one that would grow when unpacked is refused."""
     info = archive.getinfo(name)
-    if info.compress_type != zipfile.ZIP_STORED and info.file_size > 2**24:
+    if info.compress_type != zipfile.ZIP_STORED and info.file_size > _LARGEST_PACKED:
         raise pickle.UnpicklingError(f'{name} is compressed, which torch never does')
     return archive.read(info)
 

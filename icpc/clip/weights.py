@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import did_you_mean
+from ..foreign_files.torch_archives import check_archive, check_growth
 from .torchscript_files import torchscript_weights
 
 # Buffers and numbers that published files carry beside the parameters.
@@ -76,8 +77,12 @@ def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], bool]:
 
             return load_file(path), False
         if is_torchscript(path):
-            return torchscript_weights(path), True
+            state = torchscript_weights(path)
+            check_growth(state, path)
+            return state, True
+        check_archive(path)
         state = torch.load(path, map_location='cpu', weights_only=True)
+        check_growth(state, path)
     except pickle.UnpicklingError as error:
         raise ValueError(
             f'{path} is refused: it is damaged, or it holds more than tensors, which could run '
@@ -88,8 +93,8 @@ def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], bool]:
     for key in ('state_dict', 'model'):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
-    tensors = isinstance(state, dict) and all(isinstance(v, Tensor) for v in state.values())
-    if not tensors:
+    named = isinstance(state, dict) and all(isinstance(name, str) for name in state)
+    if not named or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f'{path} is not a state dict (a mapping from names to tensors)')
     return {name.removeprefix('module.'): value for name, value in state.items()}, False
 

@@ -12,32 +12,44 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from ..checkpoints.content import steps_of
+from ..checkpoints.content import load_checkpoint, steps_of
 from ..checkpoints.newest import newest_whole
+from ..checkpoints.room import lack_of_room
 from ..config.batch_plan import plan_batch, world_size
 from ..config.load import finish_config, merge_config
 from ..config.overrides import parse_overrides
 from ..console.messages import say, silence_console
 from ..datasets.checks.verification import check_data
-from ..errors import INTERRUPTED, REQUEUED, Requeue
+from ..errors import (
+    INTERRUPTED,
+    REQUEUED,
+    Requeue,
+    ToldToStop,
+    UserError,
+    as_refusal,
+    own_fault,
+)
 from ..evaluation.results import ResultsHook
-from ..files import read_json, remove_temporary_files, without_room
+from ..files import remove_temporary_files, without_room
 from ..ranks import distributed
 from ..ranks.rank_watch import MINUTES
-from ..run_dir.continuation import check_continues
+from ..run_dir.continuation import check_recipe
 from ..run_dir.lock import NAME as WRITER
 from ..run_dir.lock import only_writer
+from ..run_dir.metrics_file import NAME as METRICS
 from ..run_dir.record import (
     FINISHED,
+    RECORD,
     RESOLVED,
     finish_record,
-    read_record,
     requeue_record,
+    resumable_record,
 )
 from ..run_dir.starts import continued, describe, start_record
 from ..training.preemption import StopEvaluationHook, StopSignals, any_rank
 from ..training.runner import SafeRunner
 
+_WRITTEN = {WRITER, RECORD, RESOLVED, 'config.py', METRICS}
 _LOGS = re.compile(r'\d{8}_\d{6}')  # the folder of mmengine's log, by the time of the start
 
 
@@ -113,7 +125,8 @@ def run(
         change(cfg)
     check_data(cfg)
     resume = resume or bool(cfg.get('resume'))
-    folder, begin, results = Path(cfg.work_dir), Begin(cfg, merged), ResultsHook(finish_record)
+    folder, results = Path(cfg.work_dir), ResultsHook(finish_record)
+    begin = Begin(cfg, merged, keeps=change is None)
     with nothing_left(folder, begin), only_writer(folder) if is_main_process() else nullcontext():
         begin.record = find_start(cfg, resume, describe(cfg, overrides, launcher))
         say(f'{Path(cfg.filename).name} -> {folder}')
@@ -122,7 +135,8 @@ def run(
         runner.signals = signals
         for hook in (begin, StopEvaluationHook(signals), *hooks, results):
             runner.register_hook(hook)
-        return train_and_test(runner, results)
+        with first_step(begin):
+            return train_and_test(runner, results)
 
 
 def train_and_test(runner: SafeRunner, results: ResultsHook) -> dict[str, float]:
@@ -164,12 +178,14 @@ def find_start(cfg: Config, resume: bool, record: dict[str, Any]) -> dict[str, A
 def _continue(cfg: Config, record: dict[str, Any]) -> tuple[list[Path | None], dict[str, Any]]:
     """The checkpoint to go on from, and the former record with this start in it."""
     folder = Path(cfg.work_dir)
-    former = read_record(folder)
+    former = resumable_record(folder)
     path = newest_whole(folder, (former or {}).get('run'))
-    if path is None or former is None:
+    if path is None:
         return [path], record
-    if (folder / RESOLVED).is_file():
-        check_continues(folder, former, read_json(folder / RESOLVED), record, cfg.to_dict())
+    check_recipe(folder, former or record, record, cfg.to_dict())
+    if former is None:  # what is known of the run stands in its checkpoints
+        run = load_checkpoint(path, 'meta')['meta'].get('run')
+        return [path], record | ({'run': run} if run else {})
     done = _is_done(former, steps_of(path), record['segments'][-1]['max_iters'])
     if done:
         say(f'{folder} is finished: nothing is left to train, it is tested again')
@@ -179,7 +195,9 @@ def _continue(cfg: Config, record: dict[str, Any]) -> tuple[list[Path | None], d
 def _is_done(former: dict[str, Any], steps: int | None, length: int | None) -> bool:
     """Whether the checkpoint is a finished run's last; EarlyStoppingHook may have ended it."""
     planned = former['segments'][-1].get('max_iters', length) if former.get('segments') else length
-    return former['state'] == FINISHED and steps == former['steps'] and length in (planned, steps)
+    return (
+        former['state'] == FINISHED and steps == former.get('steps') and length in (planned, steps)
+    )
 
 
 def say_batch(cfg: Config) -> None:
@@ -194,21 +212,38 @@ class Begin(Hook):
     Args:
         cfg: The finished config.
         merged: The config with its variables.
+        keeps: Whether checkpoints stay, for which there has to be room; not in a rehearsal, which
+            tells it.
 
     Attributes:
         record: What `find_start` gave.
         done: Whether it has written.
+        stepped: Whether a step was taken since.
     """
 
     priority = 55  # after what may refuse to train, before BELOW_NORMAL: metrics.jsonl and trackers
 
-    def __init__(self, cfg: Config, merged: Config) -> None:
-        self._configs = cfg, merged
+    def __init__(self, cfg: Config, merged: Config, keeps: bool = True) -> None:
+        self._configs, self._keeps = (cfg, merged), keeps
         self.record: dict[str, Any] = {}
-        self.done = False
+        self.done = self.stepped = False
+
+    def after_train_iter(self, runner: Runner, *_: Any, **__: Any) -> None:
+        """A step is done."""
+        self.stepped = True
+
+    def after_train(self, runner: Runner) -> None:
+        """No step was left to do."""
+        self.stepped = True
 
     def before_train(self, runner: Runner) -> None:
         """From here on the work dir is this run's; a signal that came meanwhile ends it."""
+        lacking = [lack_of_room(runner) if self._keeps and is_main_process() else None]
+        broadcast_object_list(lacking)
+        if lacking[0] is not None:
+            raise UserError(lacking[0])
+        if self.record.get('seed') is None:  # a run that chooses none still has one
+            self.record['seed'] = runner.seed
         start_record(*self._configs, self.record)
         self.done = runner.signals.saves = True
         if any_rank(runner.signals):
@@ -216,8 +251,29 @@ class Begin(Hook):
 
 
 @contextmanager
+def first_step(begin: Begin) -> Iterator[None]:
+    """Until a step is done, what a library raises is about what it was given.
+
+    Args:
+        begin: The hook that knows whether a step is done.
+    """
+    try:
+        yield
+    except (UserError, ToldToStop):
+        raise
+    except Exception as error:
+        together = world_size() > 1 and isinstance(error, RuntimeError)  # another rank is gone
+        if begin.stepped or together or own_fault(error) is not None:
+            raise
+        refusal = as_refusal(error, 'the first step', 'be taken')
+        if refusal is None:
+            raise
+        raise refusal from error
+
+
+@contextmanager
 def nothing_left(folder: Path, begin: Begin) -> Iterator[None]:
-    """Remove the logs of a start that was refused before the run began.
+    """Remove what a start left that was refused, or whose first step was, in a new work dir.
 
     Args:
         folder: The work directory.
@@ -227,12 +283,14 @@ def nothing_left(folder: Path, begin: Begin) -> Iterator[None]:
     there = set(folder.iterdir()) if folder.is_dir() else set()
     try:
         yield
-    except BaseException:
-        if not begin.done and is_main_process() and folder.is_dir():
+    except BaseException as error:
+        told = isinstance(error, (ToldToStop, KeyboardInterrupt))
+        begun = begin.done and (told or begin.stepped or folder / RECORD in there)
+        if not begun and is_main_process() and folder.is_dir():
             for path in set(folder.iterdir()) - there:
                 if path.is_dir() and _LOGS.fullmatch(path.name):
                     shutil.rmtree(path, ignore_errors=True)
-                elif path.name == WRITER:
+                elif path.name in _WRITTEN:
                     path.unlink()
             for path in missing:
                 with suppress(OSError):  # it holds something else

@@ -35,7 +35,7 @@ def fill_classes(tree: dict[str, Any]) -> list[str] | None:
     datasets = {
         key: tree[key]['dataset']
         for key in LOADERS
-        if isinstance(tree.get(key), dict) and 'dataset' in tree[key]
+        if isinstance(tree.get(key), dict) and isinstance(tree[key].get('dataset'), dict)
     }
     if not datasets:
         return None

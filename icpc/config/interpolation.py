@@ -82,11 +82,11 @@ class Interpolator:
     def _evaluate(self, expression: str, path: str) -> Any:
         try:
             tree = ast.parse(expression.strip(), mode='eval').body
-        except SyntaxError as error:
+        except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
             raise UserError(f'{path}: ${{{expression}}} is not an expression') from error
         try:
             return self._node(tree, path)
-        except (TypeError, ZeroDivisionError, _NotArithmetic) as error:
+        except (TypeError, ArithmeticError, RecursionError, _NotArithmetic) as error:
             raise UserError(f'{path}: ${{{expression}}} cannot be computed: {error}') from error
 
     def _node(self, node: ast.expr, path: str) -> Any:

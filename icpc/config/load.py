@@ -17,6 +17,7 @@ from mmseg.utils import register_all_modules
 from ..checkpoints.content import check_loads_safely
 from ..datasets.checks.verification import LOADERS
 from ..errors import UserError, own_fault
+from ..memory.host import available_memory
 from . import unread_keys
 from .bases import config_files, mentioned, own_names
 from .batch_plan import plan_batch, world_size
@@ -99,9 +100,9 @@ def merge_config(
 def _read(path: Path) -> dict[str, Any]:
     try:
         return Config.fromfile(str(path), import_custom_modules=False).to_dict()
-    except (UserError, KeyboardInterrupt):
+    except UserError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         fault = own_fault(error)
         raise UserError(f'{path}: {error}' if fault is None else str(fault)) from error
 
@@ -134,6 +135,7 @@ def finish_config(merged: Config, work_dir: str | Path | None = None) -> Config:
     unread_keys.check_signatures(tree)
     unread_keys.check_by_iteration(tree)
     unread_keys.check_hooks(tree)
+    _check_batch(tree)
     if tree.get('load_from'):
         check_loads_safely(tree['load_from'])
     return Config(tree, filename=merged.filename)
@@ -177,6 +179,21 @@ def _fill_batch(tree: dict[str, Any]) -> None:
     loader['batch_size'] = plan.batch
     loop['accumulation'] = plan.accumulation
     tree['optim_wrapper']['accumulative_counts'] = plan.accumulation
+
+
+def _check_batch(tree: dict[str, Any]) -> None:
+    """Raise where the pictures of one pass alone are larger than the memory."""
+    size = ((tree.get('model') or {}).get('data_preprocessor') or {}).get('size')
+    pictures, free = (tree.get('train_dataloader') or {}).get('batch_size'), available_memory()
+    if None in (size, pictures, free):
+        return
+    needed = pictures * 3 * size[0] * size[1]  # as bytes, before anything is computed
+    if needed > free:
+        raise UserError(
+            f'global_batch: a pass of {pictures} pictures of {size[0]} x {size[1]} takes '
+            f'{needed:,} bytes, {free:,} are free: set gpu_batch, which splits it, or a smaller '
+            'crop_size'
+        )
 
 
 def _fill_loaders(tree: dict[str, Any]) -> None:

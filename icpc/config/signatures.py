@@ -83,7 +83,7 @@ def find_type(kind: str | Callable[..., Any], path: str) -> Callable[..., Any] |
     if '.' in kind:
         return _dotted(kind, name, path)
     registry = _registry(name)
-    found = registry.get(kind)
+    found = registry.get(kind) if re.fullmatch(r'[\w/-]+', kind) else None
     if found is None:
         hint = did_you_mean(kind, _registered(registry))
         raise UserError(f'{path}.type: no {kind} is registered in {name}{hint}')

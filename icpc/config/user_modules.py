@@ -53,7 +53,7 @@ def _fault(name: str) -> tuple[str, Exception] | None:
     """Import a module; what is wrong with it in words and as an exception, None for nothing."""
     try:
         import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         if not missing or not f'{name}.'.startswith(f'{missing}.'):
             return f'{name} cannot be imported: {own_fault(error) or described(error)}', error

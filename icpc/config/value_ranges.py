@@ -7,6 +7,10 @@ from typing import Any, NamedTuple
 
 from ..errors import UserError
 
+_LARGEST_SIDE = 2**16  # pixels; our choice, as the next two: a slip of the keys is beyond them
+_MOST_PICTURES = 2**20  # in a batch
+_MOST_STEPS = 2**40
+
 
 class Rule(NamedTuple):
     """What a value may be.
@@ -62,7 +66,9 @@ def _none_or(rule: Rule) -> Rule:
 
 def _is_size(value: Any) -> bool:
     sides = value if isinstance(value, (list, tuple)) else (value,)
-    return 1 <= len(sides) <= 2 and all(_is_whole(side, 1) for side in sides)
+    return 1 <= len(sides) <= 2 and all(
+        _is_whole(side, 1) and side <= _LARGEST_SIDE for side in sides
+    )
 
 
 def _is_triple(value: Any) -> bool:
@@ -77,13 +83,27 @@ def _scales_nothing(value: Any) -> bool:
     return value is None or (_is_dict(value) and not value.get('enable'))
 
 
+def _whole_to(least: int, most: int) -> Rule:
+    return Rule(
+        lambda value: _is_whole(value, least) and value <= most,
+        f'a whole number from {least} to {most}',
+    )
+
+
+def _are_widths(value: Any) -> bool:
+    """Whether a value is a number of channels, or several of them."""
+    several = isinstance(value, (list, tuple)) and len(value) > 0
+    return all(_is_whole(width, 1) for width in (value if several else (value,)))
+
+
 _ABOVE_ZERO = Rule(lambda value: _is_number(value) and value > 0, 'a number above 0')
 _SEED = Rule(lambda value: _is_whole(value, 0) and value < 2**32, 'a whole number below 2**32')
-_SIZE = Rule(_is_size, 'a whole number of pixels above 0, or two of them')
+_SIZE = Rule(_is_size, f'a whole number of pixels from 1 to {_LARGEST_SIDE}, or two of them')
 _PAIR = Rule(
     lambda value: isinstance(value, (list, tuple)) and len(value) == 2 and _is_size(value),
-    'two whole numbers of pixels, (height, width)',
+    f'two whole numbers of pixels from 1 to {_LARGEST_SIDE}, (height, width)',
 )
+_WIDTHS = _none_or(Rule(_are_widths, 'a whole number from 1 on, or a list of them'))
 _CHANNELS = Rule(_is_triple, 'three numbers')
 _POSITIVE_CHANNELS = Rule(
     lambda value: _is_triple(value) and min(value) > 0, 'three numbers above 0'
@@ -93,6 +113,7 @@ _TEXT = Rule(lambda value: isinstance(value, str) and bool(value), 'a text')
 _PLAIN_TEXT = Rule(lambda value: isinstance(value, str), 'a text')
 _WHOLES = Rule(lambda value: _all_are(lambda n: type(n) is int, value), 'a list of whole numbers')
 _WORDS = Rule(lambda value: _all_are(lambda n: isinstance(n, str), value), 'a list of words')
+_NAMES = Rule(lambda value: isinstance(value, str) or _WORDS.holds(value), 'a list of names')
 _DICT = Rule(_is_dict, 'a dict')
 _DICTS = Rule(lambda value: _all_are(_is_dict, value), 'a list of dict(type=...)')
 _TYPED = _dict_with('type', 'dict(type=...)')
@@ -108,8 +129,10 @@ _LOADER = r'(train|val|test)_dataloader'
 # Variables of the base configs first, so that a message names what the user wrote; the first match
 # counts, and what no line names may be anything.
 _RULES: tuple[tuple[str, Rule], ...] = (
-    (r'max_iters|val_interval|log_interval|eval_batch|global_batch', _whole(1)),
-    (r'gpu_batch|train_images', _none_or(_whole(1))),
+    (r'max_iters|val_interval|log_interval', _whole_to(1, _MOST_STEPS)),
+    (r'eval_batch|global_batch', _whole_to(1, _MOST_PICTURES)),
+    (r'gpu_batch', _none_or(_whole_to(1, _MOST_PICTURES))),
+    (r'train_images', _none_or(_whole(1))),
     (r'num_workers|warmup_iters', _whole(0)),
     (r'seed|randomness\.seed', _none_or(_SEED)),
     (r'lr|weight_decay', _number(0)),
@@ -119,6 +142,7 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (r'load_from', _none_or(_TEXT)),
     (r'resume|find_unused_parameters|randomness\.(deterministic|diff_rank_seed)', _FLAG),
     (r'default_scope', _SCOPE),
+    (r'custom_imports\.imports', _none_or(_NAMES)),
     (r'launcher', _NO_LAUNCHER),
     (r'model|(train|val|test)_dataloader\.dataset|optim_wrapper\.optimizer', _TYPED),
     (r'default_hooks|env_cfg|randomness', _DICT),
@@ -127,6 +151,8 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (r'experiment_name', _LEFT_OUT),
     (r'model_wrapper_cfg', _none_or(_DICT)),
     (rf'{_LOADER}\.dataset\.(data_prefix|metainfo)', _none_or(_DICT)),
+    (rf'{_LOADER}\.dataset\.data_prefix\..+', _PLAIN_TEXT),
+    (r'tracker|default_hooks\.metrics\.tracker', _none_or(_TEXT)),
     (rf'{_LOADER}\.dataset\.ann_file', _none_or(_PLAIN_TEXT)),
     (r'optim_wrapper\.paramwise_cfg(\.custom_keys(\.[^.]+)?)?', _none_or(_DICT)),
     (r'model\.data_preprocessor', _TYPED),
@@ -140,6 +166,7 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (r'model\.held_out_classes', _none_or(_WORDS)),
     (r'model\.backbone\.norm_eval', _FLAG),
     (r'model\.data_preprocessor\.size', _none_or(_PAIR)),
+    (r'model\.data_preprocessor\.(seg_)?pad_val', _none_or(_number(0))),
     (r'model\.data_preprocessor\.mean', _none_or(_CHANNELS)),
     (r'model\.data_preprocessor\.std', _none_or(_POSITIVE_CHANNELS)),
     (r'(model\..*|default_hooks\..*)\.loss_weight', _number(0)),
@@ -150,7 +177,7 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (r'custom_hooks', _none_or(_DICTS)),
     (r'(custom_hooks|param_scheduler)\.\d+', _TYPED),
     (r'train_cfg\.(max_iters|val_interval|val_begin|accumulation)', _whole(1)),
-    (rf'{_LOADER}\.batch_size', _whole(1)),
+    (rf'{_LOADER}\.batch_size', _whole_to(1, _MOST_PICTURES)),
     (rf'{_LOADER}\.num_workers', _whole(0)),
     (rf'{_LOADER}\.(persistent_workers|pin_memory|drop_last)', _FLAG),
     (rf'{_LOADER}\.prefetch_factor', _none_or(_whole(1))),
@@ -167,7 +194,10 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (r'model\.decode_head\.dropout_ratio|model\.backbone\.drop_path', _within(0, 1)),
     (r'model\.clip\.model', _CLIP_MODEL),
     (r'model\.clip\.image_size', _none_or(_whole(1))),
-    (r'model\.losses\.\w+\.temperature', _ABOVE_ZERO),
+    (r'model\.(.+\.)?temperature', _ABOVE_ZERO),
+    (r'model\.(.+\.)?((in|out|embed)_)?channels|model\.(.+\.)?(num_classes|width)', _WIDTHS),
+    (r'model\.test_cfg\.mode', Rule(lambda v: v in ('whole', 'slide'), "'whole' or 'slide'")),
+    (r'model\.test_cfg\.(crop_size|stride)', _none_or(_PAIR)),
     (r'model\.losses\.\w+\.weight', _number(0)),
     (r'model\.losses\.\w+\.num_hard', _whole(1)),
     (r'model\.(prompter\.num_contexts)', _none_or(_whole(1))),
@@ -192,12 +222,17 @@ def check_values(tree: dict[str, Any]) -> None:
     for path, value in _all(tree):
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f'{path} must be a finite number, got {value!r}')
+        if isinstance(value, str) and not _is_writable(value):
+            raise UserError(f'{path}: {value!r} holds a character that no file can hold')
+        if isinstance(value, int) and abs(value) >= 2**63:
+            raise UserError(f'{path} must be a whole number below 2**63')
         for pattern, rule in _COMPILED:
             if pattern.fullmatch(path):
                 if not rule.holds(value):
                     raise UserError(f'{path} must be {rule.text}, got {value!r}')
                 break
     _check_length(tree)
+    _check_windows((tree.get('model') or {}).get('test_cfg') or {})
 
 
 def check_containers(tree: dict[str, Any]) -> None:
@@ -223,6 +258,25 @@ def _check_length(tree: dict[str, Any]) -> None:
                 f'train_cfg.{key}={own!r}, but {key}={tree[key]!r}, which schedules and hooks '
                 f'follow: set {key} alone'
             )
+
+
+def _is_writable(text: str) -> bool:
+    """Whether a text can be a path and stand in a config: no null byte, no half of a character."""
+    return '\0' not in text and not any('\ud800' <= char <= '\udfff' for char in text)
+
+
+def _check_windows(test_cfg: dict[str, Any]) -> None:
+    """Raise for windows that do not cover a picture."""
+    if test_cfg.get('mode') != 'slide':
+        return
+    crop, stride = (test_cfg.get(key) for key in ('crop_size', 'stride'))
+    if crop is None or stride is None:
+        raise UserError("model.test_cfg.mode='slide' needs model.test_cfg.crop_size and .stride")
+    if any(step > side for step, side in zip(stride, crop, strict=True)):
+        raise UserError(
+            f'model.test_cfg.stride must be at most the crop_size {crop!r}, or pixels between the '
+            f'windows are left out; got {stride!r}'
+        )
 
 
 def _all(node: Any, path: str = '') -> Iterator[tuple[str, Any]]:

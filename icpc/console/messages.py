@@ -26,6 +26,12 @@ def say(text: Any) -> None:
         console().print(text, markup=False, soft_wrap=isinstance(text, str))
 
 
+@cache
+def say_once(text: str) -> None:
+    """Print a text the first time that this process says it."""
+    say(text)
+
+
 @contextmanager
 def muted() -> Iterator[None]:
     """Print nothing inside the block."""

@@ -110,7 +110,13 @@ def _identity(work_dir: Path, create: Callable[[], str]) -> str:
     path = work_dir / _IDENTITY
     if not path.is_file():
         write_text_atomically(json.dumps(create()), path)
-    return json.loads(path.read_text())
+    try:
+        found = json.loads(path.read_text())
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, str):
+        raise UserError(f'{path}: is damaged; move it away, and the run begins anew at the tracker')
+    return found
 
 
 def check_tracker(kind: str | None) -> None:

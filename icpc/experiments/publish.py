@@ -1,6 +1,7 @@
 """`tools/publish.py`: a checkpoint as safetensors, with its config and a model card."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from huggingface_hub import ModelCard, ModelCardData
 from safetensors.torch import load_file, save_file
 
 from ..checkpoints.content import latest_checkpoint, load_checkpoint
+from ..console.messages import say
 from ..console.numbers import clock
 from ..errors import UserError
 from ..files import read_json, write_text_atomically
@@ -19,6 +21,8 @@ from .published_config import published_config
 from .tables.sheets import number
 
 WEIGHTS, CONFIG, CARD = 'model.safetensors', 'config.py', 'README.md'
+_LICENSE = re.compile(r'[A-Za-z0-9][A-Za-z0-9.+_-]*')
+_ENTITIES = {char: f'&#{ord(char)};' for char in '&<>|`[]*'}
 _TAGS = ['semantic-segmentation', 'clip', 'mmsegmentation']
 
 
@@ -37,6 +41,7 @@ def publish(source: Path, out: Path, name: str | None = None, license_name: str 
     Raises:
         UserError: When there is no checkpoint, it is not safe to load, or files would be replaced.
     """
+    _check_words(name or out.name, license_name)
     checkpoint_path = find_checkpoint(source)
     there = [file for file in (WEIGHTS, CONFIG, CARD) if (out / file).exists()]
     if there:
@@ -48,8 +53,9 @@ def publish(source: Path, out: Path, name: str | None = None, license_name: str 
     config = work_dir / CONFIG
     if not config.is_file():
         raise UserError(f'{config}: not there; publish a checkpoint from its work dir')
-    resolved = read_json(work_dir / RESOLVED) if (work_dir / RESOLVED).is_file() else {}
+    resolved = _resolved(work_dir / RESOLVED)
     classes = checkpoint['meta'].get('classes') or []
+    record = RunRecord.if_whole(work_dir)
     published = published_config(config, classes, resolved)
     out.mkdir(parents=True, exist_ok=True)
     _write_weights(checkpoint, classes, out / WEIGHTS)
@@ -57,15 +63,56 @@ def publish(source: Path, out: Path, name: str | None = None, license_name: str 
     card = ModelCard.from_template(
         ModelCardData(license=license_name, library_name='icpc', tags=_TAGS),
         template_path=PACKAGE / 'assets' / 'model_card' / 'README.md.j2',
-        name=name or out.name,
-        classes=classes,
+        name=_plain(name or out.name),
+        classes=[_plain(one) for one in classes],
         published=published,
         weights=WEIGHTS,
         config=CONFIG,
-        **_card(checkpoint, resolved, RunRecord.of(work_dir)),
+        **_plain_tables(_card(checkpoint, resolved, record)),
     )
     write_text_atomically(f'{card.content}\n', out / CARD)
     return out
+
+
+def _check_words(name: str, license_name: str) -> None:
+    """Raise for what cannot stand in a card's heading and metadata."""
+    if not name.isprintable() or not name.strip():
+        raise UserError(f'--name {name!r}: expected one line of text')
+    if not _LICENSE.fullmatch(license_name):
+        raise UserError(
+            f"--license {license_name!r}: expected a licence's identifier such as mit, apache-2.0 "
+            'or other'
+        )
+
+
+def _resolved(path: Path) -> dict[str, Any]:
+    """The resolved config of a run; empty where it cannot be read, which the card then lacks."""
+    if not path.is_file():
+        return {}
+    try:
+        tree = read_json(path)
+        parts = [tree.get('model') or {}, tree.get('train_dataloader') or {}]
+        if all(isinstance(part, dict) for part in parts):
+            return tree
+        raise UserError(f'{path}: is damaged or was edited')
+    except UserError as error:
+        say(f'note: {error}; the card tells less')
+        return {}
+
+
+def _plain(text: Any) -> str:
+    """One line that markdown and HTML show as it is."""
+    return ' '.join(''.join(_ENTITIES.get(char, char) for char in str(text)).split())
+
+
+def _plain_tables(tables: dict[str, dict[Any, Any]]) -> dict[str, dict[Any, Any]]:
+    def plain(key: Any) -> Any:
+        return tuple(map(_plain, key)) if isinstance(key, tuple) else _plain(key)
+
+    return {
+        name: {plain(key): _plain(value) for key, value in table.items()}
+        for name, table in tables.items()
+    }
 
 
 def find_checkpoint(source: Path) -> Path:

@@ -11,6 +11,7 @@ from mmengine.config import Config
 from ..clip.loading import local_config
 from ..config.user_modules import user_modules
 from ..errors import UserError
+from ..foreign_files.plain_values import read_values
 
 _DATA = re.compile(r'data_root|\w+_dataloader\..*')  # said in the card anyway
 
@@ -42,10 +43,9 @@ def published_config(path: Path, classes: list[str], resolved: dict[str, Any]) -
         resolved: The run's resolved config; may be empty.
 
     Raises:
-        UserError: When the folder of CLIP is no longer there.
+        UserError: When the folder of CLIP is no longer there, or the config is more than values.
     """
-    text = path.read_text()
-    own = Config.fromfile(str(path), import_custom_modules=False).to_dict()
+    own, text = read_values(path), path.read_text(encoding='utf-8')
     tree = deepcopy(own)
     tree.pop('work_dir', None)
     if tree.get('load_from') or tree.get('resume'):
@@ -84,13 +84,19 @@ def _free_clip(model: dict[str, Any], resolved: dict[str, Any]) -> None:
 def _needs(tree: dict[str, Any]) -> Iterator[str]:
     modules = user_modules(tree)
     if modules:
-        names = ', '.join(f'`{name}`' for name in modules)
+        names = ', '.join(f'`{_quoted(name)}`' for name in modules)
         yield (
             f'The config imports {names}, code of the training that is not in here: put the folder '
             'that holds it into PYTHONPATH.'
         )
     for key, value in _paths(tree):
-        yield f'`{key}` still names a place on the training machine, `{value}`: override it.'
+        where, place = _quoted(key), _quoted(value)
+        yield f'`{where}` still names a place on the training machine, `{place}`: override it.'
+
+
+def _quoted(text: str) -> str:
+    """One line that ends no quotation of markdown."""
+    return ' '.join(text.replace('`', "'").split())
 
 
 def _paths(node: Any, path: str = '') -> Iterator[tuple[str, str]]:

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from zipfile import BadZipFile
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..clip.text.vocabulary import END, START
 from ..errors import UserError
+from ..foreign_files.arrays import NotPlainArrays, read_arrays
 from .published_model import Unrecorded, build_published_model, depth_of, is_vit
 
 TOLERANCE = 2e-5  # of every recorded tensor, float32
@@ -58,9 +57,8 @@ def read_reference(path: str | Path) -> Reference:
     if not Path(path).is_file():
         raise UserError(f'{path}: no such file')
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-    except (ValueError, BadZipFile) as error:  # a pickle, or damaged
+        arrays = read_arrays(Path(path))
+    except NotPlainArrays as error:
         raise UserError(f'{path}: refused, it must hold plain arrays alone: {error}') from error
     missing = [name for name in (*_INPUTS, *_OUTPUTS) if name not in arrays]
     if missing:

@@ -6,10 +6,45 @@ from typing import Any
 
 from ..console.messages import say
 from ..errors import UserError
+from ..files import read_json
 from .config_difference import Change, changes
-from .same_run import FREE, Part, differences, settings
+from .record import RESOLVED
+from .same_run import FREE, ODD_CONFIG, Part, differences, settings
 
 _MOST_KEYS, _MOST_CHARACTERS = 12, 60
+
+
+def check_recipe(
+    work_dir: Path, former: dict[str, Any], record: dict[str, Any], now: dict[str, Any]
+) -> None:
+    """Compare this start with the run's resolved config; by its hash where the file is damaged.
+
+    Args:
+        work_dir: The work directory of the run.
+        former: The record of the run.
+        record: The record of the start to come.
+        now: The resolved config of the start to come.
+
+    Raises:
+        UserError: For another recipe.
+    """
+    path = work_dir / RESOLVED
+    if not path.is_file():
+        return
+    try:
+        before = read_json(path)
+        settings(before, former['fingerprints'])
+    except (UserError, *ODD_CONFIG) as error:
+        hashes = [entry['fingerprints'].get('config') for entry in (former, record)]
+        say(f'note: {error if isinstance(error, UserError) else f"{path}: is damaged"}')
+        if None not in hashes and hashes[0] != hashes[1]:
+            raise UserError(
+                f'{path}: is damaged, and by its hash in the record this is another recipe than '
+                f'the run began with: give the options of the former run ({work_dir}/config.py '
+                'holds them)'
+            ) from error
+        return
+    check_continues(work_dir, former, before, record, now)
 
 
 def check_continues(
@@ -30,9 +65,11 @@ def check_continues(
         UserError: With the keys that differ.
     """
     old, new = former['fingerprints'], record['fingerprints']
-    if '+' not in (new['weights'] or ''):  # load_from may be left out: nothing reads it again
+    if (
+        '+' not in (new['weights'] or '') and 'weights' in old
+    ):  # load_from may be left out: nothing reads it again
         old = {**old, 'weights': (old['weights'] or '').partition('+')[0] or None}
-    length, longer = (tree['train_cfg'].get('max_iters') for tree in (before, now))
+    length, longer = ((tree.get('train_cfg') or {}).get('max_iters') for tree in (before, now))
     is_longer = None not in (length, longer) and longer > length
     free = FREE | {Part.LENGTH} if is_longer else FREE
     found = differences(settings(before, old), settings(now, new), free)

@@ -2,7 +2,6 @@
 
 import json
 import math
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,10 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
+from ..console.messages import say_once
 from ..console.numbers import numbers
 from ..console.trackers import Tracker, check_tracker, open_tracker
 from ..console.unread import Unread
-from ..errors import UserError
 from ..files import write_text_atomically
 from .fingerprints import plain_tree
 
@@ -140,10 +139,9 @@ def cut_metrics(path: Path, step: int, validated: int) -> None:
     text = path.read_text(errors='replace') if path.is_file() else ''
     kept = []
     for line in text.splitlines(keepends=True):
-        with suppress(json.JSONDecodeError):
-            numbers = json.loads(line)
-            if line.endswith('\n') and 0 < numbers['step'] <= last.get(numbers['split'], 0):
-                kept.append(line)
+        numbers = _numbers(line)
+        if numbers and line.endswith('\n') and 0 < numbers['step'] <= last.get(numbers['split'], 0):
+            kept.append(line)
     write_text_atomically(''.join(kept), path)
 
 
@@ -154,20 +152,28 @@ def steps_done(runner: Runner) -> int:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """What a `metrics.jsonl` holds, line by line.
-
-    Raises:
-        UserError: For a line that is no JSON.
-    """
+    """What a `metrics.jsonl` holds, line by line; what is cut or damaged is named and left out."""
     lines = []
     for number, text in enumerate(path.read_text(errors='replace').splitlines(), 1):
-        try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError as error:
-            raise UserError(
-                f'{path}: line {number} is cut or damaged ({error}); put back a whole copy'
-            ) from error
+        line = _numbers(text)
+        if line is None:
+            say_once(f'note: {path}: line {number} is cut or damaged; it is left out')
+        else:
+            lines.append(line)
     return lines
+
+
+def _numbers(text: str) -> dict[str, Any] | None:
+    """One line; None for what no run would have written."""
+    try:
+        line = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(line, dict) or type(line.get('step')) is not int:
+        return None
+    rest = [value for key, value in line.items() if key != 'split']
+    plain = all(value is None or type(value) in (int, float) for value in rest)
+    return line if plain and isinstance(line.get('split'), str) else None
 
 
 def last_metrics(work_dir: str | Path) -> dict[str, dict[str, float]]:

@@ -13,14 +13,18 @@ import torch
 from mmengine.dist import master_only
 from mmengine.runner import Runner
 
+from ..console.messages import say_once
+from ..errors import UserError
 from ..evaluation.streaming_iou import StreamingIoU
 from ..files import Replacing, read_json, write_text_atomically
 from .metrics_file import last_metrics, recorded
+from .record_types import check_types
 from .segments import ended, peak_memory
 
 # `state` of a run; requeue: it was told to stop.
 RUNNING, REQUEUE, FINISHED = 'running', 'requeue', 'finished'
 RECORD, RESOLVED, CONFUSION = 'run.json', 'resolved_config.json', 'confusion.npz'
+_WRITTEN: dict[Path, dict[str, Any]] = {}  # by this process
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,15 @@ class RunRecord:
         Raises:
             UserError: When it is cut or damaged.
         """
-        tree = read_record(work_dir) or {}
+        return cls._from(read_record(work_dir) or {})
+
+    @classmethod
+    def if_whole(cls, work_dir: str | Path) -> RunRecord:
+        """Read the record; one that is cut or damaged is named, and counts as none."""
+        return cls._from(whole_record(work_dir) or {})
+
+    @classmethod
+    def _from(cls, tree: dict[str, Any]) -> RunRecord:
         names = {part.name for part in fields(cls)}
         return cls(**{key: tree[key] for key in names & tree.keys() if tree[key] is not None})
 
@@ -91,12 +103,47 @@ def read_record(work_dir: str | Path) -> dict[str, Any] | None:
         UserError: When it is cut or damaged.
     """
     path = Path(work_dir) / RECORD
-    return read_json(path) if path.is_file() else None
+    if not path.is_file():
+        return None
+    record = read_json(path)
+    check_types(record, path)
+    return record
+
+
+def resumable_record(work_dir: str | Path) -> dict[str, Any] | None:
+    """The record of a run to go on with; one that lacks a part is named, and counts as none."""
+    record = whole_record(work_dir)
+    if record is None:
+        return None
+    prints, starts = record.get('fingerprints') or {}, record.get('segments') or []
+    has_starts = all({'started', 'seconds'} <= start.keys() for start in starts)
+    if 'state' in record and {'code', 'weights'} <= prints.keys() and has_starts:
+        return record
+    say_once(f'note: {Path(work_dir) / RECORD}: is not whole (state, fingerprints, segments)')
+    return None
+
+
+def whole_record(work_dir: str | Path) -> dict[str, Any] | None:
+    """All that `run.json` holds; None where there is none, or a damaged one, which is said."""
+    try:
+        return read_record(work_dir)
+    except UserError as error:
+        say_once(f'note: {error}')
+        return None
 
 
 def run_identity(work_dir: str | Path) -> str | None:
     """What the checkpoints of a run have in common, None where nothing is recorded."""
-    return RunRecord.of(work_dir).run
+    return own_record(work_dir).get('run')
+
+
+def own_record(work_dir: str | Path) -> dict[str, Any]:
+    """The record of a run that this process makes; empty where none is begun.
+
+    What was damaged or lost meanwhile is as this process wrote it.
+    """
+    found = whole_record(work_dir)
+    return found or _WRITTEN.get(Path(work_dir).resolve(), {})
 
 
 @master_only
@@ -107,7 +154,7 @@ def requeue_record(runner: Runner) -> None:
         runner: After `Requeue`.
     """
     folder = Path(runner.work_dir)
-    record = read_record(folder)
+    record = own_record(folder)
     changes = {'state': REQUEUE, 'steps': runner.iter, 'segments': ended(record['segments'])}
     write_record(folder, record | changes)
 
@@ -121,7 +168,7 @@ def finish_record(runner: Runner, tested: dict[str, Any] | None = None) -> None:
         tested: The test's metrics; None where nothing was tested.
     """
     folder = Path(runner.work_dir)
-    record = read_record(folder)
+    record = own_record(folder)
     segments = ended(record['segments'])
     _write_confusion(runner, folder)
     test = {'test': {'step': runner.iter, **recorded(tested)}} if tested else {}
@@ -140,6 +187,7 @@ def finish_record(runner: Runner, tested: dict[str, Any] | None = None) -> None:
 def write_record(folder: Path, record: dict[str, Any]) -> None:
     """Put a record into a work dir."""
     write_text_atomically(json.dumps(record, indent=1), folder / RECORD)
+    _WRITTEN[folder.resolve()] = record
 
 
 def _write_confusion(runner: Runner, folder: Path) -> None:

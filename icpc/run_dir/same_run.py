@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config.unread_keys import KNOWN_KEYS
+from ..errors import UserError
 from ..files import read_json
 from .config_difference import Change, changes
 from .fingerprints import PACKAGE, plain_tree, short
@@ -45,6 +46,8 @@ TABLE = (
 )
 _PATTERNS = [(re.compile(rf'({pattern})(\..+)?'), part) for pattern, part in TABLE]
 
+# What a config raises that a hand has edited: its parts are of other types.
+ODD_CONFIG = (AttributeError, TypeError, KeyError, ValueError, IndexError, RecursionError)
 # These never make another run; the seeds of one recipe differ in SEED besides.
 FREE = frozenset({Part.PLACE, Part.SHARE, Part.WATCHES})
 FREE_AND_SEED = FREE | {Part.SEED}
@@ -164,11 +167,21 @@ def recorded_settings(work_dir: Path) -> dict[str, Any]:
     Raises:
         UserError: When its files are cut or damaged.
     """
-    return settings(read_json(work_dir / RESOLVED), RunRecord.of(work_dir).fingerprints)
+    tree, record = read_json(work_dir / RESOLVED), RunRecord.of(work_dir)
+    try:
+        return settings(tree, record.fingerprints)
+    except ODD_CONFIG as error:
+        raise UserError(
+            f'{work_dir / RESOLVED}: is damaged or was edited ({error}); put back a whole copy'
+        ) from error
 
 
 def recorded_fingerprint(work_dir: Path) -> str | None:
-    """The `run_fingerprint` of a recorded run; None where no config is recorded."""
+    """The `run_fingerprint` of a recorded run; None where no config can be read."""
     if not (work_dir / RESOLVED).is_file():
         return None
-    return run_fingerprint(read_json(work_dir / RESOLVED), RunRecord.of(work_dir).fingerprints)
+    try:
+        tree, record = read_json(work_dir / RESOLVED), RunRecord.of(work_dir)
+        return run_fingerprint(tree, record.fingerprints)
+    except (UserError, *ODD_CONFIG):
+        return None

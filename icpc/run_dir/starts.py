@@ -13,7 +13,7 @@ from ..checkpoints.content import POINTER
 from ..config.batch_plan import plan_batch, world_size
 from ..config.user_modules import user_modules
 from ..console.messages import say
-from ..files import write_text_atomically
+from ..files import Replacing, write_text_atomically
 from .fingerprints import (
     PACKAGE,
     code_fingerprint,
@@ -23,7 +23,7 @@ from .fingerprints import (
     with_user_code,
 )
 from .provenance import command_line, git_state, machine, versions
-from .record import RECORD, RESOLVED, RUNNING, RunRecord, write_record
+from .record import FINISHED, RECORD, RESOLVED, RUNNING, whole_record, write_record
 from .same_run import run_fingerprint
 from .segments import closed, new_segment
 
@@ -104,9 +104,12 @@ def start_record(cfg: Config, merged: Config, record: dict[str, Any]) -> None:
     """
     folder = Path(cfg.work_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    former = RunRecord.of(folder)
-    if former.finished and former.run != record['run']:
-        _set_aside(folder)
+    former = whole_record(folder)
+    damaged = former is None and (folder / RECORD).is_file()
+    if damaged or (
+        former and former.get('state') == FINISHED and former.get('run') != record['run']
+    ):
+        _set_aside(folder, 'a record that cannot be read' if damaged else 'a finished run')
     write_record(folder, record)
     write_text_atomically(json.dumps(plain_tree(cfg.to_dict()), indent=1), folder / RESOLVED)
     write_text_atomically(merged.pretty_text, folder / 'config.py')
@@ -114,9 +117,10 @@ def start_record(cfg: Config, merged: Config, record: dict[str, Any]) -> None:
         (folder / POINTER).unlink(missing_ok=True)  # it names a checkpoint of a former run
 
 
-def _set_aside(folder: Path) -> None:
-    """Keep a finished run's record under another name."""
+def _set_aside(folder: Path, what: str) -> None:
+    """Keep a former record under another name."""
     names = ('run.former.json', *(f'run.former.{number}.json' for number in range(2, 1000)))
     path = next(folder / name for name in names if not (folder / name).exists())
-    write_text_atomically((folder / RECORD).read_text(), path)
-    say(f'{folder} holds a finished run, which this one replaces: its record is now {path.name}')
+    with Replacing(path) as file:
+        file.write((folder / RECORD).read_bytes())
+    say(f'{folder} holds {what}, which this one replaces: its record is now {path.name}')

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -31,8 +33,9 @@ from ..checkpoints.content import (
     save_atomically,
 )
 from ..checkpoints.fitting import load_weights
+from ..checkpoints.resumable import check_hub, check_like, check_meta, check_state
 from ..console.messages import say
-from ..errors import UserError, refusing
+from ..errors import UserError, described, own_fault, refusing
 from ..evaluation.equal_names import refuse_equal_names
 from ..files import write_text_atomically
 from ..ranks.fsdp import WholeInEvaluationHook, shard, whole
@@ -45,6 +48,20 @@ from .preemption import StopSignals, shield_workers
 
 def _is_sharded(cfg: Config) -> bool:
     return cfg.get('parallel') == 'fsdp2' and cfg.get('train_dataloader') is not None
+
+
+@contextmanager
+def _as_written(filename: str) -> Iterator[None]:
+    """Name the checkpoint of which a part is not as a training writes it."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        if own_fault(error) is not None:
+            raise
+        raise UserError(
+            f'{filename}: is not as this run writes it ({described(error)}); take a whole copy of '
+            'it, or remove it: --resume takes the one before'
+        ) from error
 
 
 class _OnceWritten(Config):
@@ -223,16 +240,33 @@ class SafeRunner(HookCalls):
     def load_checkpoint(self, filename: str, map_location: str = 'cpu', **_: Any) -> dict[str, Any]:
         """Load weights strictly; returns the whole checkpoint."""
         checkpoint = load_checkpoint(filename, map_location)
-        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        with _as_written(filename):
+            self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         fine_tunes = self._train_loop is not None and not self.cfg.get('resume')
         load_weights(self.bare_model, checkpoint, filename, fine_tunes)
         self.logger.info(f'loaded {filename}')
         return checkpoint
 
     def resume(self, filename: str, **_: Any) -> None:
-        """Continue from a checkpoint: weights, optimiser, schedules, counters, log histories."""
+        """Continue from a checkpoint: weights, optimiser, schedules, counters, log histories.
+
+        Raises:
+            UserError: When a part of it is not what this run would have written.
+        """
         checkpoint = self.load_checkpoint(filename, map_location=get_device())
+        with _as_written(filename):
+            self._go_on(checkpoint)
+        self.logger.info(f'resumed at iteration {self.iter}')
+
+    def _go_on(self, checkpoint: dict[str, Any]) -> None:
+        check_meta(checkpoint['meta'])
+        check_state(checkpoint['optimizer'], self.optim_wrapper)
+        for number, (scheduler, state) in enumerate(
+            zip(self.param_schedulers or [], checkpoint['param_schedulers'], strict=True)
+        ):
+            check_like(state, plain(scheduler.state_dict()), f'its schedule {number}')
         hub = checkpoint['message_hub']
+        check_hub(hub)
         hub['log_scalars'] = {key: history(buffer) for key, buffer in hub['log_scalars'].items()}
         self.message_hub.load_state_dict(hub)
         meta = checkpoint['meta']
@@ -246,7 +280,6 @@ class SafeRunner(HookCalls):
         states = checkpoint['param_schedulers']
         for scheduler, state in zip(self.param_schedulers or [], states, strict=True):
             scheduler.load_state_dict(state)
-        self.logger.info(f'resumed at iteration {self.iter}')
 
     def _take_seed(self, seed: int | None) -> None:
         """A run whose seed was not chosen goes on with the one it began with."""

@@ -11,7 +11,7 @@ from icpc.run_dir.metrics_file import cut_metrics
 
 
 def write(folder, step, run='a'):
-    parts = dict.fromkeys(('state_dict', 'optimizer', 'param_schedulers', 'message_hub'))
+    parts = dict.fromkeys(('state_dict', 'optimizer', 'param_schedulers', 'message_hub'), {})
     checkpoint = {**parts, 'meta': {'run': run}, 'weights': torch.zeros(500)}
     save_atomically(checkpoint, folder / f'iter_{step}.pth')
     (folder / POINTER).write_text(f'iter_{step}.pth')

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from crafted_files import scripted
 from torch import nn
 from weight_files import openai_archive
 
@@ -51,31 +52,9 @@ def test_they_are_those_that_torch_reads(tmp_path, way):
         assert torch.equal(found[name], value), name
 
 
-class Writer(nn.Module):
-    """Writes a file when torch.jit.load restores it."""
-
-    def __init__(self, marker: str):
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(2))
-        self.marker = marker
-
-    def forward(self, x):
-        return x
-
-    @torch.jit.export
-    def __getstate__(self):
-        return self.weight, self.marker, self.training
-
-    @torch.jit.export
-    def __setstate__(self, state: tuple[torch.Tensor, str, bool]):
-        self.weight, self.marker, self.training = state[0], state[1], state[2]
-        torch.save(self.weight, self.marker)
-
-
 def test_nothing_of_the_archive_runs(tmp_path):
-    marker, path = tmp_path / 'marker', tmp_path / 'bad.pt'
-    torch.jit.script(Writer(str(marker))).save(str(path))
-    marker.unlink(missing_ok=True)
+    marker = tmp_path / 'marker'
+    path = scripted(tmp_path / 'bad.pt', marker)
     with contextlib.suppress(ValueError):
         read_state_dict(path)
     assert not marker.exists()

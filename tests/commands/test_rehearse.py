@@ -17,6 +17,7 @@ from icpc.commands.rehearse import rehearse
 from icpc.commands.train import train
 from icpc.errors import UserError
 from icpc.evaluation import panel_hook
+from icpc.evaluation.streaming_iou import StreamingIoU
 from icpc.memory import host
 from icpc.rehearsal import measured
 
@@ -136,8 +137,17 @@ def test_a_validation_that_does_not_fit_into_memory(toy, capsys, monkeypatch):
         dict(mode='slide', crop_size=(8, 8)),
     ],
 )
-def test_a_slide_setting_that_does_not_work(toy, capsys, test_cfg):
-    out = found(toy, capsys, **{'model.test_cfg': test_cfg})
+def test_a_slide_setting_that_does_not_work(toy, test_cfg):
+    with pytest.raises(UserError, match=r'model\.test_cfg'):
+        rehearse(str(toy), {**OPTIONS, 'model.test_cfg': test_cfg})
+
+
+def test_a_validation_that_does_not_work(toy, capsys, monkeypatch):
+    def fail(*_: object) -> None:
+        raise ValueError('cannot count')
+
+    monkeypatch.setattr(StreamingIoU, 'process', fail)
+    out = found(toy, capsys)
     assert 'problem: validating' in out
     assert 'not rehearsed: resuming' in out
 

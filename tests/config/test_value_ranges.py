@@ -102,7 +102,7 @@ def test_what_is_accepted_stays(toy_demo):
         ({'optim_wrapper.optimizer.betas': [2, 3]}, 'optim_wrapper cannot be built: .*beta'),
         ({'train_dataloader.persistent_workers': True}, 'train_dataloader cannot be .*num_workers'),
         ({'param_scheduler': {'type': 'PolyLR', 'end': 0, 'by_epoch': False}}, 'param_scheduler'),
-        ({'model.decode_head.in_channels': 'x'}, 'cannot be built'),
+        ({'model.decode_head.in_channels': 'x'}, 'decode_head.in_channels must be'),
         ({'train_pipeline': [{'type': 'LoadImageFromFile'}]}, 'PackSegInputs'),
         ({'default_hooks.checkpoint.keep': 'x'}, 'keep'),
         ({'model.init_cfg': {'type': 'Pretrained', 'checkpoint': '/no'}}, 'init_cfg .*/no'),

@@ -239,3 +239,36 @@ def test_a_folder_of_clip_that_is_gone_is_named_before_anything_is_written(own_r
     with pytest.raises(UserError, match="'clips/tiny' is neither.*publish where the run was made"):
         publish(own_run, tmp_path / 'out')
     assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize(
+    'words', [('m', 'mit\nbase_model: evil/x'), ('m\n---\n# x', 'mit'), ('m', '')]
+)
+def test_words_of_the_card_are_one_line(work_dir, tmp_path, words):
+    with pytest.raises(UserError, match='--license|--name'):
+        publish(work_dir, tmp_path / 'out', *words)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_names_are_text_in_the_card(work_dir, tmp_path):
+    path = next(work_dir.glob('iter_*.pth'))
+    checkpoint = torch.load(path, weights_only=True)
+    checkpoint['meta']['classes'] = [
+        'a</td><script>x</script>',
+        'b | c\n---\nlicense: x',
+        '`d` [e](f)',
+    ]
+    torch.save(checkpoint, path)
+    card = (publish(work_dir, tmp_path / 'out') / 'README.md').read_text()
+    assert '<script' not in card
+    assert '\nlicense: x' not in card
+    assert '`d`' not in card
+    assert '[e]' not in card
+
+
+def test_a_config_that_is_a_program_is_not_run(work_dir, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (work_dir / 'config.py').write_text("open('touched', 'w')\n")
+    with pytest.raises(UserError, match=r'config\.py:1: .*a program'):
+        publish(work_dir, tmp_path / 'out')
+    assert not (tmp_path / 'touched').exists()

@@ -188,9 +188,22 @@ def test_without_a_global_batch_the_batch_of_a_rank_counts():
 
 
 @pytest.mark.parametrize('name', ['run.json', RESOLVED])
-def test_a_cut_record_is_named(original, finished, name):
+def test_a_cut_record_is_named_and_made_again(original, finished, name, capsys):
     text = (finished / name).read_text()
-    for damaged in (text[: len(text) // 2], '', '[]'):
+    before = json.loads((finished / 'run.json').read_text())
+    for damaged in (text[: len(text) // 2], '[]', '{"state": "finished", "segments": 3}'):
+        if name == RESOLVED and damaged[0] == '{':
+            damaged = '{"custom_hooks": 3}'
         (finished / name).write_text(damaged)
-        with pytest.raises(UserError, match=f'{finished}/{name}: is cut or damaged'):
-            resume(original, finished)
+        resume(original, finished)
+        assert f'{finished}/{name}: is ' in capsys.readouterr().out
+        after = json.loads((finished / 'run.json').read_text())
+        assert (after['state'], after['run']) == ('finished', before['run'])
+        assert after['metrics'] == before['metrics']
+        assert json.loads((finished / RESOLVED).read_text())['max_iters']
+
+
+def test_a_damaged_config_does_not_let_another_recipe_in(original, finished):
+    (finished / RESOLVED).write_text('{')
+    with pytest.raises(UserError, match=f'{RESOLVED}: is damaged, and by its hash'):
+        resume(original, finished, lr=0.5)

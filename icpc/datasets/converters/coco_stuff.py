@@ -1,11 +1,11 @@
 """COCO-Stuff, 171 classes: the 10k edition (v1.1, MATLAB files) and the 164k edition (PNG)."""
 
-import io
 from functools import partial
 
 import numpy as np
 
 from ...errors import UserError
+from ...foreign_files.matlab import read_matlab
 from .masks import convert_mask, encode_ids, map_ids
 from .plan import Plan, pairs, stems
 from .sources import Source
@@ -54,12 +54,7 @@ def plan_10k(source: Source) -> Plan:
 
 def convert_matlab(content: bytes) -> bytes:
     """A `.mat` file's label map `S`, ids replaced, as PNG."""
-    from scipy.io import loadmat
-
-    try:
-        labels = loadmat(io.BytesIO(content), variable_names=['S']).get('S')
-    except Exception as error:  # scipy raises many kinds for damaged files
-        raise UserError(f'a damaged .mat file ({type(error).__name__}: {error})') from error
+    labels = read_matlab(content, variable_names=['S']).get('S')
     if labels is None or labels.ndim != 2:
         raise UserError('no label map `S` in this .mat file; is it from COCO-Stuff 10k v1.1?')
     return encode_ids(map_ids(labels.astype(np.int64), IDS_10K, None))

@@ -3,12 +3,15 @@
 import os
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from ...errors import UserError
 
+_LARGEST = 2**31  # bytes of one file of an archive, which is read as a whole; our choice
 _ZIP, _TAR = ('.zip',), ('.tar',)
+_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, ValueError)
 _OF_SYSTEMS = {'__macosx', 'thumbs.db', 'desktop.ini'}  # beside the files, on some computers
 _PACKED_TAR = ('.tgz', '.tar.gz', '.tar.bz2', '.tar.xz')
 
@@ -78,7 +81,7 @@ class Source:
         if path not in self._open:
             try:
                 self._open[path] = _opened(path)
-            except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+            except _BROKEN as error:
                 raise UserError(
                     f'{path}: a broken archive ({error}); the download probably stopped early, '
                     'fetch it again'
@@ -99,9 +102,11 @@ class Source:
         archive = self._archive(container)
         try:
             if isinstance(archive, zipfile.ZipFile):
+                if archive.getinfo(name).file_size > _LARGEST:
+                    raise UserError(f'{container}: {name} in it has more than {_LARGEST:,} bytes')
                 return archive.read(name)
             return archive.extractfile(name).read()
-        except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+        except (*_BROKEN, KeyError, RuntimeError, NotImplementedError) as error:
             raise UserError(f'{container}: {name} in it is damaged ({error})') from error
 
     def paths(self) -> list[str]:

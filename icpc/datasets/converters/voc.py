@@ -1,11 +1,11 @@
 """Pascal VOC 2012 with SBD's additional masks, and Pascal Context on VOC 2010."""
 
-import io
 from functools import partial
 
 import numpy as np
 
 from ...errors import UserError
+from ...foreign_files.matlab import read_matlab
 from .masks import convert_mask, encode_ids, map_ids
 from .plan import Plan, stems
 from .sources import Source
@@ -57,9 +57,7 @@ def _sbd(source: Source) -> dict[str, str]:
 
 def convert_sbd(content: bytes) -> bytes:
     """SBD's `GTcls.Segmentation` as PNG."""
-    from scipy.io import loadmat
-
-    record = loadmat(io.BytesIO(content), struct_as_record=False, squeeze_me=True).get('GTcls')
+    record = read_matlab(content, struct_as_record=False, squeeze_me=True).get('GTcls')
     if record is None or not hasattr(record, 'Segmentation'):
         raise UserError('no GTcls.Segmentation in this .mat file; is it from SBD (dataset/cls)?')
     return encode_ids(map_ids(np.asarray(record.Segmentation), _VOC_IDS, None))
@@ -99,9 +97,7 @@ def plan_context(source: Source) -> Plan:
 
 def convert_context(content: bytes) -> bytes:
     """`LabelMap`, 0 = unlabelled or none of the 59, 1..59 = classes, as PNG."""
-    from scipy.io import loadmat
-
-    labels = loadmat(io.BytesIO(content)).get('LabelMap')
+    labels = read_matlab(content).get('LabelMap')
     if labels is None:
         raise UserError('no LabelMap in this .mat file; is it from Pascal Context (trainval)?')
     return encode_ids(map_ids(labels.astype(np.int64), CONTEXT_IDS, 0))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ...console.messages import say_once
+from ...errors import UserError
 from ...evaluation.confusion_file import read_confusion
 from ...evaluation.table import scores
 from ...run_dir.record import CONFUSION
@@ -50,17 +52,20 @@ class Counts:
 
 
 def read_counts(runs: Sequence[Run]) -> list[Counts]:
-    """The confusion counts of runs, empty for a run that has none.
-
-    Raises:
-        UserError: For a damaged file.
-    """
+    """The confusion counts of runs, empty for one without; damaged ones are named and left out."""
     found = []
     for run in runs:
         path = run.work_dir / CONFUSION
-        arrays = read_confusion(path) if path.is_file() else {}
+        try:
+            arrays = read_confusion(path) if path.is_file() else {}
+        except UserError as error:
+            say_once(f'note: {error}; its classes are left out')
+            continue
         names = [str(name) for name in arrays.pop('class_names', ())]
         arrays.pop('split', None)
+        if found and names and found[0].names and names != found[0].names:
+            say_once(f'note: {path}: other classes than in {runs[0].work_dir}; it is left out')
+            continue
         found.append(Counts(run.seed, names, arrays))
     return found
 

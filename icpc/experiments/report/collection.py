@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ...console.messages import say
 from ...errors import UserError
 from ...files import read_json
 from ...run_dir.record import RECORD, RESOLVED, RunRecord
@@ -14,6 +15,9 @@ from ..study.runs import Run
 from ..study.schema import Study
 from ..study.study_files import INDEX
 
+_REMEDY = (
+    'make it again: tools/ablate.py with the study file writes it, and makes no finished run anew'
+)
 _METRICS = ('mIoU', 'score_mIoU')  # of runs that belong to no study
 
 
@@ -59,19 +63,23 @@ def collect(folders: Sequence[Path], baseline: str | None = None) -> Collection:
 
 
 def _run(regime: str, row: str, seed: str, work_dir: Path) -> Run:
-    code = RunRecord.of(work_dir).fingerprints.get('code', '')
+    code = RunRecord.if_whole(work_dir).fingerprints.get('code') or ''
     return Run(regime, row, seed, work_dir, code)
 
 
 def _from_index(folder: Path, baseline: str | None) -> Collection:
-    index = read_json(folder / INDEX)
-    runs = [
-        _run(entry['regime'], entry['row'], entry['seed'], folder / entry['work_dir'])
-        for entry in index['runs']
-    ]
-    comparisons = {name: tuple(pair) for name, pair in index['comparisons'].items()}
-    study = _study(index['name'], runs, index['metrics'], index['split'], comparisons)
-    return Collection(study.with_baseline(baseline or index['baseline']), runs)
+    index = read_json(folder / INDEX, _REMEDY)
+    try:
+        runs = [
+            _run(entry['regime'], entry['row'], entry['seed'], folder / entry['work_dir'])
+            for entry in index['runs']
+        ]
+        comparisons = {name: tuple(pair) for name, pair in index['comparisons'].items()}
+        study = _study(index['name'], runs, index['metrics'], index['split'], comparisons)
+        study = study.with_baseline(index['baseline'])
+    except (KeyError, TypeError, AttributeError, ValueError, UserError) as error:
+        raise UserError(f'{folder / INDEX}: is damaged or was edited; {_REMEDY}') from error
+    return Collection(study.with_baseline(baseline), runs)
 
 
 def _study(
@@ -96,7 +104,11 @@ def _from_work_dirs(folders: Sequence[Path], baseline: str | None) -> Collection
     for folder in folders:
         if not all((folder / name).is_file() for name in (RECORD, RESOLVED)):
             raise UserError(f'{folder}: neither a run (run.json) nor a study ({INDEX})')
-        own = recorded_settings(folder)
+        try:
+            own = recorded_settings(folder)
+        except UserError as error:
+            say(f'note: {error}; this run is left out')
+            continue
         same = (row for row in rows if not differences(rows[row], own, FREE_AND_SEED))
         name = str(folder) if folder.name in rows else folder.name
         row, seed = next(same, name), str(RunRecord.of(folder).seed)
@@ -107,6 +119,8 @@ def _from_work_dirs(folders: Sequence[Path], baseline: str | None) -> Collection
                 'is no further seed; leave one of them out (tools/reproduce.py compares the two)'
             )
         runs[row, seed] = _run('', row, seed, folder)
+    if not rows:
+        raise UserError(f'{folders[0]}: no run is left whose records can be read, see above')
     found = list(runs.values())
     results = [RunRecord.of(run.work_dir).metrics for run in found if run.finished]
     split = 'test' if all('test' in result for result in results) else 'val'

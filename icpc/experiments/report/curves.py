@@ -23,9 +23,6 @@ def read_curve(work_dir: Path, split: str, key: str) -> Curve:
         work_dir: The work directory of the run.
         split: `train` or `val`.
         key: Such as `loss` or `mIoU`.
-
-    Raises:
-        UserError: For a log with a cut line.
     """
     path = work_dir / METRICS
     lines = read_lines(path) if path.is_file() else []

@@ -9,12 +9,15 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ...errors import UserError
+
 # Okabe and Ito: told apart with any colour vision; black is kept for the baseline.
 _COLOURS = ('#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#8c6d00')
 _LINES = ('-', '--', ':', '-.')
 _STYLE = {
     'font.size': 9,
     'svg.fonttype': 'none',
+    'text.parse_math': False,  # a name with dollar signs is a name
     'font.family': 'sans-serif',
     'axes.spines.top': False,
     'axes.spines.right': False,
@@ -70,8 +73,14 @@ def picture_uri(path: Path, width: int) -> str:
     Args:
         path: The path of the picture.
         width: Pixels at most.
+
+    Raises:
+        UserError: When it is damaged.
     """
-    picture = Image.open(path).convert('RGB')
+    try:
+        picture = Image.open(path).convert('RGB')
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f'{path}: is damaged or no picture ({error})') from error
     if picture.width > width:
         height = round(picture.height * width / picture.width)
         picture = picture.resize((width, height), Image.Resampling.LANCZOS)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ...console.messages import say_once
+from ...errors import UserError
 from ...files import read_json
 from ...run_dir.record import RESOLVED, RunRecord
 from ...run_dir.same_run import Part, differences, recorded_settings
@@ -124,7 +126,11 @@ def _pictures(rows: dict[str, list[Run]]) -> list[Section]:
     for row, runs in rows.items():
         drawn = [run for run in runs if (run.work_dir / _PANEL).is_file()]
         if drawn:
-            uri = picture_uri(drawn[0].work_dir / _PANEL, _PANEL_WIDTH)
+            try:
+                uri = picture_uri(drawn[0].work_dir / _PANEL, _PANEL_WIDTH)
+            except UserError as error:
+                say_once(f'note: {error}; it is left out')
+                continue
             found.append({'row': row, 'seed': drawn[0].seed, 'uri': uri})
     return found
 
@@ -134,6 +140,11 @@ def config_parts(found: Collection) -> list[Section]:
     folders: dict[tuple[str, str], Path] = {}
     for run in found.finished:
         if (run.work_dir / RESOLVED).is_file():
+            try:
+                recorded_settings(run.work_dir)
+            except UserError as error:
+                say_once(f'note: {error}; its config is left out')
+                continue
             folders.setdefault((run.regime, run.row), run.work_dir)
     baseline, parts = found.study.baseline, []
     for (regime, row), folder in folders.items():
@@ -160,11 +171,11 @@ def run_sheet(found: Collection) -> Sheet:
     head = ['run', 'state', 'time', 'machine', 'commit', 'again']
     body = []
     for run in found.runs:
-        record = RunRecord.of(run.work_dir)
-        commit = record.git.get('commit', '')[:10]
+        record = RunRecord.if_whole(run.work_dir)
+        commit = (record.git.get('commit') or '')[:10]
         commit += ' + changes' if record.git.get('dirty') else ''
         time = '' if record.seconds is None else clock(record.seconds)
-        places = [record.machine.get('host'), *record.machine.get('gpus', [])]
+        places = [record.machine.get('host'), *(record.machine.get('gpus') or [])]
         place = ', '.join(filter(None, places))
         body.append([run.name, record.state, time, place, commit, record.reproduce])
     return Sheet('', head, body)

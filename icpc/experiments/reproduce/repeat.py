@@ -10,7 +10,7 @@ from ...checkpoints.content import latest_checkpoint, steps_in
 from ...console.messages import say
 from ...errors import REQUEUED, UserError
 from ...files import read_json, write_text_atomically
-from ...run_dir.record import RECORD, RunRecord
+from ...run_dir.record import RECORD, RESOLVED, RunRecord
 
 MARK = 'repeats.json'  # in the work dir of a repetition
 
@@ -37,14 +37,25 @@ def command(run: Path, out: Path, trainer: Path) -> list[str]:
         out: Where the repetition writes.
         trainer: Script of tools/train.py.
     """
-    ranks = finished_record(run).batch.get('ranks', 1)
+    record = finished_record(run)
+    ranks = record.batch.get('ranks', 1)
     saved = latest_checkpoint(out) or steps_in(out)
     arguments = [str(trainer), str(run / 'config.py'), '--work-dir', str(out)]
     arguments += ['--resume'] if saved else []
+    arguments += ['--seed', str(record.seed)] if _chose_no_seed(run, record) else []
     if ranks == 1:
         return [sys.executable, *arguments]
     launcher = ['-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={ranks}']
     return [sys.executable, *launcher, *arguments, '--launcher', 'pytorch']
+
+
+def _chose_no_seed(run: Path, record: RunRecord) -> bool:
+    """Whether the seed stands in the record alone, since the config leaves it to chance."""
+    try:
+        config = read_json(run / RESOLVED)
+    except UserError:
+        return False
+    return record.seed is not None and config.get('seed', record.seed) is None
 
 
 def environment(run: Path) -> dict[str, str]:
@@ -72,7 +83,7 @@ def repeat(run: Path, out: Path, trainer: Path) -> None:
     """
     mark = _mark(run)
     _check_folder(run, out, mark)
-    if RunRecord.of(out).finished:
+    if RunRecord.if_whole(out).finished:
         say(f'{out}: the repetition was made already; nothing is trained')
         return
     words = command(run, out, trainer)

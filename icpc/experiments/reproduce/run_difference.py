@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from ...checkpoints.content import latest_checkpoint, load_checkpoint
+from ...console.messages import say
 from ...errors import UserError
 from ...run_dir.config_difference import changes
 from ...run_dir.metrics_file import NAME as METRICS
@@ -24,7 +25,11 @@ def weights_equal(run: Path, again: Path) -> bool | None:
     files = [latest_checkpoint(path) for path in (run, again)]
     if not all(file is not None and file.is_file() for file in files):
         return None
-    first, second = (load_checkpoint(file)['state_dict'] for file in files)
+    try:
+        first, second = (load_checkpoint(file)['state_dict'] for file in files)
+    except UserError as error:
+        say(f'note: {error}; the weights are not compared')
+        return None
     return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
 
 
@@ -43,7 +48,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     """What a log holds.
 
     Raises:
-        UserError: When it is not there or cut.
+        UserError: When it is not there.
     """
     if not path.is_file():
         raise UserError(f'{path}: not there; nothing can be compared without it')

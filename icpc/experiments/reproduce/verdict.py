@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from ...console.messages import say
 from ...errors import UserError
 from ...run_dir.record import RESOLVED, RunRecord
 from ...run_dir.same_run import FREE_AND_SEED, differences, recorded_settings
@@ -53,12 +54,20 @@ def same_but_seed(run: Path) -> list[Path]:
     Args:
         run: Its work dir.
     """
-    own, own_codes, own_seed = _made_of(run)
+    try:
+        own, own_codes, own_seed = _made_of(run)
+    except UserError as error:
+        say(f'note: {error}; no other seed of this run can be found')
+        return [run]
     found = {own_seed: run}
     for path in sorted(path.parent for path in run.parent.glob(f'*/{RESOLVED}')):
         if path.resolve() == run.resolve() or (path / MARK).is_file():
             continue
-        other, codes, seed = _made_of(path)
+        try:
+            other, codes, seed = _made_of(path)
+        except UserError as error:
+            say(f'note: {error}; it is left out of the known seeds')
+            continue
         same = codes == own_codes and not differences(own, other, FREE_AND_SEED)
         if same and RunRecord.of(path).finished:
             found.setdefault(seed, path)

@@ -19,7 +19,7 @@ from ...run_dir.fingerprints import (
     weights_fingerprint,
     with_user_code,
 )
-from ...run_dir.record import FINISHED, read_record
+from ...run_dir.record import FINISHED, whole_record
 from ...run_dir.same_run import recorded_fingerprint, run_fingerprint
 from ..reproduce.repeat import MARK
 from .schema import Study, merge
@@ -94,9 +94,12 @@ class PlannedRun(Run):
 
 
 def finished_records(runs: Iterable[Run]) -> dict[Run, dict[str, Any]]:
-    """Read the record of every run that is trained to its end and evaluated."""
-    records = ((run, read_record(run.work_dir)) for run in runs)
-    return {run: record for run, record in records if record and record['state'] == FINISHED}
+    """Read the record of every run that is trained to its end and evaluated.
+
+    A damaged one is named, and its run counts as not finished.
+    """
+    records = ((run, whole_record(run.work_dir)) for run in runs)
+    return {run: record for run, record in records if record and record.get('state') == FINISHED}
 
 
 def expand(study: Study, out: Path, code: str, any_code: bool = False) -> list[PlannedRun]:

@@ -165,7 +165,7 @@ def _run(path: Path) -> dict[str, Any]:
         raise UserError(f'{path}: no such study file')
     try:
         found = runpy.run_path(str(path))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise own_fault(error) or UserError(f'{path}: {described(error)}') from error
     return {
         key: value

@@ -67,7 +67,11 @@ def _absent(metric: str | ClassSubset, results: Results) -> str:
     if isinstance(metric, ClassSubset):
         return f'no run counted the {metric.of} in {CONFUSION}'
     split = results.study.split
-    keys = {key for record in results.records.values() for key in record['metrics'].get(split, {})}
+    keys = {
+        key
+        for record in results.records.values()
+        for key in (record.get('metrics') or {}).get(split, {})
+    }
     there = ', '.join(sorted(keys - {'step'})) or 'none'
     hint = did_you_mean(metric, keys - {'step'})
     return f'no run has {metric!r} on the {split} split{hint} (there are: {there})'
@@ -86,7 +90,7 @@ def value_of(
     """
     if isinstance(metric, ClassSubset):
         return subset_iou(run.work_dir / CONFUSION, metric)
-    return record['metrics'].get(split, {}).get(metric)
+    return (record.get('metrics') or {}).get(split, {}).get(metric)
 
 
 def subset_iou(path: Path, subset: ClassSubset) -> float | None:

@@ -88,5 +88,6 @@ class Costs:
 
 def read_costs(runs: Sequence[PlannedRun], jobs: int) -> Costs:
     """Read from their records what the finished runs of a study took."""
-    known = {run: record['seconds'] for run, record in finished_records(runs).items()}
+    records = finished_records(runs)
+    known = {run: record.get('seconds') or math.nan for run, record in records.items()}
     return Costs(runs, known, jobs)

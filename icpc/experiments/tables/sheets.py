@@ -123,8 +123,15 @@ def as_rich(sheet: Sheet) -> Table:
 def as_markdown(sheet: Sheet) -> str:
     """For a document."""
     rows = [sheet.head, ['---', *['---:'] * (len(sheet.head) - 1)], *sheet.body]
-    lines = ['| ' + ' | '.join(cell.replace('|', r'\|') for cell in row) + ' |' for row in rows]
-    return '\n'.join([f'**{sheet.title}**', '', *lines, ''])
+    lines = [
+        '| ' + ' | '.join(_one_line(cell).replace('|', r'\|') for cell in row) + ' |'
+        for row in rows
+    ]
+    return '\n'.join([f'**{_one_line(sheet.title)}**', '', *lines, ''])
+
+
+def _one_line(text: str) -> str:
+    return ' '.join(text.split())
 
 
 def as_latex(sheet: Sheet) -> str:
@@ -132,7 +139,7 @@ def as_latex(sheet: Sheet) -> str:
     rows = [' & '.join(latex(cell) for cell in row) + r' \\' for row in [sheet.head, *sheet.body]]
     return '\n'.join(
         [
-            f'% {sheet.title}',
+            f'% {_one_line(sheet.title)}',
             r'\begin{tabular}{l' + 'r' * (len(sheet.head) - 1) + '}',
             *(r'\toprule', rows[0], r'\midrule', *rows[1:], r'\bottomrule'),
             r'\end{tabular}',

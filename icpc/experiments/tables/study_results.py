@@ -141,12 +141,16 @@ def rows_without_value(tables: Sequence[TableResult]) -> list[str]:
     ]
 
 
+def _memory(peaks: dict[str, float]) -> float:
+    return peaks.get('gpu', peaks.get('process', math.nan))
+
+
 def _cost(records: list[dict[str, Any]]) -> Cost:
     def mean(numbers: list[float]) -> float:
         return float(np.mean(numbers)) if numbers else math.nan
 
     return Cost(
-        mean([r['parameters']['trained'] for r in records]),
-        mean([r['seconds'] for r in records]),
-        mean([r['memory_mib'].get('gpu', r['memory_mib']['process']) for r in records]),
+        mean([(r.get('parameters') or {}).get('trained', math.nan) for r in records]),
+        mean([r.get('seconds') or math.nan for r in records]),
+        mean([_memory(r.get('memory_mib') or {}) for r in records]),
     )

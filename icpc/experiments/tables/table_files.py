@@ -64,7 +64,7 @@ def _runs_csv(results: Results) -> str:
     rows = (
         [run.regime, run.row, run.seed]
         + [values.get(run) for values in results.values.values()]
-        + [record['seconds'], run.work_dir]
+        + [record.get('seconds'), run.work_dir]
         for run, record in results.records.items()
     )
     return csv_text(head, rows)
