@@ -1,11 +1,13 @@
 """`tools/test.py`: evaluate a checkpoint."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.dist import is_main_process
 from mmengine.hooks import EarlyStoppingHook, Hook, ProfilerHook
 
 from ..checkpoints.content import check_loads_safely
@@ -17,6 +19,7 @@ from ..errors import UserError
 from ..evaluation.results import ResultsHook
 from ..ranks import distributed
 from ..ranks.rank_watch import MINUTES
+from ..run_dir.lock import only_writer
 from ..training.runner import SafeRunner
 
 
@@ -69,8 +72,20 @@ def evaluate(
     if change is not None:
         change(cfg)
     check_data(cfg, ('test_dataloader',))
-    say(f'{Path(config).name}, {checkpoint}, {split} split')
-    return _run(cfg, launcher, hooks)
+    with _only_writer(work_dir, out, show_dir):
+        say(f'{Path(config).name}, {checkpoint}, {split} split')
+        return _run(cfg, launcher, hooks)
+
+
+@contextmanager
+def _only_writer(work_dir: str, out: str | None, show_dir: str | None) -> Iterator[None]:
+    """Hold the folders that the evaluation writes to."""
+    options = {'--show-dir': show_dir, '--out': out, '--work-dir': work_dir}
+    folders = {Path(folder).resolve(): option for option, folder in options.items() if folder}
+    with ExitStack() as held:
+        for folder, option in folders.items() if is_main_process() else ():
+            held.enter_context(only_writer(folder, 'evaluates', option))
+        yield
 
 
 def _run(cfg: Config, launcher: str, hooks: Sequence[Hook]) -> dict[str, float]:

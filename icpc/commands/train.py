@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ from ..files import read_json, remove_temporary_files, without_room
 from ..ranks import distributed
 from ..ranks.rank_watch import MINUTES
 from ..run_dir.continuation import check_continues
-from ..run_dir.lock import NAME as WRITER
 from ..run_dir.lock import only_writer
 from ..run_dir.record import (
     FINISHED,
@@ -114,7 +113,7 @@ def run(
     check_data(cfg)
     resume = resume or bool(cfg.get('resume'))
     folder, begin, results = Path(cfg.work_dir), Begin(cfg, merged), ResultsHook(finish_record)
-    with nothing_left(folder, begin), only_writer(folder) if is_main_process() else nullcontext():
+    with only_writer(folder) if is_main_process() else nullcontext(), nothing_left(folder, begin):
         begin.record = find_start(cfg, resume, describe(cfg, overrides, launcher))
         say(f'{Path(cfg.filename).name} -> {folder}')
         say_batch(cfg)
@@ -220,10 +219,9 @@ def nothing_left(folder: Path, begin: Begin) -> Iterator[None]:
     """Remove the logs of a start that was refused before the run began.
 
     Args:
-        folder: The work directory.
+        folder: The work directory, which this process holds.
         begin: The hook that begins the run.
     """
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     there = set(folder.iterdir()) if folder.is_dir() else set()
     try:
         yield
@@ -232,11 +230,6 @@ def nothing_left(folder: Path, begin: Begin) -> Iterator[None]:
             for path in set(folder.iterdir()) - there:
                 if path.is_dir() and _LOGS.fullmatch(path.name):
                     shutil.rmtree(path, ignore_errors=True)
-                elif path.name == WRITER:
-                    path.unlink()
-            for path in missing:
-                with suppress(OSError):  # it holds something else
-                    path.rmdir()
         raise
 
 
