@@ -42,9 +42,8 @@ def add_ranks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--rank-timeout',
         type=float,
-        default=30,
         metavar='MINUTES',
-        help='of several ranks, one that stands still for so long ends with a message (30)',
+        help="a process that stands still for so long ends with a message (the config's, or 30)",
     )
 
 

@@ -18,7 +18,6 @@ from ..datasets.checks.verification import check_data
 from ..errors import UserError
 from ..evaluation.results import ResultsHook
 from ..ranks import distributed
-from ..ranks.rank_watch import MINUTES
 from ..run_dir.lock import only_writer
 from ..training.runner import SafeRunner
 
@@ -33,7 +32,7 @@ def evaluate(
     out: str | None = None,
     show_dir: str | None = None,
     launcher: str = 'none',
-    rank_timeout: float = MINUTES,
+    rank_timeout: float | None = None,
     change: Callable[[Config], None] | None = None,
     hooks: Sequence[Hook] = (),
 ) -> dict[str, float]:
@@ -49,7 +48,7 @@ def evaluate(
         out: Folder for the predicted masks.
         show_dir: Folder for the predictions drawn over the pictures.
         launcher: `none`, `pytorch` or `slurm`.
-        rank_timeout: Minutes that one rank of several may stand still before it ends.
+        rank_timeout: Minutes that a process may stand still before it ends; None for the config's.
         change: Is called with the finished config before anything is built from it.
         hooks: Watch the evaluation besides the config's.
 
@@ -72,7 +71,7 @@ def evaluate(
     if change is not None:
         change(cfg)
     check_data(cfg, ('test_dataloader',))
-    with _only_writer(work_dir, out, show_dir):
+    with distributed.watched(cfg.get('rank_timeout')), _only_writer(work_dir, out, show_dir):
         say(f'{Path(config).name}, {checkpoint}, {split} split')
         return _run(cfg, launcher, hooks)
 

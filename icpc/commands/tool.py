@@ -10,6 +10,7 @@ from rich.console import Console
 from ..console.messages import say, show_notes
 from ..errors import INTERRUPTED, REFUSED, ToldToStop, UserError, message_of, own_fault
 from ..ranks import distributed
+from ..training.loading.patient_loader import lost_worker
 
 _LOST = 1  # exit code without the other ranks
 
@@ -33,6 +34,7 @@ def run_tool(work: Callable[[], None], debug: bool = False) -> int:
         return stop.exit_code
     except KeyboardInterrupt:
         Console(stderr=True).print('[bold red]interrupted[/]')
+        _leave_at_once(INTERRUPTED)
         return INTERRUPTED
     except Exception as error:
         lost = distributed.lost_ranks(error) if isinstance(error, RuntimeError) else None
@@ -52,6 +54,9 @@ def _message(error: Exception) -> str | None:
     """What the user has to know; None for a fault of ours, which shows its traceback."""
     if isinstance(error, UserError):
         return message_of(error)
+    lost = lost_worker(error)
+    if lost is not None:
+        return lost
     fault = own_fault(error)
     if fault is not None:
         return f'{fault} (--debug shows the whole traceback)'
@@ -64,7 +69,7 @@ def _leave_at_once(code: int) -> None:
     A failed rank must not wait for the others, which wait for it; and gloo's threads now and then
     abort a rank that is done ("terminate called without an active exception").
     """
-    if int(os.environ.get('WORLD_SIZE', 1)) > 1:
+    if distributed.several:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -23,7 +23,6 @@ from ..errors import INTERRUPTED, REQUEUED, Requeue
 from ..evaluation.results import ResultsHook
 from ..files import read_json, remove_temporary_files, without_room
 from ..ranks import distributed
-from ..ranks.rank_watch import MINUTES
 from ..run_dir.continuation import check_continues
 from ..run_dir.lock import only_writer
 from ..run_dir.record import (
@@ -48,7 +47,7 @@ def train(
     amp: str | None = None,
     launcher: str = 'none',
     seed: int | None = None,
-    rank_timeout: float = MINUTES,
+    rank_timeout: float | None = None,
 ) -> dict[str, float]:
     """Train as the config says and print the test split's results.
 
@@ -60,7 +59,7 @@ def train(
         amp: `bf16` or `fp16` for autocast, None for float32.
         launcher: `none`, `pytorch` or `slurm`.
         seed: Overrides the config's seed.
-        rank_timeout: Minutes that one rank of several may stand still before it ends.
+        rank_timeout: Minutes that a process may stand still before it ends; None for the config's.
 
     Returns:
         The metrics of the test split, in percent; without one, of the last validation.
@@ -113,7 +112,8 @@ def run(
     check_data(cfg)
     resume = resume or bool(cfg.get('resume'))
     folder, begin, results = Path(cfg.work_dir), Begin(cfg, merged), ResultsHook(finish_record)
-    with only_writer(folder) if is_main_process() else nullcontext(), nothing_left(folder, begin):
+    held = only_writer(folder) if is_main_process() else nullcontext()
+    with distributed.watched(cfg.get('rank_timeout')), held, nothing_left(folder, begin):
         begin.record = find_start(cfg, resume, describe(cfg, overrides, launcher))
         say(f'{Path(cfg.filename).name} -> {folder}')
         say_batch(cfg)
