@@ -171,6 +171,8 @@ class SafeRunner(HookCalls):
         logger.handlers = [
             handler for handler in logger.handlers if isinstance(handler, logging.FileHandler)
         ]
+        for handler in logger.handlers:  # whatever the language of the system is
+            handler.stream.reconfigure(encoding='utf-8')
         return logger
 
     def build_evaluator(self, evaluator: dict | list | Evaluator) -> Evaluator:

@@ -84,7 +84,8 @@ class Sharing:
         own = [tensor for tensor in _tensors(batch) if not tensor.is_shared()]
         size = sum(tensor.untyped_storage().nbytes() for tensor in own)
         until = time.monotonic() + _PATIENCE
-        while (free := _free()) is not None and free < size:  # other batches are on their way out of it
+        # Other batches are on their way out of it.
+        while (free := _free()) is not None and free < size:
             if time.monotonic() > until:
                 raise UserError(f'{SHARED} is full: {_remedy(size)}')
             time.sleep(_LOOK)
