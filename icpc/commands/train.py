@@ -21,7 +21,7 @@ from ..console.messages import say, silence_console
 from ..datasets.checks.verification import check_data
 from ..errors import INTERRUPTED, REQUEUED, Requeue
 from ..evaluation.results import ResultsHook
-from ..files import read_json, remove_temporary_files, without_room
+from ..files import read_json, without_room
 from ..ranks import distributed
 from ..run_dir.continuation import check_continues
 from ..run_dir.lock import only_writer
@@ -33,6 +33,7 @@ from ..run_dir.record import (
     requeue_record,
 )
 from ..run_dir.starts import continued, describe, start_record
+from ..temporary_files import remove_temporary_files
 from ..training.preemption import StopEvaluationHook, StopSignals, any_rank
 from ..training.runner import SafeRunner
 

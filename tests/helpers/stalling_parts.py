@@ -5,7 +5,8 @@ import signal
 import time
 
 import torch
-from mmseg.registry import TRANSFORMS
+from mmengine.hooks import Hook
+from mmseg.registry import HOOKS, TRANSFORMS
 from torch.utils.data import get_worker_info
 
 
@@ -39,3 +40,11 @@ class Stall:
         elif self.how == 'sleep':
             time.sleep(600)
         return results
+
+
+@HOOKS.register_module()
+class SlowSteps(Hook):
+    """Each step takes more seconds: those of the variable SLOW_STEPS, if there is one."""
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        time.sleep(float(os.environ.get('SLOW_STEPS', 0)))
