@@ -8,7 +8,15 @@ from collections.abc import Callable
 from rich.console import Console
 
 from ..console.messages import say, show_notes
-from ..errors import INTERRUPTED, REFUSED, ToldToStop, UserError, message_of, own_fault
+from ..errors import (
+    INTERRUPTED,
+    REFUSED,
+    ToldToStop,
+    UserError,
+    is_interruption,
+    message_of,
+    own_fault,
+)
 from ..ranks import distributed
 from ..training.loading.patient_loader import lost_worker
 
@@ -32,11 +40,11 @@ def run_tool(work: Callable[[], None], debug: bool = False) -> int:
         say(str(stop))
         _leave_at_once(stop.exit_code)
         return stop.exit_code
-    except KeyboardInterrupt:
-        Console(stderr=True).print('[bold red]interrupted[/]')
-        _leave_at_once(INTERRUPTED)
-        return INTERRUPTED
-    except Exception as error:
+    except (KeyboardInterrupt, Exception) as error:
+        if is_interruption(error):
+            Console(stderr=True).print('[bold red]interrupted[/]')
+            _leave_at_once(INTERRUPTED)
+            return INTERRUPTED
         lost = distributed.lost_ranks(error) if isinstance(error, RuntimeError) else None
         message, code = (_message(error), REFUSED) if lost is None else (lost, _LOST)
         if debug or message is None:

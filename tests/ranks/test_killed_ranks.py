@@ -109,8 +109,8 @@ def test_ranks_whose_launcher_was_killed_save_and_leave(toy_config, tmp_path):
     started = Started(toy_config, tmp_path / 'run')
     started.agent.kill()
     assert started.seconds_until_all_left(20) < 15
-    for rank in (0, 1):
-        assert f'error: rank {rank} of 2: its launcher is gone, so it stops, too' in started.said
+    # Both know; one may have left by what the other one told it.
+    assert re.search(r'error: rank [01] of 2: its launcher is gone, so it stops, too', started.said)
     assert 'the same command with --resume goes on' in started.said
     assert started.state == 'requeue'
     assert_goes_on_as_one(started, toy_config, tmp_path)
