@@ -43,8 +43,13 @@ def stop_often(folder: Path, number: int, rng: random.Random) -> dict[str, int]:
     """How often a child ended with which code; at last one is left alone."""
     codes = Counter()
     for _ in range(STOPS):
+        record = folder / 'run.json'
+        former = record.stat().st_mtime_ns if record.exists() else None
         child = start(folder)
-        time.sleep(rng.uniform(0.0, 0.9))
+        if rng.random() < 0.75:  # after the start, which writes the record
+            while not record.exists() or record.stat().st_mtime_ns == former:
+                time.sleep(0.001)
+        time.sleep(rng.uniform(0.0, 0.7))
         os.kill(child, number)
         begun = time.monotonic()
         codes[str(finish(child))] += 1

@@ -110,7 +110,7 @@ def test_a_cut_checkpoint_falls_back_to_the_one_before_and_says_so(trained):
 @pytest.mark.slow
 def test_twenty_signals_of_each_kind_at_random_moments_change_nothing(tmp_path):
     """In steps, validations and the test, while it starts and while it saves."""
-    steps, stops = 300, 20
+    steps, stops = 600, 20
     options = {**OPTIONS, 'max_iters': steps, 'default_hooks.checkpoint.interval': 50}
     command = [sys.executable, str(HERE / 'stopped_training.py'), str(write_config(tmp_path, 0))]
     paths = os.pathsep.join([str(HERE.parents[1]), str(HERE)])
