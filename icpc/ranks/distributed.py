@@ -10,7 +10,7 @@ from mmengine.dist import get_world_size, init_dist
 from torch import distributed
 
 from ..errors import UserError
-from .launchers import numbers_of, refuse_forgotten_launcher
+from .launchers import numbers_of, without_launcher
 from .rank_watch import MINUTES, RankWatch, check_minutes
 
 _LATER = timedelta(days=1)  # the libraries' own limit, whose messages say less, comes after ours
@@ -40,7 +40,7 @@ def start(launcher: str, timeout: float | None = None) -> None:
     if distributed.is_initialized():
         return
     if launcher == 'none':
-        refuse_forgotten_launcher()
+        without_launcher()
         return
     rank, ranks = numbers_of(launcher)
     if launcher == 'slurm' and not torch.cuda.is_available():

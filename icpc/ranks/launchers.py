@@ -47,10 +47,11 @@ def numbers_of(launcher: str) -> tuple[int, int]:
     return rank, ranks
 
 
-def refuse_forgotten_launcher() -> None:
-    """Raise where torchrun started several processes that would each do everything.
+def without_launcher() -> None:
+    """Let what was left over in a shell not be read by anybody, as mmengine's logger would.
 
-    WORLD_SIZE alone says nothing: it may be left over in a shell.
+    Raises:
+        UserError: When torchrun started several processes that would each do everything.
     """
     ranks = os.environ.get('WORLD_SIZE', '1')
     if 'TORCHELASTIC_RUN_ID' in os.environ and ranks != '1':
@@ -58,6 +59,8 @@ def refuse_forgotten_launcher() -> None:
             f'torchrun started {ranks} processes, each of which would train the whole run: add '
             '--launcher pytorch'
         )
+    for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'LOCAL_WORLD_SIZE'):
+        os.environ.pop(name, None)
 
 
 def _whole(name: str, start: str) -> int:

@@ -15,6 +15,7 @@ import torch
 from icpc.checkpoints.content import load_checkpoint
 from icpc.commands.train import train
 
+pytestmark = pytest.mark.slow  # each starts torchrun, which imports everything three times
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = {
     'max_iters': 12,
@@ -116,7 +117,6 @@ def test_ranks_whose_launcher_was_killed_save_and_leave(toy_config, tmp_path):
     assert_goes_on_as_one(started, toy_config, tmp_path)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('name', ['SIGINT', 'SIGHUP', 'SIGTERM'])
 def test_what_a_terminal_sends_to_all_saves_once(toy_config, tmp_path, name):
     """torchrun hands the signal on: the second one is no second Ctrl-C."""
@@ -131,7 +131,6 @@ def test_what_a_terminal_sends_to_all_saves_once(toy_config, tmp_path, name):
     assert_goes_on_as_one(started, toy_config, tmp_path)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('number', [0, 1])
 def test_a_killed_rank_ends_the_other_with_a_message(toy_config, tmp_path, number):
     started = Started(toy_config, tmp_path / 'run')
@@ -143,7 +142,6 @@ def test_a_killed_rank_ends_the_other_with_a_message(toy_config, tmp_path, numbe
     assert started.state in ('running', 'requeue')
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('number', [0, 1])
 def test_a_stopped_rank_ends_all_after_the_limit(toy_config, tmp_path, number):
     started = Started(toy_config, tmp_path / 'run', '--rank-timeout', '0.1')
@@ -152,7 +150,6 @@ def test_a_stopped_rank_ends_all_after_the_limit(toy_config, tmp_path, number):
     assert f'error: rank {1 - number} of 2 stands still for 0.1 minutes now: step' in started.said
 
 
-@pytest.mark.slow
 def test_a_stopped_rank_whose_launcher_was_killed_too_keeps_no_other(toy_config, tmp_path):
     started = Started(toy_config, tmp_path / 'run', '--rank-timeout', '0.1')
     os.kill(started.ranks[1], signal.SIGSTOP)

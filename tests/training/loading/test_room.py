@@ -96,14 +96,11 @@ def in_a_container(size, command, tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('size', 'message'),
     [
-        pytest.param(
-            '100k',
-            r'error: train_dataloader: /dev/shm has 0 MiB free, and 2 processes .*--shm-size',
-            marks=pytest.mark.slow,
-        ),
+        ('100k', r'error: train_dataloader: /dev/shm has 0 MiB free, and 2 processes .*--shm-size'),
         ('600k', r'error: /dev/shm is full: start the container with a larger --shm-size'),
     ],
 )
