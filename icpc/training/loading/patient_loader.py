@@ -121,6 +121,8 @@ class _PatientIterator(_MultiProcessingDataLoaderIter):
         if self._verdict is not None:
             self._forget_pids()
             self._kill()
+            with suppress(Exception):  # the rest of a message that one of them had begun
+                self._worker_result_queue._writer.close()
 
     def _death(self) -> RuntimeError | None:
         """What torch says of a process that died, where it is too early to know."""

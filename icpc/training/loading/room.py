@@ -18,7 +18,6 @@ from torch.utils.data import DataLoader
 
 from ...errors import UserError
 from ...ranks.distributed import ranks_here
-from ..keyed_random import AUGMENTATION, keyed
 
 logger = logging.getLogger('icpc')
 
@@ -114,14 +113,24 @@ def _check_files(needed: int) -> None:
 
 
 def _bytes_of_a_picture(loader: DataLoader) -> int:
-    """Bytes of the tensors of one sample; what cannot be read is left to the processes to say."""
-    try:
-        with keyed(AUGMENTATION, 0, 0):
-            sample = loader.dataset[0]
-    except Exception:
-        return 0
-    page = resource.getpagesize()
-    return sum(-(-t.untyped_storage().nbytes() // page) * page for t in _tensors(sample))
+    """Bytes of the tensors of one sample, 0 where it cannot be read: the processes say why.
+
+    A process of its own reads it: files that it opens must not be shared with the loader's.
+    """
+    there, here = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            tensors, page = _tensors(loader.dataset[0]), resource.getpagesize()
+            size = sum(-(-tensor.untyped_storage().nbytes() // page) * page for tensor in tensors)
+            os.write(here, str(size).encode())
+        finally:
+            os._exit(0)
+    os.close(here)
+    with open(there, 'rb') as answer:
+        size = answer.read()
+    os.waitpid(child, 0)
+    return int(size or 0)
 
 
 def _tensors(node: Any) -> Iterator[Tensor]:

@@ -28,7 +28,7 @@ QUICK = {
     'num_workers': 2,
     'default_hooks.panel': None,
 }
-LIMIT = 0.5  # seconds
+LIMIT = 1.5  # seconds; a loaded machine takes some to start a process
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +63,7 @@ def test_a_process_that_stalls_is_named_with_its_pictures(
     start = time.monotonic()
     with pytest.raises(UserError) as stop:
         train(str(toy_config), stalls(how, split, at), str(tmp_path / 'run'))
-    assert LIMIT <= time.monotonic() - start < LIMIT + 5
+    assert LIMIT <= time.monotonic() - start < LIMIT + 10
     expected = rf'{split}_dataloader: waited [\d.]+ seconds for worker [01] \(process \d+{does}\) '
     expected += rf'to read .*{reads}'
     assert re.match(expected, str(stop.value)), stop.value
@@ -79,7 +79,7 @@ def test_a_process_that_stalls_is_named_with_its_pictures(
     ],
 )
 def test_a_process_that_dies_is_one_message(toy_config, tmp_path, capfd, how, message):
-    options = stalls(how, 'train', '005.png')
+    options = stalls(how, 'train', '005.png', limit=60)
     assert run_tool(lambda: train(str(toy_config), options, str(tmp_path / 'run'))) == 2
     said = [line for line in capfd.readouterr().err.splitlines() if line]
     assert len(said) == 1, said
@@ -111,7 +111,7 @@ def test_a_signal_is_seen_while_waiting_and_the_resumed_run_is_the_same(
     start = time.monotonic()
     with pytest.raises(Requeue):
         train(str(toy_config), options, str(folder))
-    assert time.monotonic() - start < 15
+    assert time.monotonic() - start < 30
     assert read_record(folder)['state'] == 'requeue'
     train(str(toy_config), options, str(folder), resume=True)
     whole, resumed = (load_checkpoint(tmp_path / n / 'iter_4.pth') for n in ('whole', 'run'))
