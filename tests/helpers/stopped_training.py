@@ -49,7 +49,7 @@ def stop_often(folder: Path, number: int, rng: random.Random) -> dict[str, int]:
         if rng.random() < 0.75:  # after the start, which writes the record
             while not record.exists() or record.stat().st_mtime_ns == former:
                 time.sleep(0.001)
-        time.sleep(rng.uniform(0.0, 0.7))
+        time.sleep(rng.uniform(0.0, rng.choice((0.3, 3.0))))
         os.kill(child, number)
         begun = time.monotonic()
         codes[str(finish(child))] += 1
