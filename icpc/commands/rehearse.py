@@ -73,7 +73,8 @@ def rehearse(
         say(f'rehearsal of {Path(config).name}')
         say_batch(cfg)
         home = Path(cfg.work_dir)
-        with _temporary_folder(home) as folder:
+        with distributed.watched(cfg.get('rank_timeout')), _temporary_folder(home) as folder:
+            distributed.note('the rehearsal')
             rehearsal = _Rehearsal(config, overrides, launcher, signals, cfg, folder)
             measured = rehearsal.all_parts()
         print_report(cfg, measured, home)
