@@ -168,6 +168,11 @@ def refusing(key: str) -> Iterator[None]:
         raise refusal from error
 
 
+def is_interruption(error: BaseException) -> bool:
+    """Whether it is Ctrl-C, or what a library makes of it that catches everything."""
+    return any(isinstance(one, KeyboardInterrupt) for one in _chain(error))
+
+
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error

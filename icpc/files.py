@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +12,8 @@ from typing import Any
 
 from .errors import UserError
 from .system_errors import NO_ROOM, in_words, reason_of
+from .temporary_files import hold
 
-_TEMPORARY = re.compile(r'\..+\.\d+\.tmp')
 _MIB = 2**20
 
 
@@ -82,11 +81,14 @@ def put_in_place(path: Path) -> Iterator[Path]:
         path: The file to replace; what was there stays when the block raises.
     """
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with hold(temporary):
+        try:
+            yield temporary
+            if not temporary.stat().st_size:
+                raise FileNotFoundError(f'{path}: nothing was written')
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -136,7 +138,7 @@ class _Watched:
     """A file that remembers the error of the system: torch.save raises another one in its place."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open('wb')
+        self._file = hold(path)
         self.error: OSError | None = None
 
     def write(self, data: Any) -> int:
@@ -174,10 +176,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def remove_temporary_files(folder: Path) -> None:
-    """Remove what a process that was killed while writing left in a folder."""
-    for path in Path(folder).glob('.*.tmp'):
-        if _TEMPORARY.fullmatch(path.name):
-            path.unlink(missing_ok=True)

@@ -4,8 +4,15 @@ import argparse
 import contextlib
 import io
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
+
+from streams import keep_working
+
+_INTERRUPTED = 130  # exit code, as of shells after Ctrl-C
+
+keep_working()  # every tool imports this module first
 
 
 def new_parser(description: str) -> argparse.ArgumentParser:
@@ -42,9 +49,8 @@ def add_ranks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--rank-timeout',
         type=float,
-        default=30,
         metavar='MINUTES',
-        help='of several ranks, one that stands still for so long ends with a message (30)',
+        help="a process that stands still for so long ends with a message (the config's, or 30)",
     )
 
 
@@ -52,7 +58,8 @@ def add_ranks(parser: argparse.ArgumentParser) -> None:
 def quiet() -> Iterator[None]:
     """Swallow what libraries print while they are imported; exceptions pass.
 
-    mmseg tries mmpretrain, compiled operators and more, and prints each miss.
+    mmseg tries mmpretrain, compiled operators and more, and prints each miss. Ctrl-C ends the tool
+    without a traceback.
     """
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
@@ -65,5 +72,8 @@ def quiet() -> Iterator[None]:
         ):
             warnings.simplefilter('ignore')
             yield
+    except KeyboardInterrupt:
+        print('interrupted', file=sys.stderr)
+        sys.exit(_INTERRUPTED)
     finally:
         logging.disable(disabled)

@@ -1,11 +1,13 @@
 """`tools/test.py`: evaluate a checkpoint."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.dist import is_main_process
 from mmengine.hooks import EarlyStoppingHook, Hook, ProfilerHook
 
 from ..checkpoints.content import check_loads_safely
@@ -16,7 +18,7 @@ from ..datasets.checks.verification import check_data
 from ..errors import UserError
 from ..evaluation.results import ResultsHook
 from ..ranks import distributed
-from ..ranks.rank_watch import MINUTES
+from ..run_dir.lock import only_writer
 from ..training.runner import SafeRunner
 
 
@@ -30,7 +32,7 @@ def evaluate(
     out: str | None = None,
     show_dir: str | None = None,
     launcher: str = 'none',
-    rank_timeout: float = MINUTES,
+    rank_timeout: float | None = None,
     change: Callable[[Config], None] | None = None,
     hooks: Sequence[Hook] = (),
 ) -> dict[str, float]:
@@ -46,7 +48,7 @@ def evaluate(
         out: Folder for the predicted masks.
         show_dir: Folder for the predictions drawn over the pictures.
         launcher: `none`, `pytorch` or `slurm`.
-        rank_timeout: Minutes that one rank of several may stand still before it ends.
+        rank_timeout: Minutes that a process may stand still before it ends; None for the config's.
         change: Is called with the finished config before anything is built from it.
         hooks: Watch the evaluation besides the config's.
 
@@ -69,8 +71,20 @@ def evaluate(
     if change is not None:
         change(cfg)
     check_data(cfg, ('test_dataloader',))
-    say(f'{Path(config).name}, {checkpoint}, {split} split')
-    return _run(cfg, launcher, hooks)
+    with distributed.watched(cfg.get('rank_timeout')), _only_writer(work_dir, out, show_dir):
+        say(f'{Path(config).name}, {checkpoint}, {split} split')
+        return _run(cfg, launcher, hooks)
+
+
+@contextmanager
+def _only_writer(work_dir: str, out: str | None, show_dir: str | None) -> Iterator[None]:
+    """Hold the folders that the evaluation writes to."""
+    options = {'--show-dir': show_dir, '--out': out, '--work-dir': work_dir}
+    folders = {Path(folder).resolve(): option for option, folder in options.items() if folder}
+    with ExitStack() as held:
+        for folder, option in folders.items() if is_main_process() else ():
+            held.enter_context(only_writer(folder, 'evaluates', option))
+        yield
 
 
 def _run(cfg: Config, launcher: str, hooks: Sequence[Hook]) -> dict[str, float]:

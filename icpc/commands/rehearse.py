@@ -5,7 +5,6 @@ its own that is removed: two steps, a validation, the test with its pictures, a 
 start that resumes it, one picture with test-time augmentation.
 """
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -26,7 +25,6 @@ from ..datasets.picture_subset import PictureSubset
 from ..errors import Requeue, UserError, in_one_line
 from ..memory.host import memory_fence
 from ..ranks import distributed
-from ..ranks.rank_watch import MINUTES
 from ..rehearsal.loading_speed import seconds_of_loading
 from ..rehearsal.measured import Measured, print_report
 from ..rehearsal.splits import Splits, look_at_data
@@ -45,7 +43,7 @@ def rehearse(
     amp: str | None = None,
     launcher: str = 'none',
     seed: int | None = None,
-    rank_timeout: float = MINUTES,
+    rank_timeout: float | None = None,
 ) -> None:
     """Do a short form of everything that a training does, and print what it will take.
 
@@ -56,7 +54,7 @@ def rehearse(
         amp: `bf16` or `fp16` for autocast, None for float32.
         launcher: `none`, `pytorch` or `slurm`.
         seed: Overrides the config's seed.
-        rank_timeout: Minutes that one rank of several may stand still before it ends.
+        rank_timeout: Minutes that a process may stand still before it ends; None for the config's.
 
     Raises:
         UserError: When something was found that would stop the run; all of it was printed.
@@ -75,7 +73,8 @@ def rehearse(
         say(f'rehearsal of {Path(config).name}')
         say_batch(cfg)
         home = Path(cfg.work_dir)
-        with _temporary_folder(home) as folder:
+        with distributed.watched(cfg.get('rank_timeout')), _temporary_folder(home) as folder:
+            distributed.note('the rehearsal')
             rehearsal = _Rehearsal(config, overrides, launcher, signals, cfg, folder)
             measured = rehearsal.all_parts()
         print_report(cfg, measured, home)
@@ -147,7 +146,7 @@ class _Rehearsal:
     def _succeeds(self, part: Callable[[], None]) -> bool:
         """Whether a part works. Where several ranks take part, one that fails ends them all."""
         try:
-            with muted(), memory_fence(int(os.environ.get('LOCAL_WORLD_SIZE', 1))):
+            with muted(), memory_fence(distributed.ranks_here()):
                 part()
         except Requeue:
             raise

@@ -10,11 +10,20 @@ from mmengine.logging import MMLogger
 from rich.console import Console
 
 from ..console.messages import say, show_notes
-from ..errors import INTERRUPTED, REFUSED, ToldToStop, UserError, message_of, own_fault
+from ..errors import (
+    INTERRUPTED,
+    REFUSED,
+    ToldToStop,
+    UserError,
+    is_interruption,
+    message_of,
+    own_fault,
+)
 from ..ranks import distributed
 from ..run_dir.fingerprints import PACKAGE
 from ..run_dir.provenance import command_line, git_state, versions
 from ..system_errors import in_words
+from ..training.loading.patient_loader import lost_worker
 
 _LONGEST = 4000  # characters of a message; a value of many thousands is told by its ends
 _LOST = 1  # exit code without the other ranks
@@ -37,10 +46,11 @@ def run_tool(work: Callable[[], None], debug: bool = False) -> int:
         say(str(stop))
         _leave_at_once(stop.exit_code)
         return stop.exit_code
-    except KeyboardInterrupt:
-        Console(stderr=True).print('[bold red]interrupted[/]')
-        return INTERRUPTED
-    except (Exception, SystemExit) as error:
+    except (KeyboardInterrupt, SystemExit, Exception) as error:
+        if is_interruption(error):
+            Console(stderr=True).print('[bold red]interrupted[/]')
+            _leave_at_once(INTERRUPTED)
+            return INTERRUPTED
         lost = distributed.lost_ranks(error) if isinstance(error, RuntimeError) else None
         message, code = (_message(error), REFUSED) if lost is None else (lost, _LOST)
         if message is None:
@@ -88,6 +98,9 @@ def _message(error: BaseException) -> str | None:
     """What the user has to know; None for a fault of ours, which shows its traceback."""
     if isinstance(error, UserError):
         return message_of(error)
+    lost = lost_worker(error)
+    if lost is not None:
+        return lost
     fault = own_fault(error)
     if fault is not None:
         return f'{fault} (--debug shows the whole traceback)'
@@ -102,7 +115,7 @@ def _leave_at_once(code: int) -> None:
     A failed rank must not wait for the others, which wait for it; and gloo's threads now and then
     abort a rank that is done ("terminate called without an active exception").
     """
-    if int(os.environ.get('WORLD_SIZE', 1)) > 1:
+    if distributed.several:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

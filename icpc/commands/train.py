@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,9 @@ from ..errors import (
     own_fault,
 )
 from ..evaluation.results import ResultsHook
-from ..files import remove_temporary_files, without_room
+from ..files import without_room
 from ..ranks import distributed
-from ..ranks.rank_watch import MINUTES
 from ..run_dir.continuation import check_recipe
-from ..run_dir.lock import NAME as WRITER
 from ..run_dir.lock import only_writer
 from ..run_dir.metrics_file import NAME as METRICS
 from ..run_dir.record import (
@@ -46,10 +44,11 @@ from ..run_dir.record import (
     resumable_record,
 )
 from ..run_dir.starts import continued, describe, start_record
+from ..temporary_files import remove_temporary_files
 from ..training.preemption import StopEvaluationHook, StopSignals, any_rank
 from ..training.runner import SafeRunner
 
-_WRITTEN = {WRITER, RECORD, RESOLVED, 'config.py', METRICS}
+_WRITTEN = {RECORD, RESOLVED, 'config.py', METRICS}
 _LOGS = re.compile(r'\d{8}_\d{6}')  # the folder of mmengine's log, by the time of the start
 
 
@@ -61,7 +60,7 @@ def train(
     amp: str | None = None,
     launcher: str = 'none',
     seed: int | None = None,
-    rank_timeout: float = MINUTES,
+    rank_timeout: float | None = None,
 ) -> dict[str, float]:
     """Train as the config says and print the test split's results.
 
@@ -73,7 +72,7 @@ def train(
         amp: `bf16` or `fp16` for autocast, None for float32.
         launcher: `none`, `pytorch` or `slurm`.
         seed: Overrides the config's seed.
-        rank_timeout: Minutes that one rank of several may stand still before it ends.
+        rank_timeout: Minutes that a process may stand still before it ends; None for the config's.
 
     Returns:
         The metrics of the test split, in percent; without one, of the last validation.
@@ -127,7 +126,8 @@ def run(
     resume = resume or bool(cfg.get('resume'))
     folder, results = Path(cfg.work_dir), ResultsHook(finish_record)
     begin = Begin(cfg, merged, keeps=change is None)
-    with nothing_left(folder, begin), only_writer(folder) if is_main_process() else nullcontext():
+    held = only_writer(folder) if is_main_process() else nullcontext()
+    with distributed.watched(cfg.get('rank_timeout')), held, nothing_left(folder, begin):
         begin.record = find_start(cfg, resume, describe(cfg, overrides, launcher))
         say(f'{Path(cfg.filename).name} -> {folder}')
         say_batch(cfg)
@@ -276,10 +276,9 @@ def nothing_left(folder: Path, begin: Begin) -> Iterator[None]:
     """Remove what a start left that was refused, or whose first step was, in a new work dir.
 
     Args:
-        folder: The work directory.
+        folder: The work directory, which this process holds.
         begin: The hook that begins the run.
     """
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     there = set(folder.iterdir()) if folder.is_dir() else set()
     try:
         yield
@@ -292,9 +291,6 @@ def nothing_left(folder: Path, begin: Begin) -> Iterator[None]:
                     shutil.rmtree(path, ignore_errors=True)
                 elif path.name in _WRITTEN:
                     path.unlink()
-            for path in missing:
-                with suppress(OSError):  # it holds something else
-                    path.rmdir()
         raise
 
 

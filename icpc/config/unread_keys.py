@@ -25,6 +25,7 @@ _OTHER_KEYS = {
     'find_unused_parameters',
     'model_wrapper_cfg',
     'parallel',
+    'rank_timeout',
     'sync_bn',
     'tta_model',
     'tta_pipeline',

@@ -136,6 +136,7 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (r'num_workers|warmup_iters', _whole(0)),
     (r'seed|randomness\.seed', _none_or(_SEED)),
     (r'lr|weight_decay', _number(0)),
+    (rf'rank_timeout|{_LOADER}\.timeout', _ABOVE_ZERO),
     (r'crop_size', _SIZE),
     (r'ignore_index', _whole(0)),
     (r'data_root|work_dir|dataset_type', _none_or(_TEXT)),

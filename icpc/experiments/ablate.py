@@ -164,7 +164,7 @@ def ablate(
 
     Raises:
         UserError: For a request or a study that cannot be run.
-        Stopped: After SIGINT or SIGTERM; the same command goes on.
+        Stopped: After SIGINT, SIGTERM or SIGHUP; the same command goes on.
     """
     ablation = Ablation(request, tools)
     if not slurm and not table:

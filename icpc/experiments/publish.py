@@ -15,6 +15,7 @@ from ..console.numbers import clock
 from ..errors import UserError
 from ..files import read_json, write_text_atomically
 from ..run_dir.fingerprints import PACKAGE
+from ..run_dir.lock import only_writer
 from ..run_dir.provenance import versions
 from ..run_dir.record import RESOLVED, RunRecord
 from .published_config import published_config
@@ -43,6 +44,12 @@ def publish(source: Path, out: Path, name: str | None = None, license_name: str 
     """
     _check_words(name or out.name, license_name)
     checkpoint_path = find_checkpoint(source)
+    with only_writer(out, 'publishes', '--out'):
+        _publish(checkpoint_path, out, name or out.name, license_name)
+    return out
+
+
+def _publish(checkpoint_path: Path, out: Path, name: str, license_name: str) -> None:
     there = [file for file in (WEIGHTS, CONFIG, CARD) if (out / file).exists()]
     if there:
         raise UserError(f'{out} holds {", ".join(there)} already; choose another --out')
@@ -57,13 +64,12 @@ def publish(source: Path, out: Path, name: str | None = None, license_name: str 
     classes = checkpoint['meta'].get('classes') or []
     record = RunRecord.if_whole(work_dir)
     published = published_config(config, classes, resolved)
-    out.mkdir(parents=True, exist_ok=True)
     _write_weights(checkpoint, classes, out / WEIGHTS)
     write_text_atomically(published.text, out / CONFIG)
     card = ModelCard.from_template(
         ModelCardData(license=license_name, library_name='icpc', tags=_TAGS),
         template_path=PACKAGE / 'assets' / 'model_card' / 'README.md.j2',
-        name=_plain(name or out.name),
+        name=_plain(name),
         classes=[_plain(one) for one in classes],
         published=published,
         weights=WEIGHTS,
@@ -71,7 +77,6 @@ def publish(source: Path, out: Path, name: str | None = None, license_name: str 
         **_plain_tables(_card(checkpoint, resolved, record)),
     )
     write_text_atomically(f'{card.content}\n', out / CARD)
-    return out
 
 
 def _check_words(name: str, license_name: str) -> None:

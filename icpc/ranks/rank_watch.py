@@ -1,34 +1,47 @@
-"""Ends a rank that stands still for too long, and says where."""
+"""Ends a process that stands still for too long, and says where."""
 
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 
 from ..errors import UserError, own_calls
 
 MINUTES = 30.0  # our choice; a validation batch or a checkpoint that takes longer is rare
-_LOOKS = 50  # times that it looks while the limit passes
+_LOOKS = 50  # times that it looks while the limit passes, or more often:
+_MOST_SECONDS = 1.0  # between two looks
+_STACK = 2**19  # bytes; by default it is 8 MiB of what a run may take
+_DEBUGGERS = {'pdb.py', 'bdb.py'}  # they wait for a person
 
 
 class RankWatch:
     """A thread that ends the process when its main thread gives no sign of life.
 
     A rank that waits for another one (a collective operation that the other never comes to) would
-    wait for ever. Each rank watches itself alone, so that all of them say where they stand: those
-    that wait, and the one that they wait for.
+    wait for ever, as would a process whose disk hangs. Each process watches itself alone, so that
+    all ranks say where they stand: those that wait, and the one that they wait for.
+
+    Of several ranks, one whose launcher is gone is told to stop, since nobody else would.
 
     Args:
         minutes: Longest time between two signs of life.
         rank: Of this process.
         ranks: Of all processes.
         end: Called with the message; by default it is printed and the process ends with code 1.
+
+    Attributes:
+        minutes: May be changed at any time.
+        ranks: As given.
     """
 
     def __init__(
@@ -39,10 +52,12 @@ class RankWatch:
         end: Callable[[str], None] | None = None,
     ) -> None:
         self.minutes = minutes
-        self._name = f'rank {rank} of {ranks}'
+        self.ranks, self._parent = ranks, os.getppid()
+        self._name = f'rank {rank} of {ranks}' if ranks > 1 else 'the run'
         self._end = end or _end
         self._main = threading.main_thread().ident
         self._over = threading.Event()
+        self._signs, self._thread = 0, None
         self.note('the start, where all ranks meet')
 
     def note(self, phase: str) -> None:
@@ -51,7 +66,7 @@ class RankWatch:
         Args:
             phase: What the rank does from here on.
         """
-        self._phase, self._since = phase, time.monotonic()
+        self._phase, self._signs = phase, self._signs + 1
 
     @property
     def place(self) -> str:
@@ -59,8 +74,12 @@ class RankWatch:
         return f'{self._name}, {self._phase}'
 
     def start(self) -> RankWatch:
-        """Begin to look."""
-        threading.Thread(target=self._look, daemon=True).start()
+        """Begin to look, unless it does already."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._look, daemon=True)
+            former = threading.stack_size(_STACK)
+            self._thread.start()
+            threading.stack_size(former)
         return self
 
     def stop(self) -> None:
@@ -68,17 +87,39 @@ class RankWatch:
         self._over.set()
 
     def _look(self) -> None:
-        limit = 60 * self.minutes
-        while not self._over.wait(limit / _LOOKS):
-            if time.monotonic() - self._since > limit:
-                where = _where(sys._current_frames().get(self._main))
-                self._end(
-                    f'{self._name} stands still for {self.minutes:g} minutes now: {self._phase}'
-                    f'{where}. It waits for another rank that hangs, is gone or is that much '
-                    'slower, or for its own data or disk; every rank that stands still says where. '
-                    'A longer patience: --rank-timeout MINUTES'
-                )
+        stood, seen, last = 0.0, self._signs, time.monotonic()
+        while True:
+            pause = min(60 * self.minutes / _LOOKS, _MOST_SECONDS)
+            if self._over.wait(pause):
                 return
+            now = time.monotonic()
+            # While all of the process is stopped (Ctrl-Z), the clock goes on.
+            stood, last = stood + min(now - last, 2 * pause), now
+            if self._signs != seen:
+                stood, seen = 0.0, self._signs
+            if self.ranks > 1 and os.getppid() != self._parent:
+                self._follow()
+            if stood > 60 * self.minutes:
+                frame = sys._current_frames().get(self._main)
+                if not _is_debugged(frame):
+                    self._end(self._message(_where(frame)))
+                    return
+                stood = 0.0
+
+    def _message(self, where: str) -> str:
+        other = 'another rank that hangs, is gone or is that much slower, or for '
+        every = '; every rank that stands still says where' if self.ranks > 1 else ''
+        return (
+            f'{self._name} stands still for {self.minutes:g} minutes now: {self._phase}{where}. It '
+            f'waits for {other if self.ranks > 1 else ""}its own data or disk{every}. A longer '
+            'patience: --rank-timeout MINUTES, or rank_timeout in the config'
+        )
+
+    def _follow(self) -> None:
+        """Leave as after SIGTERM: the launcher was killed, and is no parent any more."""
+        self._parent = os.getppid()
+        _print(f'{self._name}: its launcher is gone, so it stops, too')
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def check_minutes(minutes: float) -> None:
@@ -96,6 +137,21 @@ def _where(frame: FrameType | None) -> str:
     return f' ({", ".join(places)})' if places else ''
 
 
+def _is_debugged(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if Path(frame.f_code.co_filename).name in _DEBUGGERS:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _print(message: str) -> None:
+    with suppress(OSError, ValueError, AttributeError):  # nobody listens
+        print(f'error: {message}', file=sys.stderr, flush=True)
+
+
 def _end(message: str) -> None:
-    print(f'error: {message}', file=sys.stderr, flush=True)
+    _print(message)
+    for child in multiprocessing.active_children():  # one that is stopped would stay
+        child.kill()
     os._exit(1)

@@ -18,12 +18,15 @@ def seconds_of_loading(cfg: Config) -> float:
     loader = SafeRunner.build_dataloader(dict(cfg.train_dataloader), seed=cfg.get('seed'))
     workers = cfg.train_dataloader.get('num_workers', 0)
     wanted = max(2, 4 * workers)  # what workers have prepared in the meantime must not count alone
+    loader.name = 'train_dataloader'
     iterator = iter(loader)
-    next(iterator)
-    start, count = time.perf_counter(), 0
-    while count < wanted and time.perf_counter() - start < _MOST_SECONDS:
+    try:
         next(iterator)
-        count += 1
-    seconds = (time.perf_counter() - start) / count
-    SafeRunner.close_iterator(iterator)
+        start, count = time.perf_counter(), 0
+        while count < wanted and time.perf_counter() - start < _MOST_SECONDS:
+            next(iterator)
+            count += 1
+        seconds = (time.perf_counter() - start) / count
+    finally:
+        loader.close()
     return seconds * cfg.train_cfg.get('accumulation', 1)

@@ -70,9 +70,11 @@ def command_line(launcher: str | None) -> str:
     Args:
         launcher: `none`, `pytorch` (torchrun) or `slurm`.
     """
+    starter = [Path(sys.executable).name]
+    if launcher in (None, 'none'):
+        return shlex.join([*starter, *sys.argv])
     ranks = int(os.environ.get('WORLD_SIZE', 1))
     here = int(os.environ.get('LOCAL_WORLD_SIZE', ranks))
-    starter = [Path(sys.executable).name]
     if launcher == 'slurm':
         starter = ['srun', f'--ntasks={ranks}', *starter]
     elif launcher == 'pytorch':

@@ -34,8 +34,9 @@ TABLE = (
     (r'work_dir|load_from|resume', Part.PLACE),  # what load_from held is in the fingerprints
     (r'gpu_batch|eval_batch|(val|test)_dataloader\.batch_size', Part.SHARE),
     (r'parallel|find_unused_parameters', Part.SHARE),
-    (r'num_workers', Part.SHARE),
+    (r'num_workers|rank_timeout', Part.SHARE),
     (r'\w+_dataloader\.(num_workers|persistent_workers|prefetch_factor|pin_memory)', Part.SHARE),
+    (r'\w+_dataloader\.timeout', Part.SHARE),
     (r'(default_hooks\.switches\.)?activation_checkpointing', Part.SHARE),
     (r'model\.test_cfg\.memory_budget', Part.SHARE),
     (r'tracker|log_interval|log_level|log_processor|visualizer', Part.WATCHES),

@@ -82,7 +82,9 @@ class GlobalBatchLoop(IterBasedTrainLoop):
         self._validate_if_due()  # a former process may have been stopped in between
         while self._iter < self._max_iters and not self.stop_training:
             runner.model.train()
+            runner.signals.may_leave = get_world_size() == 1  # the step is not begun
             batches = [next(self.dataloader_iterator) for _ in range(self.accumulation)]
+            runner.signals.may_leave = False
             if self.run_iter(batches, mean, seed):
                 raise Requeue
             self._validate_if_due()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from mmseg.registry import RUNNERS
 from torch import nn
 from torch.distributed.fsdp import FSDPModule
 from torch.utils.data import DataLoader
-from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from ..building import bare
 from ..checkpoints.content import (
@@ -42,6 +41,7 @@ from ..ranks.fsdp import WholeInEvaluationHook, shard, whole
 from ..ranks.hook_calls import HookCalls
 from ..run_dir.record import run_identity
 from .data_order import KeyedDataset, samples_positions
+from .loading.patient_loader import PatientLoader
 from .loop import GlobalBatchLoop
 from .preemption import StopSignals, shield_workers
 
@@ -62,6 +62,15 @@ def _as_written(filename: str) -> Iterator[None]:
             f'{filename}: is not as this run writes it ({described(error)}); take a whole copy of '
             'it, or remove it: --resume takes the one before'
         ) from error
+
+
+def _named(key: str, build: Callable[[Any], BaseLoop], loop: Any) -> BaseLoop:
+    """Build a loop; what is wrong with its loader is told by the loader's key, then and later."""
+    with refusing(key):
+        built = build(loop)
+    if isinstance(built.dataloader, PatientLoader):
+        built.dataloader.name = key
+    return built
 
 
 class _OnceWritten(Config):
@@ -119,18 +128,15 @@ class SafeRunner(HookCalls):
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
         """Build the loop with its loader and dataset."""
-        with refusing('train_dataloader'):
-            return super().build_train_loop(loop)
+        return _named('train_dataloader', super().build_train_loop, loop)
 
     def build_val_loop(self, loop: BaseLoop | dict) -> BaseLoop:
         """Build the loop with its loader and dataset."""
-        with refusing('val_dataloader'):
-            return super().build_val_loop(loop)
+        return _named('val_dataloader', super().build_val_loop, loop)
 
     def build_test_loop(self, loop: BaseLoop | dict) -> BaseLoop:
         """Build the loop with its loader and dataset."""
-        with refusing('test_dataloader'):
-            return super().build_test_loop(loop)
+        return _named('test_dataloader', super().build_test_loop, loop)
 
     def register_default_hooks(self, hooks: dict[str, Any] | None = None) -> None:
         """Register mmengine's, of which one reads its numbers when they are due."""
@@ -187,6 +193,8 @@ class SafeRunner(HookCalls):
         logger.handlers = [
             handler for handler in logger.handlers if isinstance(handler, logging.FileHandler)
         ]
+        for handler in logger.handlers:  # whatever the language of the system is
+            handler.stream.reconfigure(encoding='utf-8')
         return logger
 
     def build_evaluator(self, evaluator: dict | list | Evaluator) -> Evaluator:
@@ -205,6 +213,7 @@ class SafeRunner(HookCalls):
             dataloader = {**dataloader, 'dataset': keyed}
         loader = Runner.build_dataloader(dataloader, seed, diff_rank_seed)
         shield_workers(loader)
+        PatientLoader.take(loader)
         return loader
 
     def close_loaders(self) -> None:
@@ -213,16 +222,8 @@ class SafeRunner(HookCalls):
         The garbage collector would close their queues first, and then wait 5 s for each process.
         """
         for loop in (self._train_loop, self._val_loop, self._test_loop):
-            if isinstance(loop, BaseLoop):
-                endless = getattr(loop, 'dataloader_iterator', None)
-                for owner in (loop.dataloader, endless):
-                    self.close_iterator(getattr(owner, '_iterator', None))
-
-    @staticmethod
-    def close_iterator(iterator: Any) -> None:
-        """End the processes of a loader's iterator, if it has any."""
-        if isinstance(iterator, _MultiProcessingDataLoaderIter):
-            iterator._shutdown_workers()
+            if isinstance(loop, BaseLoop) and isinstance(loop.dataloader, PatientLoader):
+                loop.dataloader.close()
 
     def _init_model_weights(self) -> None:
         if not isinstance(self.model, FSDPModule):  # initialised before it was split

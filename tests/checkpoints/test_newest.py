@@ -6,8 +6,8 @@ import torch
 from icpc.checkpoints.content import POINTER, save_atomically
 from icpc.checkpoints.newest import newest_whole
 from icpc.errors import UserError
-from icpc.files import remove_temporary_files
 from icpc.run_dir.metrics_file import cut_metrics
+from icpc.temporary_files import remove_temporary_files
 
 
 def write(folder, step, run='a'):

@@ -123,7 +123,7 @@ def test_a_validation_that_does_not_fit_into_memory(toy, capsys, monkeypatch):
     mask = toy.parent / 'data/annotations/validation' / picture.name
     for path, mode in ((picture, 'RGB'), (mask, 'L')):
         Image.new(mode, (4000, 3000), 1).save(path)
-    monkeypatch.setattr(host, 'available_memory', lambda: 250 * 2**20)
+    monkeypatch.setattr(host, 'available_memory', lambda: 300 * 2**20)
     out = found(toy, capsys)
     assert 'memory' in out
     assert picture.name in out

@@ -13,6 +13,7 @@ from toy_parts import SEPARATE
 
 from icpc.checkpoints.content import load_checkpoint
 from icpc.commands.evaluate import evaluate
+from icpc.commands.tool import run_tool
 from icpc.commands.train import train
 from icpc.errors import UserError
 from icpc.ranks import distributed
@@ -68,10 +69,51 @@ def test_four_ranks_train_and_evaluate_as_one(labelled_config, tmp_path):
     assert done.stdout.count('mIoU: ') == 1
 
 
-def test_the_launcher_wants_torchrun(monkeypatch):
-    monkeypatch.delenv('RANK', raising=False)
-    with pytest.raises(UserError, match='torchrun --nproc_per_node'):
-        distributed.start('pytorch')
+NAMES = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'MASTER_PORT')
+WHOLE = dict(zip(NAMES, ('1', '2', '1', '127.0.0.1', '29500'), strict=True))
+SLURM = dict(SLURM_PROCID='0', SLURM_NTASKS='2', SLURM_LOCALID='0', SLURM_NODELIST='n1')
+
+
+@pytest.mark.parametrize(
+    ('launcher', 'there', 'message'),
+    [
+        ('pytorch', {}, 'start with `torchrun --nproc_per_node .*leave --launcher out'),
+        ('slurm', {}, 'start with `srun --ntasks=N'),
+        (
+            'pytorch',
+            {'WORLD_SIZE': '2'},
+            'RANK, LOCAL_RANK, .* not set, and WORLD_SIZE=2',
+        ),
+        ('pytorch', {**WHOLE, 'WORLD_SIZE': ''}, 'WORLD_SIZE is not set, and RANK=1'),
+        ('pytorch', {**WHOLE, 'MASTER_ADDR': ''}, 'MASTER_ADDR is not set'),
+        ('pytorch', {**WHOLE, 'LOCAL_RANK': ''}, 'LOCAL_RANK is not set'),
+        ('pytorch', {**WHOLE, 'WORLD_SIZE': 'two'}, "WORLD_SIZE='two' is no whole number"),
+        ('pytorch', {**WHOLE, 'RANK': '-1'}, "RANK='-1' is no whole number"),
+        ('pytorch', {**WHOLE, 'RANK': '2'}, 'RANK=2 and WORLD_SIZE=2, and ranks are 0 to'),
+        ('slurm', {**SLURM, 'SLURM_NTASKS': ''}, 'SLURM_NTASKS is not set'),
+        ('slurm', {**SLURM, 'SLURM_PROCID': '2'}, 'SLURM_PROCID=2 and SLURM_NTASKS=2'),
+    ],
+)
+def test_a_half_set_environment_is_explained(monkeypatch, launcher, there, message):
+    for name in (*NAMES, *SLURM):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in there.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=f'{message}'):
+        distributed.start(launcher)
+
+
+@pytest.mark.parametrize('value', ['2', 'two'])
+def test_variables_left_in_a_shell_change_nothing(monkeypatch, toy_config, tmp_path, value):
+    """Without a launcher neither the batch, nor the record, nor the way out."""
+    for name in (*NAMES, 'LOCAL_WORLD_SIZE', *SLURM):
+        monkeypatch.setenv(name, value)
+    options = {'max_iters': 1, 'val_interval': 1, 'default_hooks.panel': None}
+    with torch.random.fork_rng():
+        assert run_tool(lambda: train(str(toy_config), options, str(tmp_path / 'run'))) == 0
+    record = json.loads((tmp_path / 'run/run.json').read_text())
+    assert record['batch'] == dict(global_batch=4, ranks=1, batch=4, accumulation=1)
+    assert 'torchrun' not in record['reproduce']
 
 
 def test_a_rank_that_leaves_first_fails_no_other(monkeypatch):

@@ -13,7 +13,7 @@ import torch
 
 from icpc.commands.tool import run_tool
 from icpc.errors import UserError
-from icpc.ranks import distributed
+from icpc.ranks import distributed, rank_watch
 from icpc.ranks.rank_watch import RankWatch
 
 _HALF = 0.5 / 60  # minutes of half a second
@@ -44,6 +44,62 @@ def test_a_rank_without_a_sign_of_life_says_rank_phase_and_place():
     assert f'{__file__}:' in text
     assert 'waiting in wait)' in text
     assert '--rank-timeout MINUTES' in text
+
+
+def test_a_process_alone_is_watched_from_its_first_sign_of_life(monkeypatch):
+    said = []
+    monkeypatch.setattr(rank_watch, '_end', said.append)
+    with distributed.watched(_HALF):
+        time.sleep(0.8)
+        assert not said  # such as downloads before a run
+        distributed.note('the test')
+        until = time.monotonic() + 5
+        while not said and time.monotonic() < until:
+            time.sleep(0.01)
+    assert distributed._watch is None
+    assert said[0].startswith(f'the run stands still for {_HALF:g} minutes now: the test (')
+    assert 'It waits for its own data or disk. A longer patience: --rank-timeout' in said[0]
+
+
+def test_the_command_line_comes_before_the_config(monkeypatch):
+    for asked, minutes, expected in ((None, None, 30), (None, 2, 2), (5, 2, 5)):
+        distributed.start('none', asked)
+        with distributed.watched(minutes):
+            assert distributed._watch.minutes == expected
+        distributed.stop()
+
+
+def test_the_time_while_all_of_a_process_is_stopped_does_not_count(monkeypatch):
+    """As Ctrl-Z stops it: the clock has gone on by hours when it looks again."""
+    said, clock = [], [0.0]
+    monkeypatch.setattr(rank_watch.time, 'monotonic', lambda: clock[0])
+    watch = RankWatch(1.0, 0, 1, said.append)
+    monkeypatch.setattr(watch._over, 'wait', lambda pause: clock.__setitem__(0, clock[0] + 7200))
+    looks = []
+    monkeypatch.setattr(watch, '_message', lambda where: looks.append(clock[0] / 7200) or 'over')
+    watch._look()
+    assert said == ['over']
+    assert looks[0] > 29  # of a minute with looks each second, that count twice at most
+
+
+def test_a_debugger_may_be_waited_for():
+    code = compile('import sys\nframe = sys._getframe()', '/usr/lib/python3/pdb.py', 'exec')
+    names = {}
+    exec(code, names)
+    assert rank_watch._is_debugged(names['frame'])
+    assert not rank_watch._is_debugged(sys._getframe())
+
+
+def test_a_rank_whose_parent_is_gone_is_told_to_stop(monkeypatch, capsys):
+    parents, told = [7], threading.Event()
+    monkeypatch.setattr(rank_watch.os, 'getppid', lambda: parents[0])
+    monkeypatch.setattr(rank_watch.os, 'kill', lambda pid, number: told.set())
+    watch = RankWatch(_HALF, 1, 2, lambda _: None).start()
+    assert not told.wait(0.1)
+    parents[0] = 1
+    assert told.wait(5)
+    watch.stop()
+    assert capsys.readouterr().err == 'error: rank 1 of 2: its launcher is gone, so it stops, too\n'
 
 
 def test_a_stopped_watch_says_nothing():

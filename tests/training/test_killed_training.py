@@ -59,8 +59,8 @@ def assert_same_bits(first, second):
         assert first == second
 
 
-def assert_same_run(root, name):
-    whole, other = (load_checkpoint(root / run / f'iter_{STEPS}.pth') for run in ('whole', name))
+def assert_same_run(root, name, steps=STEPS):
+    whole, other = (load_checkpoint(root / run / f'iter_{steps}.pth') for run in ('whole', name))
     for part in ('state_dict', 'optimizer', 'param_schedulers', 'unwritten_metrics'):
         assert_same_bits(whole[part], other[part])
     logs = [c['message_hub']['log_scalars'] for c in (whole, other)]
@@ -105,3 +105,32 @@ def test_a_cut_checkpoint_falls_back_to_the_one_before_and_says_so(trained):
     assert full['stale'] == []
     assert full['end'] == 0
     assert_same_run(root, 'full')
+
+
+@pytest.mark.slow
+def test_twenty_signals_of_each_kind_at_random_moments_change_nothing(tmp_path):
+    """In steps, validations and the test, while it starts and while it saves."""
+    steps, stops = 600, 20
+    options = {**OPTIONS, 'max_iters': steps, 'default_hooks.checkpoint.interval': 50}
+    command = [sys.executable, str(HERE / 'stopped_training.py'), str(write_config(tmp_path, 0))]
+    paths = os.pathsep.join([str(HERE.parents[1]), str(HERE)])
+    done = subprocess.run(
+        [*command, str(tmp_path), json.dumps(options), str(stops)],
+        env=dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=paths),
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result.pop('whole') == 0
+    for name, saved, killed in (
+        ('SIGINT', '130', '-2'),
+        ('SIGTERM', '75', '-15'),
+        ('SIGHUP', '75', '-1'),
+    ):
+        codes = result[name]
+        assert codes.pop('last 0') == 1
+        assert codes.keys() <= {saved, killed, '0'}, (name, codes)  # killed before it began
+        assert codes[saved] > stops / 2, codes
+        assert_same_run(tmp_path, name, steps)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 
 import pytest
 import torch
@@ -12,8 +13,10 @@ from mmseg.registry import HOOKS
 from icpc.checkpoints.content import load_checkpoint
 from icpc.commands.tool import run_tool
 from icpc.commands.train import train
-from icpc.errors import REQUEUED, Requeue
+from icpc.errors import REQUEUED, Requeue, refusing
+from icpc.ranks import distributed
 from icpc.run_dir.record import read_record
+from icpc.training import preemption
 from icpc.training.preemption import StopSignals
 
 QUICK = {
@@ -133,3 +136,46 @@ def test_an_interrupted_run_s_exit_code_is_that_of_shells():
         raise stop
 
     assert run_tool(work) == 130
+
+
+def test_ctrl_c_that_a_library_turned_into_an_error_is_ctrl_c(capsys):
+    """mmengine's and yapf's printing of a config catch everything."""
+
+    def work():
+        with refusing('the config'):
+            try:
+                raise KeyboardInterrupt
+            except BaseException:
+                raise SyntaxError('Failed to format the config file')  # noqa: B904
+
+    assert run_tool(work) == 130
+    assert capsys.readouterr().err == 'interrupted\n'
+
+
+@pytest.mark.parametrize('number', [signal.SIGHUP, signal.SIGINT])
+def test_a_run_that_was_started_to_outlive_its_terminal_does(number):
+    former = signal.signal(number, signal.SIG_IGN)  # as nohup, and `&` in a script
+    try:
+        with StopSignals() as signals:
+            os.kill(os.getpid(), number)
+            assert not signals.came
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert signals.name == 'SIGTERM'
+        assert signal.getsignal(number) == signal.SIG_IGN
+    finally:
+        signal.signal(number, former)
+
+
+def test_on_ranks_the_launcher_s_echo_is_no_second_ctrl_c(monkeypatch, capfd):
+    monkeypatch.setattr(distributed, 'several', True)
+    monkeypatch.setattr(preemption, '_ECHO', 0.2)
+    with StopSignals() as signals:
+        signals.saves = True
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert signals.name == 'SIGINT'
+        time.sleep(0.25)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    said = 'interrupted: saving after this step; once more leaves at once\n'
+    assert capfd.readouterr().err == said

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from ...console.messages import say
-from ...errors import ToldToStop
+from ...errors import INTERRUPTED, REQUEUED, ToldToStop
 from ..study.runs import PlannedRun
 from .workers import Workers
 
@@ -28,6 +28,7 @@ class Stopped(ToldToStop):
 
     def __init__(self, name: str) -> None:
         super().__init__(f'{name}: stopped; the same command goes on from here')
+        self.exit_code = INTERRUPTED if name == 'SIGINT' else REQUEUED
 
 
 @dataclass
@@ -72,7 +73,7 @@ def execute(
         Those that failed.
 
     Raises:
-        Stopped: After SIGINT or SIGTERM, which the processes get too.
+        Stopped: After SIGINT, SIGTERM or SIGHUP; the processes get SIGTERM.
     """
     waiting, active, failed, told = deque(runs), [], [], set()
     with _stoppable(active):
@@ -99,12 +100,18 @@ def execute(
 
 @contextmanager
 def _stoppable(active: list[Job]) -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into SIGTERM for the runs, which may save themselves."""
+    """Turn SIGINT, SIGTERM and SIGHUP into SIGTERM for the runs, which may save themselves.
+
+    Not SIGHUP where it is ignored, as nohup has it.
+    """
 
     def stop(number: int, frame: object) -> None:
         raise Stopped(signal.Signals(number).name)
 
-    former = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    former = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     except BaseException:

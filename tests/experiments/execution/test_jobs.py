@@ -155,3 +155,7 @@ def test_overrides_of_every_kind_arrive_as_they_are(make_run):
     }
     run = make_run('A', **overrides)
     assert parse_overrides(run.options) == {'lr': 0.1, 'seed': 0, **overrides}
+
+
+def test_a_study_that_is_interrupted_ends_as_shells_expect_it():
+    assert [Stopped(name).exit_code for name in ('SIGINT', 'SIGTERM', 'SIGHUP')] == [130, 75, 75]
