@@ -1,5 +1,6 @@
 """Looks at the files of a dataset: can they be read, do they fit, and what ids do masks hold."""
 
+import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 from mmcv.transforms import LoadAnnotations, LoadImageFromFile
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch.utils.data import Dataset
 
-from ..mask_reading import annotation_loader, lost_values
+from ..mask_reading import ColouredMask, MaskFault, annotation_loader, decode_labels, lost_values
 from ..picture_reading import (
     UnreadablePicture,
     is_turned,
@@ -143,14 +144,6 @@ def _look(
 ) -> Finding:
     path = info['img_path']
     finding = Finding(path)
-    try:
-        with Image.open(path) as picture:
-            picture.load()  # OpenCV reads a truncated file and fills it with grey
-            finding.size = picture.size[::-1]
-    except Exception as error:  # also Pillow's DecompressionBombError, which is no OSError
-        if load is None or not isinstance(error, UnidentifiedImageError):
-            finding.problem = f'the picture cannot be read ({_short(error)})'
-            return finding
     if load is not None:
         try:
             finding.size = load_picture(path, load).shape[:2]
@@ -166,19 +159,20 @@ def _look(
 
 def _look_at_mask(finding: Finding, scheme: LabelScheme, masks: LoadAnnotations | None) -> str:
     try:
-        with Image.open(finding.path) as mask:
-            finding.mode, size = mask.mode, mask.size[::-1]
-            pixels = np.array(mask)
+        content = Path(finding.path).read_bytes()
+        with Image.open(io.BytesIO(content)) as mask:
+            finding.mode = mask.mode
+        pixels = decode_labels(content)
     except FileNotFoundError:
         return 'the mask is missing'
+    except ColouredMask as error:
+        return str(error).replace('a mask of', 'the mask has', 1)
+    except MaskFault as error:
+        return str(error)
     except Exception as error:  # also Pillow's DecompressionBombError, which is no OSError
         return f'the mask cannot be read ({_short(error)})'
-    if pixels.ndim != 2:
-        return (
-            f'the mask has mode {finding.mode}, expected one channel of class ids: saved as a '
-            'coloured picture, or of another edition (the full ADE20K)'
-        )
-    if size != finding.size:
+    size = pixels.shape
+    if finding.size not in (None, size):
         return SIZES + (TURNED if size == finding.stored else OTHER_SIZES)
     if lost := masks is not None and lost_values(finding.path, masks):
         return lost

@@ -6,7 +6,8 @@ import numpy as np
 from PIL import Image
 
 from ...errors import UserError
-from .masks import decode_ids, encode_ids
+from ..mask_reading import decode_labels
+from .masks import encode_ids
 from .plan import Plan, stems
 from .sources import Source
 from .writing import Job
@@ -52,7 +53,7 @@ def convert_mask(content: bytes) -> bytes:
     Raises:
         UserError: When it has other ids than 0..11.
     """
-    ids = decode_ids(content)
+    ids = decode_labels(content)
     if ids.max() > VOID:
         raise UserError(f'label id {ids.max()}, this edition has 0..10 and {VOID} for void')
     return encode_ids(np.where(ids == VOID, 255, ids).astype(np.uint8))

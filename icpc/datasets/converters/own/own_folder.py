@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from ....errors import UserError
+from ..pictures import to_png
 from ..plan import Plan, pairs
 from ..sources import Source
 from ..writing import Job
@@ -58,7 +59,7 @@ def plan(source: Source, asked: Asked, ids: Ids) -> Plan:
     notes += more + look_at(source, [mask for _, mask in found.values()], ids)
     # One suffix for all: a dataset's config names one. JPEGs alone are copied as they are.
     jpeg = all(PurePosixPath(p).suffix.lower() in _JPEG for p, _ in found.values())
-    suffix, convert_picture = ('.jpg', None) if jpeg else ('.png', _to_png)
+    suffix, convert_picture = ('.jpg', None) if jpeg else ('.png', to_png)
     if not jpeg:
         notes.append('not all pictures are JPEG, so that all become .png: set picture_suffix=.png')
     jobs = []
@@ -190,17 +191,3 @@ def _nothing_in(
         f'--source {source.root}: no {what} ({", ".join(suffixes)}) in a folder {folder!r}{there}; '
         f'{advice}'
     )
-
-
-def _to_png(content: bytes) -> bytes:
-    import io
-
-    from PIL import Image, ImageOps
-
-    buffer = io.BytesIO()
-    with Image.open(io.BytesIO(content)) as picture:
-        if picture.mode.startswith(('I', 'F')):
-            raise UserError('a picture of more than 8 bits a channel; convert it to 8 bits first')
-        # A camera's rotation is lost in the new file, so that it is applied.
-        ImageOps.exif_transpose(picture).convert('RGB').save(buffer, format='PNG')
-    return buffer.getvalue()
