@@ -13,6 +13,7 @@ from ..config.load import load_config
 from ..console.messages import say
 from ..datasets.checks.inspection import SplitReport, inspect
 from ..datasets.checks.label_histogram import histogram_csv, histogram_rows, histogram_table
+from ..datasets.checks.listed_pictures import IN_TRAINING, shared_pictures
 from ..datasets.checks.pair_faults import pair_faults
 from ..datasets.checks.verification import verify_layout
 from ..errors import UserError, own_fault
@@ -30,7 +31,7 @@ def verify(
     config: str,
     options: list[str] | dict[str, Any] | None = None,
     out: str | None = None,
-    sample: int | None = 200,
+    sample: int | None = None,
     workers: int | None = None,
 ) -> list[SplitReport]:
     """Look at every split, print a table, save a histogram and one labelled picture of each.
@@ -39,7 +40,8 @@ def verify(
         config: Path of a config.
         options: Overrides, as `--cfg-options`.
         out: Folder of pictures and histogram; by default `work_dirs/<config name>_data`.
-        sample: Pictures looked at in each split; None for all.
+        sample: Pictures decoded in each split, evenly spread; None for all. Whatever it is, sizes
+            and ids of all pairs are looked at, as a training does before it begins.
         workers: Threads.
 
     Returns:
@@ -96,16 +98,26 @@ def _verify_split(
 
 
 def _find_shared(reports: list[SplitReport], datasets: dict[str, Any]) -> None:
-    """Adds a problem to splits that have pictures of the training split."""
-    paths = {
-        name: {dataset.get_data_info(i)['img_path'] for i in range(len(dataset))}
-        for name, dataset in datasets.items()
-    }
+    """Adds to splits that have pictures of the training split, or of another name but the same."""
+    training = next((report for report in reports if report.name == 'training'), None)
     for report in reports:
-        shared = paths.get(report.name, set()) & paths.get('training', set())
-        if report.name != 'training' and shared:
-            names = sorted(Path(path).name for path in shared)
-            report.problems['pictures that are in the training split too'] = names
+        if report is training or not {report.name, 'training'} <= datasets.keys():
+            continue
+        shared = shared_pictures(datasets['training'], datasets[report.name])
+        if shared:
+            report.problems[IN_TRAINING] = sorted(shared)
+        twins = [
+            f'{Path(path).name} = {Path(training.contents[seen]).name}'
+            for seen, path in report.contents.items()
+            if seen in training.contents and Path(path).name not in shared
+        ]
+        if twins:
+            more = ', ...' if len(twins) > 5 else ''
+            report.notes.append(
+                f'{len(twins)} pictures are, pixel for pixel, in the training split under other '
+                f'names or in other files, so that scores on them tell little: '
+                f'{", ".join(twins[:5])}{more}'
+            )
 
 
 def _save_sample(path: Path, dataset: Any) -> None:

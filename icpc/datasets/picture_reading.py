@@ -1,5 +1,6 @@
 """The one reader of pictures: turned by EXIF, scaled to 8 bits, what is transparent on white."""
 
+import hashlib
 import io
 import struct
 import zlib
@@ -126,6 +127,16 @@ def load_picture(path: str, load: LoadImageFromFile) -> np.ndarray:
         raise UnreadablePicture(str(cause) if known else why_unreadable(path)) from error
     except READ_ERRORS as error:
         raise UnreadablePicture(why_unreadable(path)) from error
+
+
+def fingerprint_of(pixels: np.ndarray) -> str:
+    """A number in hexadecimal digits that pictures share only where every pixel is the same.
+
+    Args:
+        pixels: (H, W, C).
+    """
+    shape = repr((pixels.shape, pixels.dtype.str)).encode()
+    return hashlib.sha256(shape + np.ascontiguousarray(pixels).tobytes()).hexdigest()[:32]
 
 
 def why_unreadable(path: str) -> str:

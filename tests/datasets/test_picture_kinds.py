@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from icpc.datasets.checks.inspection import inspect
 from icpc.datasets.checks.pair_faults import verify_labels
-from icpc.datasets.converters.pictures import pixels_of, to_png
+from icpc.datasets.converters.source_pictures import pixels_of, to_png
 from icpc.errors import UserError, message_of
 from icpc.evaluation.pictures import read_picture
 from icpc.training.runner import SafeRunner

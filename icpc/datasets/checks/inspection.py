@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 from ..mask_reading import ColouredMask, MaskFault, annotation_loader, decode_labels, lost_values
 from ..picture_reading import (
     UnreadablePicture,
+    fingerprint_of,
     is_turned,
     load_picture,
     picture_loader,
@@ -45,6 +46,8 @@ class Finding:
         mode: Pillow's mode of the mask, such as L, P or I;16.
         ids: Pixels of each id in the mask file.
         problem: What is wrong, without the file's name.
+        picture: The picture's path.
+        content: A fingerprint of its pixels as the pipeline sees them.
     """
 
     path: str
@@ -54,6 +57,8 @@ class Finding:
     mode: str = ''
     ids: Counter[int] = field(default_factory=Counter)
     problem: str = ''
+    picture: str = ''
+    content: str = ''
 
 
 @dataclass
@@ -70,6 +75,7 @@ class SplitReport:
         problems: Kind of problem -> files.
         notes: What is odd but may be meant.
         scheme: How ids are read; None where the split was not looked at.
+        contents: Fingerprint of a picture's pixels -> its path.
     """
 
     name: str
@@ -82,6 +88,7 @@ class SplitReport:
     problems: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     scheme: LabelScheme | None = None
+    contents: dict[str, str] = field(default_factory=dict)
 
     def messages(self) -> Iterator[str]:
         """Each kind of problem with the number of files and the first of them."""
@@ -93,7 +100,7 @@ class SplitReport:
 def inspect(
     name: str,
     dataset: Dataset,
-    sample: int | Sequence[int] | None = 200,
+    sample: int | Sequence[int] | None = None,
     workers: int | None = None,
 ) -> SplitReport:
     """Read pictures and masks of a built dataset.
@@ -125,7 +132,12 @@ def inspect(
             'masks must show the turned picture'
         )
     report.notes += scheme.notes(report.ids, complete=report.checked == count)
-    if report.ids and not scheme.labelled(report.ids) and not report.problems:
+    complete = report.checked == count
+    if not complete and not isinstance(sample, Sequence):
+        report.notes.append(
+            f'{report.checked} of {count} pictures were decoded; without --sample all'
+        )
+    if complete and report.ids and not scheme.labelled(report.ids) and not report.problems:
         report.problems[scheme.nothing_labelled()] = []
     return report
 
@@ -143,10 +155,11 @@ def _look(
     masks: LoadAnnotations | None,
 ) -> Finding:
     path = info['img_path']
-    finding = Finding(path)
+    finding = Finding(path, picture=path)
     if load is not None:
         try:
-            finding.size = load_picture(path, load).shape[:2]
+            pixels = load_picture(path, load)
+            finding.size, finding.content = pixels.shape[:2], fingerprint_of(pixels)
         except UnreadablePicture as error:
             finding.size, finding.problem = None, f'the picture cannot be read ({error})'
             return finding
@@ -185,6 +198,8 @@ def _add(report: SplitReport, finding: Finding) -> None:
     report.checked += 1
     report.ids.update(finding.ids)
     report.turned += finding.turned
+    if finding.content:
+        report.contents.setdefault(finding.content, finding.picture)
     if finding.mode:
         report.modes[finding.mode] += 1
     if finding.problem:

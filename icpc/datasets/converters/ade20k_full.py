@@ -20,8 +20,8 @@ from ...errors import UserError
 from ..safe_pickle import load_plain_pickle
 from .ade20k_names import Category, prompt_names
 from .masks import UNLABELLED, encode_ids, map_ids
-from .pictures import pixels_of
 from .plan import Plan
+from .source_pictures import pixels_of
 from .sources import Source
 from .writing import Job
 

@@ -9,8 +9,9 @@ from ...errors import UserError
 from ..mask_reading import decode_labels
 from .masks import encode_ids
 from .plan import Plan, stems
+from .source_pictures import pixels_of
 from .sources import Source
-from .writing import Job
+from .writing import Job, convert_content
 
 # Folders there -> ours. The parts are of different drives, so frames of one stay together.
 SPLITS = {'train': 'training', 'val': 'validation', 'test': 'test'}
@@ -87,9 +88,10 @@ def _check(source: Source, picture: str, mask: str, split: str) -> None:
             f'{picture} has one channel and {mask} three: are {split} and {split}annot swapped? '
             f'{_WHERE}'
         )
-    if sizes[0] != sizes[1]:
+    height, width, _ = convert_content(picture, source.read(picture), pixels_of).shape
+    if (width, height) != sizes[1]:
         raise UserError(
-            f'{picture} is {sizes[0][0]} x {sizes[0][1]}, {mask} {sizes[1][0]} x {sizes[1][1]}: '
+            f'{picture} is {width} x {height}, {mask} {sizes[1][0]} x {sizes[1][1]}: '
             'a picture and its mask must be of one size'
         )
     try:

@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from ....errors import UserError
-from ..pictures import to_png
 from ..plan import Plan, pairs
+from ..source_pictures import to_png
 from ..sources import Source
 from ..writing import Job
 from .own_ids import Ids, convert_mask, look_at
