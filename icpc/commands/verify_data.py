@@ -85,13 +85,14 @@ def _verify_split(
     name: str, config: dict, sample: int | None, workers: int | None
 ) -> tuple[SplitReport, Any]:
     try:
-        verify_layout(config)
+        remarks = verify_layout(config)
         dataset = DATASETS.build(dict(config, test_mode=True))
     except (UserError, FileNotFoundError, AssertionError) as error:
         message = error if isinstance(error, UserError) else own_fault(error) or error
         problem = str(message) or 'files of the split are missing'
         return SplitReport(name, problems={problem: []}), None
     report = inspect(name, dataset, sample, workers)
+    report.notes += remarks
     if not report.problems:  # what is wrong in those that were not looked at, as a run refuses it
         report.problems = {fault: [] for fault in pair_faults(dataset)}
     return report, dataset

@@ -10,6 +10,7 @@ from typing import Any
 from mmengine.config import Config
 from mmseg.registry import DATASETS
 
+from ...console.messages import say
 from ...errors import UserError
 from ...names_file import read_lines
 from ..preparation import how_to_prepare
@@ -34,8 +35,9 @@ def check_data(cfg: Config, loaders: Iterable[str] = LOADERS) -> None:
             validate.
     """
     datasets = {name: cfg[name].dataset for name in loaders if cfg.get(name)}
-    for dataset in datasets.values():
-        verify_layout(dataset)
+    for name, dataset in datasets.items():
+        for remark in verify_layout(dataset):
+            say(f'{name}: {remark}')
     training = datasets.pop('train_dataloader', None)
     for name, dataset in datasets.items() if training else ():
         shared = of_both(training, dataset)
@@ -46,7 +48,7 @@ def check_data(cfg: Config, loaders: Iterable[str] = LOADERS) -> None:
             )
 
 
-def verify_layout(dataset: dict[str, Any]) -> None:
+def verify_layout(dataset: dict[str, Any]) -> list[str]:
     """Raise unless the folders of a dataset exist, hold pictures and masks, and fit each other.
 
     Args:
@@ -54,19 +56,23 @@ def verify_layout(dataset: dict[str, Any]) -> None:
 
     Raises:
         UserError: Says what was expected, what was found, and what prepares the data.
+
+    Returns:
+        What is worth saying and stops nothing.
     """
-    _verify_files(dataset)
+    remarks = _verify_files(dataset)
     check_indices(dataset)
+    return remarks
 
 
-def _verify_files(dataset: dict[str, Any]) -> None:
+def _verify_files(dataset: dict[str, Any]) -> list[str]:
     prefix = dataset.get('data_prefix') or {}
     if 'img_path' not in prefix:
-        return
+        return []
     root = Path(dataset.get('data_root') or '')
     if dataset.get('ann_file'):
         _check_listed(dataset, root, prefix)
-        return
+        return []
     images, masks = root / prefix['img_path'], prefix.get('seg_map_path')
     image_suffix, mask_suffix = (
         _suffix(dataset, name) for name in ('img_suffix', 'seg_map_suffix')
@@ -84,6 +90,9 @@ def _verify_files(dataset: dict[str, Any]) -> None:
             f'that they would be left out, among them {_some(left)}; give all pictures one suffix '
             '(tools/prepare_data.py folder does)'
         )
+    if not lonely:
+        return []
+    return [f'{len(lonely)} masks have no picture and are left out: {_some(lonely)}']
 
 
 def _check_listed(dataset: dict[str, Any], root: Path, prefix: dict[str, str]) -> None:
