@@ -77,6 +77,28 @@ def _scales_nothing(value: Any) -> bool:
     return value is None or (_is_dict(value) and not value.get('enable'))
 
 
+def _is_share(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= 1
+
+
+def _are_shares(value: Any) -> bool:
+    several = _all_are(_is_share, value) and len(value) > 0
+    return _is_share(value) or (several and sum(value) <= 1)
+
+
+def _is_range(value: Any) -> bool:
+    return _all_are(_is_number, value) and len(value) == 2 and 0 < value[0] <= value[1]
+
+
+def _are_sizes(value: Any) -> bool:
+    return _is_size(value) or (_all_are(_is_size, value) and len(value) > 0)
+
+
+def _are_factors(value: Any) -> bool:
+    sides = value if isinstance(value, (list, tuple)) else (value,)
+    return 1 <= len(sides) <= 2 and all(_is_number(side) and side > 0 for side in sides)
+
+
 _ABOVE_ZERO = Rule(lambda value: _is_number(value) and value > 0, 'a number above 0')
 _SEED = Rule(lambda value: _is_whole(value, 0) and value < 2**32, 'a whole number below 2**32')
 _SIZE = Rule(_is_size, 'a whole number of pixels above 0, or two of them')
@@ -104,6 +126,17 @@ _SCOPE = Rule(lambda value: value == 'mmseg', "'mmseg', which also finds icpc's 
 _NO_LAUNCHER = Rule(lambda value: value in (None, 'none'), 'left out: start with --launcher')
 _NO_SCALING = Rule(_scales_nothing, 'left out: lr is that of the global batch')
 _LEFT_OUT = Rule(lambda value: value is None, 'left out: it follows from the rest')
+_SHARES = Rule(
+    lambda value: (
+        _is_share(value) or (_all_are(_is_share, value) and len(value) > 0 and sum(value) <= 1)
+    ),
+    'a number from 0 to 1, or several whose sum is at most 1',
+)
+_RANGE = Rule(_is_range, 'two numbers above 0, the smaller one first')
+_SIZES = Rule(_are_sizes, 'whole numbers of pixels above 0')
+_FACTORS = Rule(_are_factors, 'a number above 0, or two of them')
+_SHARE_ABOVE_ZERO = Rule(lambda value: _is_share(value) and value > 0, 'a number above 0, up to 1')
+_STEP = r'(.*\.)?\w*pipeline(\.\d+|\.transforms)+'
 _LOADER = r'(train|val|test)_dataloader'
 # Variables of the base configs first, so that a message names what the user wrote; the first match
 # counts, and what no line names may be anything.
@@ -155,6 +188,13 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (rf'{_LOADER}\.(persistent_workers|pin_memory|drop_last)', _FLAG),
     (rf'{_LOADER}\.prefetch_factor', _none_or(_whole(1))),
     (rf'{_LOADER}\.dataset\.data_root', _none_or(_TEXT)),
+    (rf'{_STEP}\.prob', _none_or(_SHARES)),
+    (rf'{_STEP}\.ratio_range', _none_or(_RANGE)),
+    (rf'{_STEP}\.scales?', _none_or(_SIZES)),
+    (rf'{_STEP}\.scale_factor', _none_or(_FACTORS)),
+    (rf'{_STEP}\.crop_size', _SIZE),
+    (rf'{_STEP}\.cat_max_ratio', _SHARE_ABOVE_ZERO),
+    (rf'{_STEP}\.size_divisor', _none_or(_whole(1))),
     (r'default_hooks\.\w+', _none_or(_DICT)),
     (r'default_hooks\.\w+\.(interval|keep)', _whole(1)),
     (r'optim_wrapper\.optimizer\.(lr|weight_decay|momentum|eps)', _number(0)),

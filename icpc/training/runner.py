@@ -32,6 +32,7 @@ from ..checkpoints.content import (
 )
 from ..checkpoints.fitting import load_weights
 from ..console.messages import say
+from ..datasets.named_steps import name_steps
 from ..errors import UserError, refusing
 from ..evaluation.equal_names import refuse_equal_names
 from ..files import write_text_atomically
@@ -176,11 +177,15 @@ class SafeRunner(HookCalls):
     def build_dataloader(
         dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
     ) -> DataLoader:
-        """Build a loader; a `PositionSampler` brings random numbers of each position's own."""
+        """Build a loader; a `PositionSampler` brings random numbers of each position's own.
+
+        A step of a pipeline that fails names the picture.
+        """
         if isinstance(dataloader, dict) and samples_positions(dataloader):
             keyed = dict(type=KeyedDataset.__name__, dataset=dataloader['dataset'])
             dataloader = {**dataloader, 'dataset': keyed}
         loader = Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+        name_steps(loader.dataset)
         shield_workers(loader)
         return loader
 

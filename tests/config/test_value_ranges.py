@@ -10,6 +10,7 @@ from icpc.config.load import load_config
 from icpc.errors import UserError
 
 NAN = math.nan
+ADE = Path(__file__).resolve().parents[2] / 'configs/icpc/icpc_rn50_fpn_80k_ade20k-512.py'
 REFUSED = {
     'max_iters': [0, -1, 1.5, True, 'a', None, [1], NAN],
     'val_interval': [0, 1.5, True, 'x', None],
@@ -71,6 +72,12 @@ REFUSED = {
     'test_evaluator': [3],
     'train_dataloader.dataset.data_prefix': [3],
     'train_dataloader.collate_fn': [{'type': 'os.system'}],
+    'train_pipeline.RandomFlip.prob': [-1, 2, NAN, 'x', [0.6, 0.6], [2]],
+    'train_pipeline.RandomResize.ratio_range': [0, [0, 2], [2, 0.5], [1], 'x', [NAN, 1]],
+    'train_pipeline.RandomResize.scale': [0, [0, 64], [64, 1.5], 'x'],
+    'train_pipeline.RandomCrop.crop_size': [0, [64, 0], -1, [1.5, 64]],
+    'train_pipeline.RandomCrop.cat_max_ratio': [0, -1, 2, 'x'],
+    'test_pipeline.Resize.scale_factor': [0, [1, -1], 'x'],
     'optim_wrapper.paramwise_cfg': [3, {'custom_keys': 3}],
     'optim_wrapper.accumulative_counts': [3],
     'auto_scale_lr': [3, {'enable': True}],
@@ -83,7 +90,7 @@ ROWS = [(key, value) for key, values in REFUSED.items() for value in values]
 def test_it_is_refused_by_its_key(key, value, toy_demo):
     last = key.split('.')[-1]
     with pytest.raises(UserError, match=rf'\b{last}\b|{key.split(".")[0]}'):
-        load_config(toy_demo, {key: value})
+        load_config(ADE if 'pipeline' in key else toy_demo, {key: value})
 
 
 @pytest.fixture(scope='module')
