@@ -64,7 +64,7 @@ def remarks(out: Path, files: dict[str, str], targets: Iterable[Path]) -> list[s
 
     Args:
         out: The folder.
-        files: Target -> fingerprint of its source.
+        files: Target -> fingerprint of its source, or of what it shows.
         targets: The targets' paths.
     """
     ours = set(targets)

@@ -46,6 +46,7 @@ def prepare(
     texts: dict[str, str] | None = None,
     workers: int | None = None,
     notes: list[str] | None = None,
+    shown: dict[str, str] | None = None,
 ) -> Iterator[str]:
     """Write all files, then the manifest; yields each file's path.
 
@@ -63,6 +64,8 @@ def prepare(
         workers: Processes; None for one a core, 1 for this process.
         notes: Takes a sentence on files that were removed, that are not from here, and on pictures
             that are in two splits.
+        shown: Fingerprints of what pictures show, by their targets; of others their bytes decide
+            whether they are in two splits.
 
     Raises:
         UserError: For a target outside the folder, two jobs with one target, other settings than
@@ -106,7 +109,7 @@ def prepare(
     for name, text in (texts or {}).items():
         write_file(_inside(out, name), text.encode())
     record(complete=True)
-    notes += manifest.remarks(out, made, targets)
+    notes += manifest.remarks(out, made | (shown or {}), targets)
 
 
 def write_file(path: Path, content: bytes) -> None:
