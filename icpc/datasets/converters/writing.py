@@ -12,10 +12,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...errors import UserError
+from ...files import put_in_place, remove_temporary_files
 from .. import manifest
 from .sources import Source
 
-_TEMPORARY = '.icpc-part'
 FEW = 200  # jobs that are done before other processes have started
 
 
@@ -78,8 +78,8 @@ def prepare(
     with _writing(out):
         out.mkdir(parents=True, exist_ok=True)
         former = manifest.former(out, settings)
-        for rest in out.rglob(f'*{_TEMPORARY}'):
-            rest.unlink()
+        for folder in {out, *(target.parent for target in targets)}:
+            remove_temporary_files(folder)
         gone = [_inside(out, name) for name in sorted(set(former) - {job.target for job in jobs})]
         gone = [path for path in gone if path.is_file()]
         for path in gone:
@@ -114,14 +114,10 @@ def prepare(
 
 def write_file(path: Path, content: bytes) -> None:
     """Write to a temporary name beside the target, then rename."""
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}{_TEMPORARY}')
     with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with put_in_place(path) as temporary:
             temporary.write_bytes(content)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def _run(source: Source, out: Path, work: list[Work], workers: int) -> Iterator[Made]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from ....errors import UserError
-from ..sources import Source
+from ..sources import Source, listed_names
 
 Key = tuple[str, str]  # (split or '', path without suffix)
 _WORDS = {
@@ -96,7 +96,7 @@ def listed(source: Source, names: Iterable[str]) -> tuple[dict[str, str], list[s
             by_ending['/'.join(parts[start:])].add(name)
     place: dict[str, str] = {}
     for split, path in lists.items():
-        for name in _lines(source, path):
+        for name in listed_names(source, path):
             found = _find(name, by_ending)
             if len(found) != 1:
                 what = 'no picture with a mask' if not found else f'{len(found)} pictures'
@@ -161,17 +161,6 @@ def _split(word: str) -> str | None:
 def _fraction(name: str) -> float:
     """A number in (0, 1) that the name alone decides."""
     return (int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], 'big') + 0.5) / 2**48
-
-
-def _lines(source: Source, path: str) -> list[str]:
-    try:
-        lines = source.read(path).decode('utf-8-sig').splitlines()
-    except UnicodeDecodeError as error:
-        raise UserError(f'{path}: not a text file in UTF-8 ({error})') from error
-    names = [line.strip() for line in lines if line.strip()]
-    if not names:
-        raise UserError(f'{path}: the list is empty')
-    return names
 
 
 def _find(name: str, by_ending: dict[str, set[str]]) -> list[str]:
