@@ -90,6 +90,12 @@ def _is_range(value: Any) -> bool:
     return _all_are(_is_number, value) and len(value) == 2 and 0 < value[0] <= value[1]
 
 
+def _are_steps(value: Any) -> bool:
+    return _all_are(lambda step: _is_dict(step) and step.get('type') is not None, value) and bool(
+        value
+    )
+
+
 def _are_sizes(value: Any) -> bool:
     return _is_size(value) or (_all_are(_is_size, value) and len(value) > 0)
 
@@ -115,6 +121,8 @@ _TEXT = Rule(lambda value: isinstance(value, str) and bool(value), 'a text')
 _PLAIN_TEXT = Rule(lambda value: isinstance(value, str), 'a text')
 _WHOLES = Rule(lambda value: _all_are(lambda n: type(n) is int, value), 'a list of whole numbers')
 _WORDS = Rule(lambda value: _all_are(lambda n: isinstance(n, str), value), 'a list of words')
+_SOME_WORDS = Rule(lambda value: _WORDS.holds(value) and len(value) > 0, 'a list of words')
+_MODE = Rule(lambda value: value in ('whole', 'slide'), "'whole' or 'slide'")
 _DICT = Rule(_is_dict, 'a dict')
 _DICTS = Rule(lambda value: _all_are(_is_dict, value), 'a list of dict(type=...)')
 _TYPED = _dict_with('type', 'dict(type=...)')
@@ -137,6 +145,8 @@ _SIZES = Rule(_are_sizes, 'whole numbers of pixels above 0')
 _FACTORS = Rule(_are_factors, 'a number above 0, or two of them')
 _SHARE_ABOVE_ZERO = Rule(lambda value: _is_share(value) and value > 0, 'a number above 0, up to 1')
 _STEP = r'(.*\.)?\w*pipeline(\.\d+|\.transforms)+'
+_STEPS = Rule(_are_steps, 'a list of dict(type=...)')
+_EVALUATOR = r'(val|test)_evaluator(\.\d+)?'
 _LOADER = r'(train|val|test)_dataloader'
 # Variables of the base configs first, so that a message names what the user wrote; the first match
 # counts, and what no line names may be anything.
@@ -160,6 +170,8 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (r'experiment_name', _LEFT_OUT),
     (r'model_wrapper_cfg', _none_or(_DICT)),
     (rf'{_LOADER}\.dataset\.(data_prefix|metainfo)', _none_or(_DICT)),
+    (rf'{_LOADER}\.dataset\.data_prefix\.\w+', _PLAIN_TEXT),
+    (rf'{_LOADER}\.(batch_)?sampler', _none_or(_TYPED)),
     (rf'{_LOADER}\.dataset\.ann_file', _none_or(_PLAIN_TEXT)),
     (r'optim_wrapper\.paramwise_cfg(\.custom_keys(\.[^.]+)?)?', _none_or(_DICT)),
     (r'model\.data_preprocessor', _TYPED),
@@ -170,7 +182,10 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (r'model\.clip', _CLIP),
     (r'model\.decode_head\.loss_decode', _PARTS),
     (r'model\.shuffle_names', _none_or(_whole(0))),
-    (r'model\.held_out_classes', _none_or(_WORDS)),
+    (rf'((model|{_EVALUATOR})\.)?held_out_classes', _none_or(_SOME_WORDS)),
+    (rf'{_EVALUATOR}\.seen_conditions', _none_or(_WORDS)),
+    (rf'{_EVALUATOR}\.ignore_index', _whole(0)),
+    (r'model\.test_cfg\.mode', _MODE),
     (r'model\.backbone\.norm_eval', _FLAG),
     (r'model\.data_preprocessor\.size', _none_or(_PAIR)),
     (r'model\.data_preprocessor\.mean', _none_or(_CHANNELS)),
@@ -188,6 +203,10 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (rf'{_LOADER}\.(persistent_workers|pin_memory|drop_last)', _FLAG),
     (rf'{_LOADER}\.prefetch_factor', _none_or(_whole(1))),
     (rf'{_LOADER}\.dataset\.data_root', _none_or(_TEXT)),
+    (r'(.*\.)?\w*pipeline', _STEPS),
+    (rf'{_STEP}\.meta_keys', _SOME_WORDS),
+    (rf'{_STEP}\.(contrast|saturation)_range', _none_or(_RANGE)),
+    (rf'{_STEP}\.(brightness|hue)_delta', _whole(0)),
     (rf'{_STEP}\.prob', _none_or(_SHARES)),
     (rf'{_STEP}\.ratio_range', _none_or(_RANGE)),
     (rf'{_STEP}\.scales?', _none_or(_SIZES)),

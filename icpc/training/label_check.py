@@ -12,6 +12,8 @@ from ..errors import UserError, own_fault, refusing
 from ..parts import class_names_of
 from .keyed_random import AUGMENTATION, keyed
 
+_SIZES = 'img_shape', 'ori_shape'  # what MMSegmentation makes predictions fit
+
 
 @HOOKS.register_module()
 class LabelCheckHook(Hook):
@@ -19,20 +21,27 @@ class LabelCheckHook(Hook):
 
     priority = 'VERY_HIGH'
 
+    def __init__(self) -> None:
+        self._sound: set[int] = set()  # ids of the datasets that were checked
+
     def before_train(self, runner: Runner) -> None:
-        """Check the training set, and the validation set if there is one."""
-        self._check(runner, runner.train_dataloader.dataset)
-        _check_packed(runner.train_dataloader.dataset, 'train_dataloader')
+        """Check the training set, and the sets of the evaluations that follow, if there are any."""
+        self._check(runner, runner.train_dataloader.dataset, 'train_dataloader')
         if runner.val_loop is not None:
-            self._check(runner, runner.val_dataloader.dataset)
-            _check_packed(runner.val_dataloader.dataset, 'val_dataloader')
+            self._check(runner, runner.val_dataloader.dataset, 'val_dataloader')
+        if runner.test_loop is not None:
+            same = runner.cfg.get('test_dataloader') == runner.cfg.get('val_dataloader')
+            if same and runner.val_loop is not None:
+                self._sound.add(id(runner.test_dataloader.dataset))
+            self._check(runner, runner.test_dataloader.dataset, 'test_dataloader')
 
     def before_test(self, runner: Runner) -> None:
         """Check the test set."""
-        self._check(runner, runner.test_dataloader.dataset)
-        _check_packed(runner.test_dataloader.dataset, 'test_dataloader')
+        self._check(runner, runner.test_dataloader.dataset, 'test_dataloader')
 
-    def _check(self, runner: Runner, dataset: Dataset) -> None:
+    def _check(self, runner: Runner, dataset: Dataset, loader: str) -> None:
+        if id(dataset) in self._sound:
+            return
         names = [str(name).strip() for name in class_names_of(bare(runner.model))]
         classes = [str(name).strip() for name in dataset.metainfo['classes']]
         if names and names != classes:
@@ -49,6 +58,8 @@ class LabelCheckHook(Hook):
             )
         if is_main_process():
             verify_labels(dataset)
+        _check_packed(dataset, loader)
+        self._sound.add(id(dataset))
 
 
 def _check_packed(dataset: Dataset, loader: str) -> None:
@@ -66,4 +77,10 @@ def _check_packed(dataset: Dataset, loader: str) -> None:
         raise UserError(
             f'{loader}.dataset.pipeline gives no inputs and data_samples: its last step must be '
             "dict(type='PackSegInputs')"
+        )
+    lost = [key for key in _SIZES if key not in sample['data_samples'].metainfo_keys()]
+    if lost and loader != 'train_dataloader' and not isinstance(sample['inputs'], list):
+        raise UserError(
+            f'{loader}.dataset.pipeline: PackSegInputs leaves out {" and ".join(lost)}, which a '
+            'prediction needs; add to its meta_keys'
         )
