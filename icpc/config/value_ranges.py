@@ -125,6 +125,9 @@ _SOME_WORDS = Rule(lambda value: _WORDS.holds(value) and len(value) > 0, 'a list
 _MODE = Rule(lambda value: value in ('whole', 'slide'), "'whole' or 'slide'")
 _DICT = Rule(_is_dict, 'a dict')
 _DICTS = Rule(lambda value: _all_are(_is_dict, value), 'a list of dict(type=...)')
+_HOOKS = _dict_with(
+    'checkpoint', 'a dict of hooks, checkpoint among them; default_hooks.NAME=None takes one out'
+)
 _TYPED = _dict_with('type', 'dict(type=...)')
 _WITH_DATASET = _dict_with('dataset', 'a dict with dataset=dict(type=...)')
 _PARTS = Rule(_are_parts, 'dict(type=...), or a list of them')
@@ -164,7 +167,8 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (r'default_scope', _SCOPE),
     (r'launcher', _NO_LAUNCHER),
     (r'model|(train|val|test)_dataloader\.dataset|optim_wrapper\.optimizer', _TYPED),
-    (r'default_hooks|env_cfg|randomness', _DICT),
+    (r'default_hooks', _HOOKS),
+    (r'env_cfg|randomness', _DICT),
     (r'auto_scale_lr', _NO_SCALING),
     (r'optim_wrapper\.accumulative_counts', _LEFT_OUT),
     (r'experiment_name', _LEFT_OUT),
@@ -183,11 +187,14 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (r'model\.decode_head\.loss_decode', _PARTS),
     (r'model\.shuffle_names', _none_or(_whole(0))),
     (rf'((model|{_EVALUATOR})\.)?held_out_classes', _none_or(_SOME_WORDS)),
-    (rf'{_EVALUATOR}\.seen_conditions', _none_or(_WORDS)),
+    (rf'{_EVALUATOR}\.seen_conditions', _none_or(_SOME_WORDS)),
     (rf'{_EVALUATOR}\.ignore_index', _whole(0)),
     (r'model\.test_cfg\.mode', _MODE),
     (r'model\.backbone\.norm_eval', _FLAG),
     (r'model\.data_preprocessor\.size', _none_or(_PAIR)),
+    (r'model\.data_preprocessor\.size_divisor', _none_or(_whole(1))),
+    (r'model\.data_preprocessor\.(seg_)?pad_val', _number(0)),
+    (r'default_hooks\.metrics\.tracker', _none_or(_TEXT)),
     (r'model\.data_preprocessor\.mean', _none_or(_CHANNELS)),
     (r'model\.data_preprocessor\.std', _none_or(_POSITIVE_CHANNELS)),
     (r'(model\..*|default_hooks\..*)\.loss_weight', _number(0)),
@@ -206,7 +213,8 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (r'(.*\.)?\w*pipeline', _STEPS),
     (rf'{_STEP}\.meta_keys', _SOME_WORDS),
     (rf'{_STEP}\.(contrast|saturation)_range', _none_or(_RANGE)),
-    (rf'{_STEP}\.(brightness|hue)_delta', _whole(0)),
+    (rf'{_STEP}\.hue_delta', _whole(1)),
+    (rf'{_STEP}\.brightness_delta', _number(0)),
     (rf'{_STEP}\.prob', _none_or(_SHARES)),
     (rf'{_STEP}\.ratio_range', _none_or(_RANGE)),
     (rf'{_STEP}\.scales?', _none_or(_SIZES)),
@@ -235,7 +243,7 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (r'model\.backbone\.frozen_stages', _whole(0)),
     (r'train_conditions|val_conditions|test_conditions', _none_or(_WORDS)),
 )
-_CONTAINERS = (_TYPED, _DICT)
+_CONTAINERS = (_TYPED, _DICT, _HOOKS)
 _COMPILED = tuple((re.compile(pattern), rule) for pattern, rule in _RULES)
 
 
@@ -257,6 +265,7 @@ def check_values(tree: dict[str, Any]) -> None:
                     raise UserError(f'{path} must be {rule.text}, got {value!r}')
                 break
     _check_length(tree)
+    _check_padding(tree)
 
 
 def check_containers(tree: dict[str, Any]) -> None:
@@ -282,6 +291,18 @@ def _check_length(tree: dict[str, Any]) -> None:
                 f'train_cfg.{key}={own!r}, but {key}={tree[key]!r}, which schedules and hooks '
                 f'follow: set {key} alone'
             )
+
+
+def _check_padding(tree: dict[str, Any]) -> None:
+    """Raise where MMSegmentation would not know to which size it pads a batch of a training."""
+    padding = (tree.get('model') or {}).get('data_preprocessor') or {}
+    sizes = padding.get('size'), padding.get('size_divisor')
+    trains = tree.get('train_dataloader') and padding.get('type') == 'SegDataPreProcessor'
+    if trains and (sizes[0] is None) == (sizes[1] is None):
+        raise UserError(
+            'model.data_preprocessor must have one of size and size_divisor, to which pictures are '
+            f'padded; got {sizes[0]!r} and {sizes[1]!r}'
+        )
 
 
 def _all(node: Any, path: str = '') -> Iterator[tuple[str, Any]]:

@@ -1,6 +1,7 @@
 """Checks the class list and the label ids of a dataset before the first step."""
 
 from mmengine.dist import is_main_process
+from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
@@ -29,15 +30,17 @@ class LabelCheckHook(Hook):
         self._check(runner, runner.train_dataloader.dataset, 'train_dataloader')
         if runner.val_loop is not None:
             self._check(runner, runner.val_dataloader.dataset, 'val_dataloader')
+            _check_evaluator(runner.val_evaluator, runner.val_dataloader.dataset, 'val_evaluator')
         if runner.test_loop is not None:
             same = runner.cfg.get('test_dataloader') == runner.cfg.get('val_dataloader')
             if same and runner.val_loop is not None:
                 self._sound.add(id(runner.test_dataloader.dataset))
-            self._check(runner, runner.test_dataloader.dataset, 'test_dataloader')
+            self.before_test(runner)
 
     def before_test(self, runner: Runner) -> None:
         """Check the test set."""
         self._check(runner, runner.test_dataloader.dataset, 'test_dataloader')
+        _check_evaluator(runner.test_evaluator, runner.test_dataloader.dataset, 'test_evaluator')
 
     def _check(self, runner: Runner, dataset: Dataset, loader: str) -> None:
         if id(dataset) in self._sound:
@@ -62,6 +65,17 @@ class LabelCheckHook(Hook):
         self._sound.add(id(dataset))
 
 
+def _check_evaluator(evaluator: Evaluator, dataset: Dataset, key: str) -> None:
+    """Raise where a metric counts what does not count, or leaves out a class."""
+    for metric in evaluator.metrics:
+        own, right = getattr(metric, 'ignore_index', None), getattr(dataset, 'ignore_index', None)
+        if None not in (own, right) and own != right:
+            raise UserError(
+                f'{key}: ignore_index of {type(metric).__name__} is {own}, but that of the '
+                f'{type(dataset).__name__} is {right}; set ignore_index to the same number in both'
+            )
+
+
 def _check_packed(dataset: Dataset, loader: str) -> None:
     """Raise unless the pipeline of a data set works, and gives what the model takes."""
     # The run's own random numbers stay as they are.
@@ -78,8 +92,10 @@ def _check_packed(dataset: Dataset, loader: str) -> None:
             f'{loader}.dataset.pipeline gives no inputs and data_samples: its last step must be '
             "dict(type='PackSegInputs')"
         )
-    lost = [key for key in _SIZES if key not in sample['data_samples'].metainfo_keys()]
-    if lost and loader != 'train_dataloader' and not isinstance(sample['inputs'], list):
+    packed = sample['data_samples']  # several with test-time augmentation
+    packed = packed if isinstance(packed, list) else [packed]
+    lost = [key for key in _SIZES if any(key not in one.metainfo_keys() for one in packed)]
+    if lost and loader != 'train_dataloader':
         raise UserError(
             f'{loader}.dataset.pipeline: PackSegInputs leaves out {" and ".join(lost)}, which a '
             'prediction needs; add to its meta_keys'
