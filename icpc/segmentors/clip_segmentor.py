@@ -22,6 +22,7 @@ from ..memory.prediction import PredictionMemory, prediction_memory
 from ..memory.windows import BUDGET_KEY, MEMORY_BUDGET
 from ..padding import pad_images, pad_samples
 from ..parts import BaseNeck
+from ..size_groups import in_groups
 from ..structures import CLIPFeatures
 from .assembly import (
     build_backbone,
@@ -211,16 +212,7 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
 
         Pictures of one size go through together, so nothing is padded for a neighbour's sake.
         """
-        if not isinstance(data['inputs'], list):
-            return super().test_step(data)
-        groups: dict[torch.Size, list[int]] = {}
-        for place, picture in enumerate(data['inputs']):
-            groups.setdefault(picture.shape, []).append(place)
-        found: dict[int, SegDataSample] = {}
-        for places in groups.values():
-            part = {key: [values[place] for place in places] for key, values in data.items()}
-            found |= zip(places, super().test_step(part), strict=True)
-        return [found[place] for place in range(len(found))]
+        return in_groups(super().test_step, data)
 
     def val_step(self, data: dict) -> list[SegDataSample]:
         """The same in a validation."""

@@ -39,6 +39,7 @@ from ..files import write_text_atomically
 from ..ranks.fsdp import WholeInEvaluationHook, shard, whole
 from ..ranks.hook_calls import HookCalls
 from ..run_dir.record import run_identity
+from ..size_groups import predict_in_groups
 from .data_order import KeyedDataset, samples_positions
 from .preemption import StopSignals, shield_workers
 
@@ -131,6 +132,7 @@ class SafeRunner(HookCalls):
         Raises:
             UserError: When one process is to split a model, or for options that nothing would read.
         """
+        predict_in_groups(model)
         own = dict(model_wrapper_cfg or {})
         if own.get('detect_anomalous_params'):
             raise UserError(
