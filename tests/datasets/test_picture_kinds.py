@@ -115,6 +115,7 @@ READ = {
     'cmyk tiff': ('a.tif', pillow(grey(GREY), 'CMYK'), grey(GREY), 2),
     'bitmap': ('a.bmp', pillow(COLOUR), COLOUR, 0),
 }
+CUT_JPEG, CUT_PNG = (saved(pillow(COLOUR), kind)[:-200] for kind in ('JPEG', 'PNG'))
 # file, content, reader, the reason
 REFUSED = {
     '32 bit': ('a.tif', pillow(WIDE.astype(np.int32)), 'cv2', '32 bit values'),
@@ -125,6 +126,8 @@ REFUSED = {
     'clipped tiff': ('a.tif', pillow(WIDE), 'pillow', 'clips to white'),
     'empty': ('a.png', b'', 'cv2', 'the file is empty'),
     'text': ('a.jpg', b'not found', 'cv2', 'not a picture'),
+    'cut jpeg': ('a.jpg', CUT_JPEG, 'cv2', 'the file is cut'),
+    'cut jpeg, pillow': ('a.jpg', CUT_JPEG, 'pillow', 'the file is cut'),
 }
 
 
@@ -168,6 +171,8 @@ def test_kinds_that_are_refused(tmp_path, kind):
         ('images/a.png', None, 'the picture cannot be read: no such file'),
         ('images/a.png', b'', 'the picture cannot be read: the file is empty'),
         ('images/a.png', b'x', 'the picture cannot be read: not a picture'),
+        ('images/a.png', CUT_JPEG, 'the picture cannot be read: the file is cut'),
+        ('images/a.png', CUT_PNG, 'the picture cannot be read: image file is truncated'),
         ('masks/a.png', None, 'the mask cannot be read: no such file'),
         ('masks/a.png', b'', 'the mask cannot be read: the file is empty'),
         ('masks/a.png', b'\x89PNG\r\n\x1a\n', 'the mask cannot be read: '),

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePosixPath
@@ -97,7 +98,7 @@ def listed(source: Source, names: Iterable[str]) -> tuple[dict[str, str], list[s
     place: dict[str, str] = {}
     for split, path in lists.items():
         for name in listed_names(source, path):
-            found = _find(name, by_ending)
+            found = _find(unicodedata.normalize('NFC', name), by_ending)
             if len(found) != 1:
                 what = 'no picture with a mask' if not found else f'{len(found)} pictures'
                 raise UserError(
