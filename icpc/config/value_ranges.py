@@ -182,6 +182,7 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (r'model\.(prompter|neck|decode_head|init_cfg)', _none_or(_TYPED)),
     (r'model\.(losses|train_cfg|test_cfg|prompter\.text_encoder)', _none_or(_DICT)),
     (r'model\.backbone', _DICT),
+    (r'model\.class_names', _none_or(_SOME_WORDS)),
     (r'model\.losses\.\w+', _none_or(_TYPED)),
     (r'model\.clip', _CLIP),
     (r'model\.decode_head\.loss_decode', _PARTS),

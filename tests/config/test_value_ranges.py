@@ -69,6 +69,7 @@ REFUSED = {
     'model.decode_head.loss_decode': [3, []],
     'model.decode_head.type': [3],
     'model.prompter.type': ['os.system'],
+    'model.class_names': [-1, 'x', [], [1]],
     'model.shuffle_names': ['x', -1],
     'model.held_out_classes': [3],
     'val_dataloader': [3, {}],

@@ -207,6 +207,8 @@ def test_another_picture_changes_no_split():
         (['f_01', 'f_07', 'g_08'], False),
         (['cat', 'dog'], False),
         ([], False),
+        (['f1_left', 'f2_left', 'f3_left'], True),
+        (['f1_left', 'f2_right', 'f3_up'], False),
     ],
 )
 def test_films_are_spoken_of(names, film):

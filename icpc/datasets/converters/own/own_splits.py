@@ -140,17 +140,18 @@ def by_name(names: Iterable[str], every: int, root: object) -> dict[str, str]:
 
 def films(names: Iterable[str]) -> str | None:
     """A warning where numbers in the names count on, as those of a film's frames do."""
-    numbers: dict[str, set[int]] = defaultdict(set)
+    numbers: dict[tuple[str, str], set[int]] = defaultdict(set)
     for name in names:
-        match = re.fullmatch(r'(.*?)(\d+)', name)
+        match = re.fullmatch(r'(.*?)(\d+)(\D*)', name)
         if match:
-            numbers[match[1]].add(int(match[2]))
-    prefix, found = max(numbers.items(), key=lambda item: len(item[1]), default=('', set()))
+            numbers[match[1], match[3]].add(int(match[2]))
+    around, found = max(numbers.items(), key=lambda item: len(item[1]), default=(('', ''), set()))
     if sum(number + 1 in found for number in found) < 2:
         return None
+    first = f'{min(found)}'.join(around)
     return (
-        f'the numbers in the names ({prefix}{min(found)}, ...) count on: if they are frames of a '
-        'film, a picture of validation has near duplicates in training and scores are too good; '
+        f'the numbers in the names ({first}, ...) count on: if they are frames of a film, a '
+        'picture of validation has near duplicates in training and scores are too good; '
         'then make the split yourself, with folders train and val or lists train.txt and val.txt'
     )
 
