@@ -16,8 +16,10 @@ from ..datasets.checks.label_histogram import histogram_csv, histogram_rows, his
 from ..datasets.checks.listed_pictures import IN_TRAINING, shared_pictures
 from ..datasets.checks.pair_faults import pair_faults
 from ..datasets.checks.verification import verify_layout
+from ..datasets.mask_reading import annotation_loader
+from ..datasets.picture_reading import picture_loader
 from ..errors import UserError, own_fault
-from ..evaluation.pictures import save_overlay
+from ..evaluation.pictures import class_names, palette_of, save_overlay
 
 _SPLITS = {
     'training': 'train_dataloader',
@@ -122,12 +124,13 @@ def _find_shared(reports: list[SplitReport], datasets: dict[str, Any]) -> None:
 
 
 def _save_sample(path: Path, dataset: Any) -> None:
-    steps = [step for step in dataset.pipeline.transforms if type(step).__name__.startswith('Load')]
+    steps = picture_loader(dataset), annotation_loader(dataset)
+    if None in steps:
+        return  # a pipeline that loads in a way of its own
     info = dataset.get_data_info(len(dataset) // 2)
     for step in steps:
         info = step(info)
-    palette = np.array(dataset.metainfo['palette'], dtype=np.uint8)
-    names = [str(name).strip() for name in dataset.metainfo['classes']]
+    palette, names = palette_of(dataset), class_names(dataset)
     labels = info['gt_seg_map'].astype(np.int64)
     save_overlay(path, np.ascontiguousarray(info['img'][..., ::-1]), labels, names, palette)
 

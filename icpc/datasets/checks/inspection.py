@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import NoneType
 
 import numpy as np
 from mmcv.transforms import LoadAnnotations, LoadImageFromFile
@@ -13,6 +14,7 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from ..mask_reading import ColouredMask, MaskFault, annotation_loader, decode_labels, lost_values
+from ..named_readers import LoadNamedAnnotations
 from ..picture_reading import (
     UnreadablePicture,
     fingerprint_of,
@@ -21,8 +23,10 @@ from ..picture_reading import (
     picture_loader,
     stored_size,
 )
+from ..wide_labels import LoadWideAnnotations
 from .label_ids import LabelScheme
 
+_OURS = (LoadNamedAnnotations, LoadWideAnnotations)
 _NAMED = 5  # files named of each kind of problem
 SIZES = 'mask and picture have different sizes'
 TURNED = (
@@ -164,7 +168,8 @@ def _look(
             finding.size, finding.problem = None, f'the picture cannot be read ({error})'
             return finding
         finding.stored, finding.turned = stored_size(path), is_turned(path, load)
-    if 'seg_map_path' in info:
+    # What a reader of one's own makes of a mask, `pair_faults` tells.
+    if 'seg_map_path' in info and isinstance(masks, (NoneType, *_OURS)):
         finding.path = info['seg_map_path']
         finding.problem = _look_at_mask(finding, scheme, masks)
     return finding

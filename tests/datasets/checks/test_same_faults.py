@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mmcv.transforms import LoadAnnotations
 from mmengine.config import Config
-from mmseg.registry import DATASETS
+from mmseg.registry import DATASETS, TRANSFORMS
 from PIL import Image
 
 from icpc.commands.verify_data import verify
@@ -273,6 +274,31 @@ def test_both_refuse(sound, tmp_path, capsys, fault):
 def test_both_accept(sound, tmp_path, capsys, what):
     change, more = SOUND[what]
     assert both(sound, tmp_path, change, more, capsys) == ('', '')
+
+
+class Painted(LoadAnnotations):
+    """A reader of one's own: red is the first class, all else the second."""
+
+    def __init__(self) -> None:
+        super().__init__(with_bbox=False, with_label=False, with_seg=True)
+
+    def _load_seg_map(self, results: dict) -> None:
+        painted = np.array(Image.open(results['seg_map_path']).convert('RGB'))
+        results['gt_seg_map'] = (painted[..., 0] < 128).astype(np.uint8)
+        results['seg_fields'].append('gt_seg_map')
+
+
+def test_masks_of_a_reader_of_ones_own(sound, tmp_path, capsys):
+    def paint(root: Path) -> None:
+        for path in (root / 'annotations').rglob('*.png'):
+            save(path, colour(*SIZE))
+
+    TRANSFORMS.register_module(module=Painted)
+    try:
+        found = both(sound, tmp_path, paint, {'annotations': 'Painted'}, capsys)
+    finally:
+        TRANSFORMS.module_dict.pop('Painted')
+    assert found == ('', '')
 
 
 # what is done to a sound tree; what is said of it
