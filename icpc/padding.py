@@ -86,8 +86,9 @@ class FittingPreProcessor(SegDataPreProcessor):
             place = next((i for i, size in enumerate(sizes) if size != tuple(self.size)), None)
             if len(set(sizes)) > 1:
                 height, width = data['inputs'][place].shape[1:]
+                name = data['data_samples'][place].get('img_path', 'a picture')
                 raise UserError(
-                    f'{data["data_samples"][place].get("img_path", "a picture")}: {height} x {width} after the '
+                    f'{name}: {height} x {width} after the '
                     f'pipeline, but a batch is padded to {self.size[0]} x {self.size[1]} '
                     '(model.data_preprocessor.size); crop in train_pipeline (RandomCrop), or set '
                     'a larger size'
