@@ -17,7 +17,7 @@ def class_indices(chosen: Sequence[str], names: Sequence[str], where: str) -> li
         UserError: An unknown or repeated name, or none at all.
     """
     places = {name.strip(): index for index, name in enumerate(names)}
-    if isinstance(chosen, str) or not chosen:
+    if isinstance(chosen, str) or not isinstance(chosen, Sequence) or not chosen:
         raise UserError(f'{where} must be a list of class names, or None; got {chosen!r}')
     wanted = [str(name).strip() for name in chosen]
     for name in wanted:

@@ -42,7 +42,20 @@ def read_lines(path: Path, where: str) -> list[str]:
     Raises:
         UserError: It is in another encoding, such as Latin-1, or no text.
     """
-    data = path.read_bytes()
+    return text_lines(path.read_bytes(), where, path.name)
+
+
+def text_lines(data: bytes, where: str, name: str) -> list[str]:
+    """The lines of such a file's content.
+
+    Args:
+        data: The content.
+        where: The option, key or file that an error names.
+        name: The file's name, for the command that converts it.
+
+    Raises:
+        UserError: As `read_lines`.
+    """
     marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     if b'\0' in data and not marked:
         raise UserError(f'{where}: not a text file in UTF-8; save it as UTF-8')
@@ -53,7 +66,7 @@ def read_lines(path: Path, where: str) -> list[str]:
         line = data[: error.start].count(b'\n') + 1
         raise UserError(
             f'{where}: line {line} is not in UTF-8; save the file as UTF-8, or for a file in '
-            f'Latin-1: iconv -f latin1 -t utf-8 {path.name} > names.txt'
+            f'Latin-1: iconv -f latin1 -t utf-8 {name} > new.txt'
         ) from error
     return re.split(r'\r\n|\r|\n', text)
 

@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 
 from mmengine.structures import PixelData
+from mmseg.models import SegDataPreProcessor
+from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 from torch.nn import functional as F
+
+from .errors import UserError
 
 
 def padded_size(size: Sequence[int], divisor: int) -> tuple[int, int]:
@@ -62,3 +66,31 @@ def _pad(values: Tensor, size: Sequence[int], value: int) -> Tensor:
     if (height, width) == tuple(size):
         return values
     return F.pad(values, (0, size[1] - width, 0, size[0] - height), value=value)
+
+
+@MODELS.register_module(name='SegDataPreProcessor', force=True)
+class FittingPreProcessor(SegDataPreProcessor):
+    """MMSegmentation's, which names the picture that is larger than what a batch is padded to.
+
+    Raises:
+        UserError: Pictures of a training that have several sizes although they are padded.
+    """
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """A batch, padded and normalised; see `mmseg.models.SegDataPreProcessor`."""
+        if training and self.size is not None and isinstance(data['inputs'], list):
+            sizes = [
+                tuple(max(one) for one in zip(self.size, picture.shape[1:], strict=True))
+                for picture in data['inputs']
+            ]
+            place = next((i for i, size in enumerate(sizes) if size != tuple(self.size)), None)
+            if len(set(sizes)) > 1:
+                height, width = data['inputs'][place].shape[1:]
+                name = data['data_samples'][place].get('img_path', 'a picture')
+                raise UserError(
+                    f'{name}: {height} x {width} after the '
+                    f'pipeline, but a batch is padded to {self.size[0]} x {self.size[1]} '
+                    '(model.data_preprocessor.size); crop in train_pipeline (RandomCrop), or set '
+                    'a larger size'
+                )
+        return super().forward(data, training)

@@ -12,8 +12,9 @@ def parse_args() -> argparse.Namespace:
         'Check pictures and masks of a config: table, one picture a split, exit code.'
     )
     parser.add_argument('config', help='such as configs/icpc/icpc_rn50_fpn_80k_ade20k-512.py')
-    parser.add_argument('--full', action='store_true', help='look at every file')
-    parser.add_argument('--sample', type=int, default=200, help='files looked at in each split')
+    parser.add_argument(
+        '--sample', type=int, help='files decoded in each split, for a quick look (all)'
+    )
     parser.add_argument('--out', help='folder of the pictures (work_dirs/<config name>_data)')
     parser.add_argument('--workers', type=int, help='threads')
     add_overrides(parser)
@@ -27,9 +28,9 @@ def main() -> int:
         from icpc.commands.tool import run_tool
         from icpc.commands.verify_data import verify
 
-    sample = None if args.full else args.sample
     return run_tool(
-        lambda: verify(args.config, args.cfg_options, args.out, sample, args.workers), args.debug
+        lambda: verify(args.config, args.cfg_options, args.out, args.sample, args.workers),
+        args.debug,
     )
 
 

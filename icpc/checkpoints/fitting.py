@@ -39,6 +39,11 @@ def load_weights(
         raise UserError(f'{source}: no checkpoint, {error}') from error
     state = _without_wrappers(bare, own, source)
     others = _other_classes(class_names_of(model), checkpoint, source)
+    if others is not None and not fine_tunes:
+        raise UserError(
+            f'{source} was trained with other class names: {others}; give classes=[...] as in the '
+            'training, or train on with load_from, which fine-tunes on other classes'
+        )
     missing, unexpected = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
     shapes = [
         key for key in sorted(own.keys() & state.keys()) if own[key].shape != state[key].shape
@@ -57,11 +62,6 @@ def load_weights(
     text = '; '.join(f'{len(keys)} {name}: {_some(keys)}' for name, keys in faults if keys)
     if text:
         raise UserError(f'{source} does not fit the model of the config: {text}')
-    if others is not None and not fine_tunes:
-        raise UserError(
-            f'{source} was trained with other class names: {others}; give classes=[...] as in the '
-            'training, or train on with load_from, which fine-tunes on other classes'
-        )
     model.load_state_dict(state)
 
 

@@ -13,10 +13,13 @@ from ..config.load import load_config
 from ..console.messages import say
 from ..datasets.checks.inspection import SplitReport, inspect
 from ..datasets.checks.label_histogram import histogram_csv, histogram_rows, histogram_table
+from ..datasets.checks.listed_pictures import IN_TRAINING, shared_pictures
 from ..datasets.checks.pair_faults import pair_faults
 from ..datasets.checks.verification import verify_layout
+from ..datasets.mask_reading import annotation_loader
+from ..datasets.picture_reading import picture_loader
 from ..errors import UserError, own_fault
-from ..evaluation.pictures import save_overlay
+from ..evaluation.pictures import class_names, palette_of, save_overlay
 
 _SPLITS = {
     'training': 'train_dataloader',
@@ -30,7 +33,7 @@ def verify(
     config: str,
     options: list[str] | dict[str, Any] | None = None,
     out: str | None = None,
-    sample: int | None = 200,
+    sample: int | None = None,
     workers: int | None = None,
 ) -> list[SplitReport]:
     """Look at every split, print a table, save a histogram and one labelled picture of each.
@@ -39,7 +42,8 @@ def verify(
         config: Path of a config.
         options: Overrides, as `--cfg-options`.
         out: Folder of pictures and histogram; by default `work_dirs/<config name>_data`.
-        sample: Pictures looked at in each split; None for all.
+        sample: Pictures decoded in each split, evenly spread; None for all. Whatever it is, sizes
+            and ids of all pairs are looked at, as a training does before it begins.
         workers: Threads.
 
     Returns:
@@ -83,38 +87,50 @@ def _verify_split(
     name: str, config: dict, sample: int | None, workers: int | None
 ) -> tuple[SplitReport, Any]:
     try:
-        verify_layout(config)
+        remarks = verify_layout(config)
         dataset = DATASETS.build(dict(config, test_mode=True))
     except (UserError, FileNotFoundError, AssertionError) as error:
         message = error if isinstance(error, UserError) else own_fault(error) or error
         problem = str(message) or 'files of the split are missing'
         return SplitReport(name, problems={problem: []}), None
     report = inspect(name, dataset, sample, workers)
+    report.notes += remarks
     if not report.problems:  # what is wrong in those that were not looked at, as a run refuses it
         report.problems = {fault: [] for fault in pair_faults(dataset)}
     return report, dataset
 
 
 def _find_shared(reports: list[SplitReport], datasets: dict[str, Any]) -> None:
-    """Adds a problem to splits that have pictures of the training split."""
-    paths = {
-        name: {dataset.get_data_info(i)['img_path'] for i in range(len(dataset))}
-        for name, dataset in datasets.items()
-    }
+    """Adds to splits that have pictures of the training split, or of another name but the same."""
+    training = next((report for report in reports if report.name == 'training'), None)
     for report in reports:
-        shared = paths.get(report.name, set()) & paths.get('training', set())
-        if report.name != 'training' and shared:
-            names = sorted(Path(path).name for path in shared)
-            report.problems['pictures that are in the training split too'] = names
+        if report is training or not {report.name, 'training'} <= datasets.keys():
+            continue
+        shared = shared_pictures(datasets['training'], datasets[report.name])
+        if shared:
+            report.problems[IN_TRAINING] = sorted(shared)
+        twins = [
+            f'{Path(path).name} = {Path(training.contents[seen]).name}'
+            for seen, path in report.contents.items()
+            if seen in training.contents and Path(path).name not in shared
+        ]
+        if twins:
+            more = ', ...' if len(twins) > 5 else ''
+            report.notes.append(
+                f'{len(twins)} pictures are, pixel for pixel, in the training split under other '
+                f'names or in other files, so that scores on them tell little: '
+                f'{", ".join(twins[:5])}{more}'
+            )
 
 
 def _save_sample(path: Path, dataset: Any) -> None:
-    steps = [step for step in dataset.pipeline.transforms if type(step).__name__.startswith('Load')]
+    steps = picture_loader(dataset), annotation_loader(dataset)
+    if None in steps:
+        return  # a pipeline that loads in a way of its own
     info = dataset.get_data_info(len(dataset) // 2)
     for step in steps:
         info = step(info)
-    palette = np.array(dataset.metainfo['palette'], dtype=np.uint8)
-    names = [str(name).strip() for name in dataset.metainfo['classes']]
+    palette, names = palette_of(dataset), class_names(dataset)
     labels = info['gt_seg_map'].astype(np.int64)
     save_overlay(path, np.ascontiguousarray(info['img'][..., ::-1]), labels, names, palette)
 

@@ -67,6 +67,8 @@ class _KnownClasses:
 
     def __init__(self, resolver: Interpolator, loader: str, dataset: dict[str, Any]) -> None:
         self.path = f'{loader}.dataset'
+        if not isinstance(dataset, dict):
+            raise UserError(f'{self.path} must be dict(type=...), got {dataset!r}')
         self.own = resolver.resolve({key: dataset.get(key) for key in _READ}, self.path)
         self.cls = find_type(self.own['type'], self.path)
         self.reads_file = inspect.isclass(self.cls) and issubclass(self.cls, FolderDataset)

@@ -72,6 +72,8 @@ def user_modules(config: dict[str, Any]) -> tuple[str, ...]:
     """
     names = (config.get(_KEY) or {}).get('imports') or []
     names = [names] if isinstance(names, str) else names
+    if not all(isinstance(name, str) and name for name in names):
+        raise UserError(f'{_KEY}.imports must be a list of modules, got {names!r}')
     return tuple(sorted({name.partition('.')[0] for name in names} - {__name__.split('.')[0]}))
 
 

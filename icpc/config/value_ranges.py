@@ -96,6 +96,34 @@ def _are_widths(value: Any) -> bool:
     return all(_is_whole(width, 1) for width in (value if several else (value,)))
 
 
+def _is_share(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= 1
+
+
+def _are_shares(value: Any) -> bool:
+    several = _all_are(_is_share, value) and len(value) > 0
+    return _is_share(value) or (several and sum(value) <= 1)
+
+
+def _is_range(value: Any) -> bool:
+    return _all_are(_is_number, value) and len(value) == 2 and 0 < value[0] <= value[1]
+
+
+def _are_steps(value: Any) -> bool:
+    return _all_are(lambda step: _is_dict(step) and step.get('type') is not None, value) and bool(
+        value
+    )
+
+
+def _are_sizes(value: Any) -> bool:
+    return _is_size(value) or (_all_are(_is_size, value) and len(value) > 0)
+
+
+def _are_factors(value: Any) -> bool:
+    sides = value if isinstance(value, (list, tuple)) else (value,)
+    return 1 <= len(sides) <= 2 and all(_is_number(side) and side > 0 for side in sides)
+
+
 _ABOVE_ZERO = Rule(lambda value: _is_number(value) and value > 0, 'a number above 0')
 _SEED = Rule(lambda value: _is_whole(value, 0) and value < 2**32, 'a whole number below 2**32')
 _SIZE = Rule(_is_size, f'a whole number of pixels from 1 to {_LARGEST_SIDE}, or two of them')
@@ -114,8 +142,13 @@ _PLAIN_TEXT = Rule(lambda value: isinstance(value, str), 'a text')
 _WHOLES = Rule(lambda value: _all_are(lambda n: type(n) is int, value), 'a list of whole numbers')
 _WORDS = Rule(lambda value: _all_are(lambda n: isinstance(n, str), value), 'a list of words')
 _NAMES = Rule(lambda value: isinstance(value, str) or _WORDS.holds(value), 'a list of names')
+_SOME_WORDS = Rule(lambda value: _WORDS.holds(value) and len(value) > 0, 'a list of words')
+_MODE = Rule(lambda value: value in ('whole', 'slide'), "'whole' or 'slide'")
 _DICT = Rule(_is_dict, 'a dict')
 _DICTS = Rule(lambda value: _all_are(_is_dict, value), 'a list of dict(type=...)')
+_HOOKS = _dict_with(
+    'checkpoint', 'a dict of hooks, checkpoint among them; default_hooks.NAME=None takes one out'
+)
 _TYPED = _dict_with('type', 'dict(type=...)')
 _WITH_DATASET = _dict_with('dataset', 'a dict with dataset=dict(type=...)')
 _PARTS = Rule(_are_parts, 'dict(type=...), or a list of them')
@@ -125,6 +158,19 @@ _SCOPE = Rule(lambda value: value == 'mmseg', "'mmseg', which also finds icpc's 
 _NO_LAUNCHER = Rule(lambda value: value in (None, 'none'), 'left out: start with --launcher')
 _NO_SCALING = Rule(_scales_nothing, 'left out: lr is that of the global batch')
 _LEFT_OUT = Rule(lambda value: value is None, 'left out: it follows from the rest')
+_SHARES = Rule(
+    lambda value: (
+        _is_share(value) or (_all_are(_is_share, value) and len(value) > 0 and sum(value) <= 1)
+    ),
+    'a number from 0 to 1, or several whose sum is at most 1',
+)
+_RANGE = Rule(_is_range, 'two numbers above 0, the smaller one first')
+_SIZES = Rule(_are_sizes, 'whole numbers of pixels above 0')
+_FACTORS = Rule(_are_factors, 'a number above 0, or two of them')
+_SHARE_ABOVE_ZERO = Rule(lambda value: _is_share(value) and value > 0, 'a number above 0, up to 1')
+_STEP = r'(.*\.)?\w*pipeline(\.\d+|\.transforms)+'
+_STEPS = Rule(_are_steps, 'a list of dict(type=...)')
+_EVALUATOR = r'(val|test)_evaluator(\.\d+)?'
 _LOADER = r'(train|val|test)_dataloader'
 # Variables of the base configs first, so that a message names what the user wrote; the first match
 # counts, and what no line names may be anything.
@@ -146,7 +192,8 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (r'custom_imports\.imports', _none_or(_NAMES)),
     (r'launcher', _NO_LAUNCHER),
     (r'model|(train|val|test)_dataloader\.dataset|optim_wrapper\.optimizer', _TYPED),
-    (r'default_hooks|env_cfg|randomness', _DICT),
+    (r'default_hooks', _HOOKS),
+    (r'env_cfg|randomness', _DICT),
     (r'auto_scale_lr', _NO_SCALING),
     (r'optim_wrapper\.accumulative_counts', _LEFT_OUT),
     (r'experiment_name', _LEFT_OUT),
@@ -154,19 +201,25 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (rf'{_LOADER}\.dataset\.(data_prefix|metainfo)', _none_or(_DICT)),
     (rf'{_LOADER}\.dataset\.data_prefix\..+', _PLAIN_TEXT),
     (r'tracker|default_hooks\.metrics\.tracker', _none_or(_TEXT)),
+    (rf'{_LOADER}\.(batch_)?sampler', _none_or(_TYPED)),
     (rf'{_LOADER}\.dataset\.ann_file', _none_or(_PLAIN_TEXT)),
     (r'optim_wrapper\.paramwise_cfg(\.custom_keys(\.[^.]+)?)?', _none_or(_DICT)),
     (r'model\.data_preprocessor', _TYPED),
     (r'model\.(prompter|neck|decode_head|init_cfg)', _none_or(_TYPED)),
     (r'model\.(losses|train_cfg|test_cfg|prompter\.text_encoder)', _none_or(_DICT)),
     (r'model\.backbone', _DICT),
+    (r'model\.class_names', _none_or(_SOME_WORDS)),
     (r'model\.losses\.\w+', _none_or(_TYPED)),
     (r'model\.clip', _CLIP),
     (r'model\.decode_head\.loss_decode', _PARTS),
     (r'model\.shuffle_names', _none_or(_whole(0))),
-    (r'model\.held_out_classes', _none_or(_WORDS)),
+    (rf'((model|{_EVALUATOR})\.)?held_out_classes', _none_or(_SOME_WORDS)),
+    (rf'{_EVALUATOR}\.seen_conditions', _none_or(_SOME_WORDS)),
+    (rf'{_EVALUATOR}\.ignore_index', _whole(0)),
+    (r'model\.test_cfg\.mode', _MODE),
     (r'model\.backbone\.norm_eval', _FLAG),
     (r'model\.data_preprocessor\.size', _none_or(_PAIR)),
+    (r'model\.data_preprocessor\.size_divisor', _none_or(_whole(1))),
     (r'model\.data_preprocessor\.(seg_)?pad_val', _none_or(_number(0))),
     (r'model\.data_preprocessor\.mean', _none_or(_CHANNELS)),
     (r'model\.data_preprocessor\.std', _none_or(_POSITIVE_CHANNELS)),
@@ -183,6 +236,18 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (rf'{_LOADER}\.(persistent_workers|pin_memory|drop_last)', _FLAG),
     (rf'{_LOADER}\.prefetch_factor', _none_or(_whole(1))),
     (rf'{_LOADER}\.dataset\.data_root', _none_or(_TEXT)),
+    (r'(.*\.)?\w*pipeline', _STEPS),
+    (rf'{_STEP}\.meta_keys', _SOME_WORDS),
+    (rf'{_STEP}\.(contrast|saturation)_range', _none_or(_RANGE)),
+    (rf'{_STEP}\.hue_delta', _whole(1)),
+    (rf'{_STEP}\.brightness_delta', _number(0)),
+    (rf'{_STEP}\.prob', _none_or(_SHARES)),
+    (rf'{_STEP}\.ratio_range', _none_or(_RANGE)),
+    (rf'{_STEP}\.scales?', _none_or(_SIZES)),
+    (rf'{_STEP}\.scale_factor', _none_or(_FACTORS)),
+    (rf'{_STEP}\.crop_size', _SIZE),
+    (rf'{_STEP}\.cat_max_ratio', _SHARE_ABOVE_ZERO),
+    (rf'{_STEP}\.size_divisor', _none_or(_whole(1))),
     (r'default_hooks\.\w+', _none_or(_DICT)),
     (r'default_hooks\.\w+\.(interval|keep)', _whole(1)),
     (r'optim_wrapper\.optimizer\.(lr|weight_decay|momentum|eps)', _number(0)),
@@ -207,7 +272,7 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (r'model\.backbone\.frozen_stages', _whole(0)),
     (r'train_conditions|val_conditions|test_conditions', _none_or(_WORDS)),
 )
-_CONTAINERS = (_TYPED, _DICT)
+_CONTAINERS = (_TYPED, _DICT, _HOOKS)
 _COMPILED = tuple((re.compile(pattern), rule) for pattern, rule in _RULES)
 
 
@@ -234,6 +299,7 @@ def check_values(tree: dict[str, Any]) -> None:
                 break
     _check_length(tree)
     _check_windows((tree.get('model') or {}).get('test_cfg') or {})
+    _check_padding(tree)
 
 
 def check_containers(tree: dict[str, Any]) -> None:
@@ -277,6 +343,18 @@ def _check_windows(test_cfg: dict[str, Any]) -> None:
         raise UserError(
             f'model.test_cfg.stride must be at most the crop_size {crop!r}, or pixels between the '
             f'windows are left out; got {stride!r}'
+        )
+
+
+def _check_padding(tree: dict[str, Any]) -> None:
+    """Raise where MMSegmentation would not know to which size it pads a batch of a training."""
+    padding = (tree.get('model') or {}).get('data_preprocessor') or {}
+    sizes = padding.get('size'), padding.get('size_divisor')
+    trains = tree.get('train_dataloader') and padding.get('type') == 'SegDataPreProcessor'
+    if trains and (sizes[0] is None) == (sizes[1] is None):
+        raise UserError(
+            'model.data_preprocessor must have one of size and size_divisor, to which pictures are '
+            f'padded; got {sizes[0]!r} and {sizes[1]!r}'
         )
 
 

@@ -17,7 +17,9 @@ _PLAIN_WIDTH = 120  # characters of a line in a log file
 @cache
 def console() -> Console:
     """Standard output; wide enough for the tables when it is not a terminal."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+    return Console(
+        highlight=False, markup=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH
+    )
 
 
 def say(text: Any) -> None:

@@ -10,7 +10,7 @@ from mmseg.registry import DATASETS
 
 from ..class_lookup import class_indices
 from ..errors import UserError
-from ..names_file import read_names, refuse_repeated
+from ..names_file import read_lines, read_names, refuse_repeated
 
 NAMES_FILE = 'classes.txt'
 PALETTE_FILE = 'palette.txt'
@@ -103,7 +103,8 @@ class FolderDataset(BaseSegDataset):
 def _read_palette(path: Path) -> list[list[int]]:
     """The colours of a file that `tools/prepare_data.py folder --palette` wrote."""
     try:
-        rows = [[int(value) for value in line.split()] for line in path.read_text().splitlines()]
+        lines = [line for line in read_lines(path, str(path)) if line.strip()]
+        rows = [[int(value) for value in line.split()] for line in lines]
     except ValueError:
         rows = [[]]
     if any(len(row) != 3 or not all(0 <= value <= 255 for value in row) for row in rows):

@@ -64,7 +64,7 @@ def remarks(out: Path, files: dict[str, str], targets: Iterable[Path]) -> list[s
 
     Args:
         out: The folder.
-        files: Target -> fingerprint of its source.
+        files: Target -> fingerprint of its source, or of what it shows.
         targets: The targets' paths.
     """
     ours = set(targets)
@@ -72,7 +72,7 @@ def remarks(out: Path, files: dict[str, str], targets: Iterable[Path]) -> list[s
         path
         for folder in sorted({path.parent for path in ours})
         for path in sorted(folder.iterdir())
-        if path.is_file() and path not in ours and path != out / NAME
+        if path.is_file() and path not in ours and path != out / NAME and path.name[0] != '.'
     ]
     said = []
     if foreign:

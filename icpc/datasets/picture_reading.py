@@ -1,7 +1,11 @@
-"""Reads a dataset's pictures alone, as its pipeline does: turned by EXIF, scaled to 8 bits."""
+"""The one reader of pictures: turned by EXIF, scaled to 8 bits, what is transparent on white."""
 
+import hashlib
+import io
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -12,8 +16,15 @@ from PIL import Image, UnidentifiedImageError
 from torch.utils.data import Dataset
 
 from ..errors import UserError
-from .mask_reading import find_step
+from .mask_reading import MaskFault, find_step
+from .transparency import on_white
 
+_WAY_OUT = (
+    'mend or replace it (tools/verify_data.py finds all such files); a training that had begun '
+    'goes on with --resume'
+)
+_JPEG, _JPEG_END = b'\xff\xd8\xff', b'\xff\xd9'
+_TAIL = 4096  # bytes in which the end of a JPEG stands; cameras write something behind it
 _ORIENTATION = 274  # EXIF's tag; 1 is upright
 # Modes of at most 8 bits a channel: every reader gives them the size of the header.
 _PLAIN = {'1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'CMYK', 'YCbCr'}
@@ -28,9 +39,71 @@ class UnreadablePicture(ValueError):
     """A picture that the pipeline cannot read; the message is the reason, without the name."""
 
 
+@contextmanager
+def naming(path: str, what: str) -> Iterator[None]:
+    """Turn what comes up while a file is read into a `UserError` with name, reason and way out.
+
+    Args:
+        path: The path of the file.
+        what: `picture` or `mask`.
+    """
+    try:
+        yield
+    except (UnreadablePicture, MaskFault) as error:
+        reason, cause = str(error), error
+    except READ_ERRORS as error:
+        reason, cause = why_unreadable(path), error
+    else:
+        return
+    raise UserError(f'{path}: the {what} cannot be read: {reason}; {_WAY_OUT}') from cause
+
+
 def picture_loader(dataset: Dataset) -> LoadImageFromFile | None:
     """The step that loads pictures; None in a pipeline that has a way of its own."""
     return find_step(dataset, LoadImageFromFile)
+
+
+def decode_picture(content: bytes, load: LoadImageFromFile | None = None) -> np.ndarray:
+    """The pixels of a picture file.
+
+    Args:
+        content: Of the file.
+        load: Of :func:`picture_loader`; None for the settings of the configs.
+
+    Returns:
+        (H, W, 3) uint8 BGR, unless `load` asks for something else.
+
+    Raises:
+        UnreadablePicture: Says why. OpenCV scales 16 bits to 8, Pillow would clip them to white;
+            some versions of OpenCV paint what lacks of a cut JPEG in grey.
+    """
+    load = LoadImageFromFile() if load is None else load
+    backend = load.imdecode_backend
+    try:
+        if content.startswith(_JPEG):
+            if _is_cut(io.BytesIO(content)):
+                raise UnreadablePicture('the file is cut: it ends within the picture')
+        else:
+            mode = _header(io.BytesIO(content))[0]
+            if not mode and mmcv.imfrombytes(content, 'unchanged').dtype.kind == 'f':
+                raise UnreadablePicture(
+                    _reason(content, 'F')
+                )  # of a format that OpenCV alone reads
+            if backend == 'pillow' and mode[:1] in ('I', 'F'):
+                raise UnreadablePicture(
+                    f"mode {mode} has more than 8 bits, which imdecode_backend='pillow' clips to "
+                    "white; leave imdecode_backend='cv2' on LoadImageFromFile, or save the picture "
+                    'with 8 bits'
+                )
+            if load.color_type != 'unchanged':  # which gives the transparency itself
+                flat = on_white(content, heeds_orientation(load))
+                content, backend = (content, backend) if flat is None else (flat, 'cv2')
+        pixels = mmcv.imfrombytes(content, flag=load.color_type, backend=backend)
+    except (AttributeError, *READ_ERRORS) as error:  # mmcv's on the None that OpenCV gives
+        raise UnreadablePicture(_reason(content)) from error
+    if pixels is None:
+        raise UnreadablePicture(_reason(content))
+    return pixels
 
 
 def load_picture(path: str, load: LoadImageFromFile) -> np.ndarray:
@@ -46,43 +119,34 @@ def load_picture(path: str, load: LoadImageFromFile) -> np.ndarray:
     Raises:
         UnreadablePicture: Says why.
     """
-    mode = _header(path)[0]
-    refuse_clipping(path, load)
     try:
-        if not mode:  # of a format that OpenCV alone reads
-            pixels = mmcv.imread(path, flag='unchanged')
-            if pixels is None or pixels.dtype.kind == 'f':
-                raise UnreadablePicture(_reason(path, mode if pixels is None else 'F'))
         return load({'img_path': path})['img']
-    except UnreadablePicture:
-        raise
-    except UserError as error:  # of the readers below, which name the file too
-        raise UnreadablePicture(why_unreadable(path)) from error
+    except UserError as error:  # of `naming`
+        cause = error.__cause__
+        known = isinstance(cause, UnreadablePicture)
+        raise UnreadablePicture(str(cause) if known else why_unreadable(path)) from error
     except READ_ERRORS as error:
         raise UnreadablePicture(why_unreadable(path)) from error
 
 
-def refuse_clipping(path: str, load: LoadImageFromFile) -> None:
-    """Raise when the reader would clip a picture of more than 8 bits.
+def fingerprint_of(pixels: np.ndarray) -> str:
+    """A number in hexadecimal digits that pictures share only where every pixel is the same.
 
     Args:
-        path: The path of the picture.
-        load: Of :func:`picture_loader`.
-
-    Raises:
-        UnreadablePicture: OpenCV scales 16 bits to 8, Pillow clips them.
+        pixels: (H, W, C).
     """
-    mode = _header(path)[0] if load.imdecode_backend == 'pillow' else ''
-    if mode[:1] in ('I', 'F'):
-        raise UnreadablePicture(
-            f"mode {mode} has more than 8 bits, which imdecode_backend='pillow' clips to white; "
-            "leave imdecode_backend='cv2' on LoadImageFromFile, or save the picture with 8 bits"
-        )
+    shape = repr((pixels.shape, pixels.dtype.str)).encode()
+    return hashlib.sha256(shape + np.ascontiguousarray(pixels).tobytes()).hexdigest()[:32]
 
 
 def why_unreadable(path: str) -> str:
-    """The reason why a reader failed on a picture, without its name."""
-    return _reason(path, _header(path)[0])
+    """The reason why a reader failed on a picture or mask, without its name."""
+    if not Path(path).exists():
+        return 'no such file'
+    try:
+        return _reason(Path(path).read_bytes())
+    except OSError as error:
+        return error.strerror or str(error)
 
 
 def loaded_size(path: str, load: LoadImageFromFile) -> tuple[int, int]:
@@ -93,10 +157,16 @@ def loaded_size(path: str, load: LoadImageFromFile) -> tuple[int, int]:
         load: Of :func:`picture_loader`.
 
     Raises:
-        UnreadablePicture: Says why.
+        UnreadablePicture: Says why; of most pictures only where the file has no whole header or,
+            as a JPEG, no end.
     """
     mode, size, upright = _header(path)
-    return size if upright and mode in _PLAIN else load_picture(path, load).shape[:2]
+    if not upright or mode not in _PLAIN:
+        return load_picture(path, load).shape[:2]
+    with open(path, 'rb') as file:
+        if _is_cut(file):
+            raise UnreadablePicture('the file is cut: it ends within the picture')
+    return size
 
 
 def stored_size(path: str) -> tuple[int, int]:
@@ -111,18 +181,40 @@ def is_turned(path: str, load: LoadImageFromFile) -> bool:
         path: The path of the picture.
         load: Of :func:`picture_loader`.
     """
-    heeds = load.imdecode_backend in ('cv2', 'pillow') and load.color_type in ('color', 'grayscale')
     mode, _, upright = _header(path)
-    return heeds and bool(mode) and not upright
+    return heeds_orientation(load) and bool(mode) and not upright
 
 
-def _header(path: str) -> tuple[str, tuple[int, int], bool]:
+def heeds_orientation(load: LoadImageFromFile) -> bool:
+    """Whether a step that loads pictures turns them as their EXIF orientation says."""
+    return load.imdecode_backend in ('cv2', 'pillow') and load.color_type in ('color', 'grayscale')
+
+
+def _is_cut(file: io.BufferedIOBase) -> bool:
+    """Whether a JPEG ends before its end; readers see it of other formats themselves."""
+    if file.read(3) != _JPEG:
+        return False
+    file.seek(-min(_TAIL, file.seek(0, io.SEEK_END)), io.SEEK_END)
+    if _JPEG_END in file.read():
+        return False
+    file.seek(0)
+    try:
+        with Image.open(file) as picture:
+            picture.load()
+    except Exception:
+        return True
+    return False
+
+
+def _header(file: str | io.BytesIO) -> tuple[str, tuple[int, int], bool]:
     """Pillow's mode, (height, width) as stored, and whether it is upright; mode '' if unknown."""
     try:
-        with Image.open(path) as picture:
+        with Image.open(file) as picture:
             mode, size = picture.mode, picture.size[::-1]
-            if picture.format == 'PNG' and b'eXIf' not in Path(path).read_bytes():
-                return mode, size, True  # Pillow would decode all to find that there is none
+            if picture.format == 'PNG':
+                content = file.getvalue() if isinstance(file, io.BytesIO) else _content(file)
+                if b'eXIf' not in content:
+                    return mode, size, True  # Pillow would decode all to find that there is none
             turn = picture.getexif().get(_ORIENTATION, 1)
             if picture.format == 'TIFF' and turn in range(5, 9):
                 size = size[::-1]  # Pillow gives a TIFF's size after turning it
@@ -132,18 +224,21 @@ def _header(path: str) -> tuple[str, tuple[int, int], bool]:
         return '', (0, 0), False
 
 
-def _reason(path: str, mode: str) -> str:
-    if not Path(path).exists():
-        return 'no such file'
-    if Path(path).stat().st_size == 0:
+def _content(path: str) -> bytes:
+    return Path(path).read_bytes()
+
+
+def _reason(content: bytes, mode: str = '') -> str:
+    if not content:
         return 'the file is empty'
+    mode = mode or _header(io.BytesIO(content))[0]
     if mode[:1] in ('I', 'F'):
         return (
             f'{"32 bit" if mode[:1] == "I" else "floating point"} values (mode {mode}) have no '
             'white of their own; save it with 8 or 16 bits a channel'
         )
     try:
-        with Image.open(path) as picture:
+        with Image.open(io.BytesIO(content)) as picture:
             picture.load()
     except UnidentifiedImageError:
         return 'not a picture, or of a format that the reader does not know'

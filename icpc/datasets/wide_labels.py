@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-import mmcv
 import numpy as np
 from mmcv.transforms import LoadAnnotations as MMCVLoadAnnotations
 from mmengine import fileio
 from mmseg.registry import TRANSFORMS
 
 from ..errors import UserError
+from .mask_reading import decode_labels
+from .picture_reading import naming
 
 
 @TRANSFORMS.register_module()
@@ -30,7 +31,8 @@ class LoadWideAnnotations(MMCVLoadAnnotations):
                 f'{path}: LoadWideAnnotations reads training ids that count from 0; set '
                 'reduce_zero_label=False on the dataset'
             )
-        labels = mmcv.imfrombytes(fileio.get(path), flag='unchanged', backend='pillow')
+        with naming(path, 'mask'):
+            labels = decode_labels(fileio.get(path))
         if results.get('label_map') is not None:
             labels = replace_ids(labels, results['label_map'])
         results['gt_seg_map'] = labels
@@ -47,7 +49,6 @@ def replace_ids(labels: np.ndarray, label_map: Mapping[int, int]) -> np.ndarray:
     Returns:
         (H, W), 16 bit unless a strange id needs more.
     """
-    labels = labels.astype(np.uint8) if labels.dtype == bool else labels
     highest = max(int(labels.max(initial=0)), *label_map, *label_map.values())
     table = np.arange(highest + 1, dtype=np.uint16 if highest < 2**16 else np.int32)
     table[list(label_map)] = list(label_map.values())

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import mmcv
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch.utils.data import Dataset
 
+from ..datasets.named_readers import LoadNamedPicture
 from ..datasets.picture_reading import load_picture, picture_loader
 
 _UNLABELLED = (20, 20, 20)
@@ -20,11 +20,11 @@ def read_picture(path: str | Path, dataset: Dataset | None = None) -> np.ndarray
 
     Args:
         path: The path of the picture.
-        dataset: Whose pipeline decides how pictures are decoded and turned; None for mmcv's way.
+        dataset: Whose pipeline decides how pictures are decoded and turned; None for the configs'.
     """
     load = None if dataset is None else picture_loader(dataset)
     if load is None or load.to_float32 or not load.color_type.startswith('color'):
-        return mmcv.imread(str(path), channel_order='rgb')
+        load = LoadNamedPicture()
     return np.ascontiguousarray(load_picture(str(path), load)[..., ::-1])
 
 

@@ -168,7 +168,9 @@ class StreamingIoU(BaseMetric):
             for part, counts in self._conditions(key).items():
                 metrics[_mean_of(key, part)] = scores(counts).mean_iou
         table = io.StringIO()
-        Console(width=100, file=table).print(per_class_table(self.class_names, self.results_by_key))
+        Console(width=100, file=table, markup=False).print(
+            per_class_table(self.class_names, self.results_by_key)
+        )
         print_log(f'\n{table.getvalue()}', 'current', logging.INFO)
         return metrics
 

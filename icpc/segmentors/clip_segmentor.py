@@ -39,6 +39,7 @@ from .held_out import build_held_out
 from .inference import Result, padded_to, predict_maps, window_grid
 from .loss_units import LossUnits
 from .pixel_statistics import with_pixels
+from .size_groups import in_groups
 from .unused import freeze_unused
 
 
@@ -211,16 +212,7 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
 
         Pictures of one size go through together, so nothing is padded for a neighbour's sake.
         """
-        if not isinstance(data['inputs'], list):
-            return super().test_step(data)
-        groups: dict[torch.Size, list[int]] = {}
-        for place, picture in enumerate(data['inputs']):
-            groups.setdefault(picture.shape, []).append(place)
-        found: dict[int, SegDataSample] = {}
-        for places in groups.values():
-            part = {key: [values[place] for place in places] for key, values in data.items()}
-            found |= zip(places, super().test_step(part), strict=True)
-        return [found[place] for place in range(len(found))]
+        return in_groups(super().test_step, data)
 
     def val_step(self, data: dict) -> list[SegDataSample]:
         """The same in a validation."""

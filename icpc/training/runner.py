@@ -34,12 +34,14 @@ from ..checkpoints.content import (
 from ..checkpoints.fitting import load_weights
 from ..checkpoints.resumable import check_hub, check_like, check_meta, check_state
 from ..console.messages import say
+from ..datasets.named_steps import name_steps
 from ..errors import UserError, described, own_fault, refusing
 from ..evaluation.equal_names import refuse_equal_names
 from ..files import write_text_atomically
 from ..ranks.fsdp import WholeInEvaluationHook, shard, whole
 from ..ranks.hook_calls import HookCalls
 from ..run_dir.record import run_identity
+from ..segmentors.size_groups import predict_in_groups
 from .data_order import KeyedDataset, samples_positions
 from .loading.patient_loader import PatientLoader
 from .loop import GlobalBatchLoop
@@ -159,6 +161,7 @@ class SafeRunner(HookCalls):
         Raises:
             UserError: When one process is to split a model, or for options that nothing would read.
         """
+        predict_in_groups(model)
         own = dict(model_wrapper_cfg or {})
         if own.get('detect_anomalous_params'):
             raise UserError(
@@ -207,11 +210,15 @@ class SafeRunner(HookCalls):
     def build_dataloader(
         dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
     ) -> DataLoader:
-        """Build a loader; a `PositionSampler` brings random numbers of each position's own."""
+        """Build a loader; a `PositionSampler` brings random numbers of each position's own.
+
+        A step of a pipeline that fails names the picture.
+        """
         if isinstance(dataloader, dict) and samples_positions(dataloader):
             keyed = dict(type=KeyedDataset.__name__, dataset=dataloader['dataset'])
             dataloader = {**dataloader, 'dataset': keyed}
         loader = Runner.build_dataloader(dataloader, seed, diff_rank_seed)
+        name_steps(loader.dataset)
         shield_workers(loader)
         PatientLoader.take(loader)
         return loader

@@ -10,6 +10,7 @@ from icpc.config.load import load_config
 from icpc.errors import UserError
 
 NAN = math.nan
+ADE = Path(__file__).resolve().parents[2] / 'configs/icpc/icpc_rn50_fpn_80k_ade20k-512.py'
 REFUSED = {
     'max_iters': [0, -1, 1.5, True, 'a', None, [1], NAN],
     'val_interval': [0, 1.5, True, 'x', None],
@@ -29,7 +30,10 @@ REFUSED = {
     'load_from': [5],
     'launcher': ['pytorch'],
     'default_scope': ['nope', 3],
-    'default_hooks': [None, {'x': 3}],
+    'default_hooks': [None, {'x': 3}, {}],
+    'default_hooks.metrics.tracker': [[], {}, 3],
+    'model.data_preprocessor.size_divisor': [32, 0, 'x'],
+    'model.data_preprocessor.seg_pad_val': [[1, 2], 'x', -1],
     'custom_hooks': ['x', [3], [{}], {'type': 'ProfilerHook'}],
     'model': [3, {}],
     'optim_wrapper': [None, 3],
@@ -61,16 +65,38 @@ REFUSED = {
     'model.test_cfg': [3, 'x'],
     'model.data_preprocessor': [3, None],
     'model.data_preprocessor.std': [3, [1], [0, 0, 0]],
-    'model.data_preprocessor.size': [3, [64]],
+    'model.data_preprocessor.size': [3, [64], None],
     'model.decode_head.loss_decode': [3, []],
     'model.decode_head.type': [3],
     'model.prompter.type': ['os.system'],
+    'model.class_names': [-1, 'x', [], [1]],
     'model.shuffle_names': ['x', -1],
     'model.held_out_classes': [3],
     'val_dataloader': [3, {}],
     'test_evaluator': [3],
     'train_dataloader.dataset.data_prefix': [3],
     'train_dataloader.collate_fn': [{'type': 'os.system'}],
+    'train_pipeline.RandomFlip.prob': [-1, 2, NAN, 'x', [0.6, 0.6], [2]],
+    'train_pipeline.RandomResize.ratio_range': [0, [0, 2], [2, 0.5], [1], 'x', [NAN, 1]],
+    'train_pipeline.RandomResize.scale': [0, [0, 64], [64, 1.5], 'x'],
+    'train_pipeline.RandomCrop.crop_size': [0, [64, 0], -1, [1.5, 64]],
+    'train_pipeline.RandomCrop.cat_max_ratio': [0, -1, 2, 'x'],
+    'test_pipeline.Resize.scale_factor': [0, [1, -1], 'x'],
+    'train_pipeline.PhotoMetricDistortion.contrast_range': ['x', [2, 1], [0, 1], [None, 1]],
+    'train_pipeline.PhotoMetricDistortion.hue_delta': [-1, 'x', 1.5, 0],
+    'train_pipeline': ['x', [], [3], {}],
+    'test_dataloader.dataset.pipeline': ['x', [], [3], None],
+    'test_pipeline.PackSegInputs.meta_keys': [[], 3, [3]],
+    'train_dataloader.dataset': [0, 'x', [], None],
+    'val_dataloader.dataset': [1.5],
+    'train_dataloader.dataset.data_prefix.img_path': [True, 0, [], {}],
+    'val_dataloader.sampler': [1.5, [], {}],
+    'val_evaluator.ignore_index': [None, -1, 'x'],
+    'val_evaluator.held_out_classes': ['x', [], [1]],
+    'val_evaluator.seen_conditions': [True, -1, []],
+    'held_out_classes': [1.5, [], 'x'],
+    'model.test_cfg.mode': [1.5, 'x', None],
+    'custom_imports.imports': [[3], [None]],
     'optim_wrapper.paramwise_cfg': [3, {'custom_keys': 3}],
     'optim_wrapper.accumulative_counts': [3],
     'auto_scale_lr': [3, {'enable': True}],
@@ -83,7 +109,7 @@ ROWS = [(key, value) for key, values in REFUSED.items() for value in values]
 def test_it_is_refused_by_its_key(key, value, toy_demo):
     last = key.split('.')[-1]
     with pytest.raises(UserError, match=rf'\b{last}\b|{key.split(".")[0]}'):
-        load_config(toy_demo, {key: value})
+        load_config(ADE if 'pipeline' in key else toy_demo, {key: value})
 
 
 @pytest.fixture(scope='module')

@@ -164,7 +164,7 @@ def test_a_task_of_the_slurm_array_makes_its_run(
 def test_the_tasks_do_not_see_what_is_edited_after_sbatch(tmp_path, tools, study_file):
     base = tmp_path / 'base.py'
     base.write_text(f'_base_ = {str(CONFIG)!r}\n')
-    more = "regimes = {'few': {'train_images': 20}}\nmetrics = {'sky': dict(classes=['sky'])}\n"
+    more = "regimes = {'few': {'train_images': 1}}\nmetrics = {'sky': dict(classes=['sky'])}\n"
     study_file.write_text(study_file.read_text().replace(str(CONFIG), str(base)) + more)
     ablation = Ablation(Request(str(study_file), out=str(tmp_path / 'out'), gpus=[]), tools)
     _, command = ablation.write_slurm()

@@ -1,26 +1,32 @@
 """Looks at the files of a dataset: can they be read, do they fit, and what ids do masks hold."""
 
+import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import NoneType
 
 import numpy as np
 from mmcv.transforms import LoadAnnotations, LoadImageFromFile
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch.utils.data import Dataset
 
-from ..mask_reading import annotation_loader, lost_values
+from ..mask_reading import ColouredMask, MaskFault, annotation_loader, decode_labels, lost_values
+from ..named_readers import LoadNamedAnnotations
 from ..picture_reading import (
     UnreadablePicture,
+    fingerprint_of,
     is_turned,
     load_picture,
     picture_loader,
     stored_size,
 )
+from ..wide_labels import LoadWideAnnotations
 from .label_ids import LabelScheme
 
+_OURS = (LoadNamedAnnotations, LoadWideAnnotations)
 _NAMED = 5  # files named of each kind of problem
 SIZES = 'mask and picture have different sizes'
 TURNED = (
@@ -44,6 +50,8 @@ class Finding:
         mode: Pillow's mode of the mask, such as L, P or I;16.
         ids: Pixels of each id in the mask file.
         problem: What is wrong, without the file's name.
+        picture: The picture's path.
+        content: A fingerprint of its pixels as the pipeline sees them.
     """
 
     path: str
@@ -53,6 +61,8 @@ class Finding:
     mode: str = ''
     ids: Counter[int] = field(default_factory=Counter)
     problem: str = ''
+    picture: str = ''
+    content: str = ''
 
 
 @dataclass
@@ -69,6 +79,7 @@ class SplitReport:
         problems: Kind of problem -> files.
         notes: What is odd but may be meant.
         scheme: How ids are read; None where the split was not looked at.
+        contents: Fingerprint of a picture's pixels -> its path.
     """
 
     name: str
@@ -81,6 +92,7 @@ class SplitReport:
     problems: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     scheme: LabelScheme | None = None
+    contents: dict[str, str] = field(default_factory=dict)
 
     def messages(self) -> Iterator[str]:
         """Each kind of problem with the number of files and the first of them."""
@@ -92,7 +104,7 @@ class SplitReport:
 def inspect(
     name: str,
     dataset: Dataset,
-    sample: int | Sequence[int] | None = 200,
+    sample: int | Sequence[int] | None = None,
     workers: int | None = None,
 ) -> SplitReport:
     """Read pictures and masks of a built dataset.
@@ -124,7 +136,12 @@ def inspect(
             'masks must show the turned picture'
         )
     report.notes += scheme.notes(report.ids, complete=report.checked == count)
-    if report.ids and not scheme.labelled(report.ids) and not report.problems:
+    complete = report.checked == count
+    if not complete and not isinstance(sample, Sequence):
+        report.notes.append(
+            f'{report.checked} of {count} pictures were decoded; without --sample all'
+        )
+    if complete and report.ids and not scheme.labelled(report.ids) and not report.problems:
         report.problems[scheme.nothing_labelled()] = []
     return report
 
@@ -142,23 +159,17 @@ def _look(
     masks: LoadAnnotations | None,
 ) -> Finding:
     path = info['img_path']
-    finding = Finding(path)
-    try:
-        with Image.open(path) as picture:
-            picture.load()  # OpenCV reads a truncated file and fills it with grey
-            finding.size = picture.size[::-1]
-    except Exception as error:  # also Pillow's DecompressionBombError, which is no OSError
-        if load is None or not isinstance(error, UnidentifiedImageError):
-            finding.problem = f'the picture cannot be read ({_short(error)})'
-            return finding
+    finding = Finding(path, picture=path)
     if load is not None:
         try:
-            finding.size = load_picture(path, load).shape[:2]
+            pixels = load_picture(path, load)
+            finding.size, finding.content = pixels.shape[:2], fingerprint_of(pixels)
         except UnreadablePicture as error:
             finding.size, finding.problem = None, f'the picture cannot be read ({error})'
             return finding
         finding.stored, finding.turned = stored_size(path), is_turned(path, load)
-    if 'seg_map_path' in info:
+    # What a reader of one's own makes of a mask, `pair_faults` tells.
+    if 'seg_map_path' in info and isinstance(masks, (NoneType, *_OURS)):
         finding.path = info['seg_map_path']
         finding.problem = _look_at_mask(finding, scheme, masks)
     return finding
@@ -166,19 +177,20 @@ def _look(
 
 def _look_at_mask(finding: Finding, scheme: LabelScheme, masks: LoadAnnotations | None) -> str:
     try:
-        with Image.open(finding.path) as mask:
-            finding.mode, size = mask.mode, mask.size[::-1]
-            pixels = np.array(mask)
+        content = Path(finding.path).read_bytes()
+        with Image.open(io.BytesIO(content)) as mask:
+            finding.mode = mask.mode
+        pixels = decode_labels(content)
     except FileNotFoundError:
         return 'the mask is missing'
+    except ColouredMask as error:
+        return str(error).replace('a mask of', 'the mask has', 1)
+    except MaskFault as error:
+        return str(error)
     except Exception as error:  # also Pillow's DecompressionBombError, which is no OSError
         return f'the mask cannot be read ({_short(error)})'
-    if pixels.ndim != 2:
-        return (
-            f'the mask has mode {finding.mode}, expected one channel of class ids: saved as a '
-            'coloured picture, or of another edition (the full ADE20K)'
-        )
-    if size != finding.size:
+    size = pixels.shape
+    if finding.size not in (None, size):
         return SIZES + (TURNED if size == finding.stored else OTHER_SIZES)
     if lost := masks is not None and lost_values(finding.path, masks):
         return lost
@@ -191,6 +203,8 @@ def _add(report: SplitReport, finding: Finding) -> None:
     report.checked += 1
     report.ids.update(finding.ids)
     report.turned += finding.turned
+    if finding.content:
+        report.contents.setdefault(finding.content, finding.picture)
     if finding.mode:
         report.modes[finding.mode] += 1
     if finding.problem:

@@ -81,14 +81,22 @@ class LabelScheme:
             return ''
         return (
             f'label id {strange[-1]}, but {len(self.names)} classes are {self.first}..{self.last} '
-            f'and {_listed(self.ignored)} ignored: {self._cause(strange)}'
+            f'and {_listed(self.ignored)} ignored: {self.cause(strange)}'
         )
 
-    def _cause(self, strange: list[int]) -> str:
+    def cause(self, strange: list[int]) -> str:
+        """What ids in the files that are no class's probably are.
+
+        Args:
+            strange: Sorted, at least one.
+        """
         if self.first == 0 and strange == [self.last + 1]:
+            void = f'if {strange[0]} means void, write {max(self.ignored)} into the masks instead'
+            if not self.cuts_to_8_bit:  # such a reader takes ids as they are
+                return f'{void}; if it is a class, the list of names lacks its name'
             return (
-                'ids count from 1; set reduce_zero_label=True on the dataset (or the list of names '
-                'lacks a class)'
+                f'{void}; or 0 is void and ids count from 1; set reduce_zero_label=True on the '
+                'dataset (or the list of names lacks a class)'
             )
         if strange == [255]:
             return '255 is no class; set ignore_index=255 on the dataset if it means unlabelled'

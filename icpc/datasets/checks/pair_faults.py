@@ -9,6 +9,7 @@ from ...errors import UserError
 from ..mask_reading import annotation_loader
 from ..picture_subset import PictureSubset
 from .inspection import OTHER_SIZES, SIZES, TURNED
+from .label_ids import LabelScheme
 from .whole_look import PairLook, look_at_pairs
 
 _NAMED = 5  # files named of each kind of fault
@@ -82,18 +83,11 @@ def _strange_ids(dataset: Dataset, looks: Sequence[PairLook]) -> str:
     wrong = [look for look in looks if found[look]]
     if not wrong:
         return ''
-    highest = max(max(found[look]) for look in wrong)
-    if not dataset.reduce_zero_label and highest == classes:
-        cause = 'ids seem to count from 1: set reduce_zero_label=True on the dataset'
-    elif dataset.reduce_zero_label:
-        cause = (
-            'another edition of the dataset, or reduce_zero_label=True on masks that count from 0'
-        )
-    else:
-        cause = 'another edition of the dataset, or masks that were not converted to class ids'
+    scheme = LabelScheme.of(dataset)
+    in_files = sorted({i + scheme.first for look in wrong for i in found[look]})
     return (
         f'{wrong[0].path}: label id {found[wrong[0]][0]} (after loading), but there are {classes} '
-        f'classes (0..{classes - 1}, {ignored} is ignored). Likely cause: {cause}'
+        f'classes (0..{classes - 1}, {ignored} is ignored). Likely cause: {scheme.cause(in_files)}'
         + _others(wrong, looks)
     )
 

@@ -1,5 +1,6 @@
 """Says what is wrong with a dataset on disk before anything heavy starts."""
 
+import codecs
 import inspect
 from collections.abc import Iterable
 from contextlib import suppress
@@ -9,8 +10,12 @@ from typing import Any
 from mmengine.config import Config
 from mmseg.registry import DATASETS
 
+from ...console.messages import say
 from ...errors import UserError
+from ...names_file import read_lines
 from ..preparation import how_to_prepare
+from .folder_files import files_below, other_suffixes
+from .listed_pictures import IN_TRAINING, check_indices, of_both
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
@@ -26,14 +31,24 @@ def check_data(cfg: Config, loaders: Iterable[str] = LOADERS) -> None:
         loaders: Names of its loaders.
 
     Raises:
-        UserError: It names the folder that is missing or empty.
+        UserError: It names the folder that is missing or empty, or pictures that train and
+            validate.
     """
-    for name in loaders:
-        if cfg.get(name):
-            verify_layout(cfg[name].dataset)
+    datasets = {name: cfg[name].dataset for name in loaders if cfg.get(name)}
+    for name, dataset in datasets.items():
+        for remark in verify_layout(dataset):
+            say(f'{name}: {remark}')
+    training = datasets.pop('train_dataloader', None)
+    for name, dataset in datasets.items() if training else ():
+        shared = of_both(training, dataset)
+        if shared:
+            raise UserError(
+                f'{name}: {len(shared)} {IN_TRAINING}, among them {_some(shared)}; give the split '
+                'pictures of its own (data_prefix or ann_file); tools/test.py measures on any'
+            )
 
 
-def verify_layout(dataset: dict[str, Any]) -> None:
+def verify_layout(dataset: dict[str, Any]) -> list[str]:
     """Raise unless the folders of a dataset exist, hold pictures and masks, and fit each other.
 
     Args:
@@ -41,25 +56,43 @@ def verify_layout(dataset: dict[str, Any]) -> None:
 
     Raises:
         UserError: Says what was expected, what was found, and what prepares the data.
+
+    Returns:
+        What is worth saying and stops nothing.
     """
+    remarks = _verify_files(dataset)
+    check_indices(dataset)
+    return remarks
+
+
+def _verify_files(dataset: dict[str, Any]) -> list[str]:
     prefix = dataset.get('data_prefix') or {}
     if 'img_path' not in prefix:
-        return
+        return []
     root = Path(dataset.get('data_root') or '')
     if dataset.get('ann_file'):
         _check_listed(dataset, root, prefix)
-        return
+        return []
     images, masks = root / prefix['img_path'], prefix.get('seg_map_path')
     image_suffix, mask_suffix = (
         _suffix(dataset, name) for name in ('img_suffix', 'seg_map_suffix')
     )
     _recognise_full_ade(root, dataset)
     found = _files(images, image_suffix, dataset, root)
-    if masks is None:
-        return
-    _check_pairs(
-        found, _files(root / masks, mask_suffix, dataset, root), images, root / masks, dataset, root
-    )
+    with_mask = None if masks is None else _files(root / masks, mask_suffix, dataset, root)
+    if masks is not None:
+        _check_pairs(found, with_mask, images, root / masks, dataset, root)
+    lonely = (with_mask or set()) - found
+    left = other_suffixes(files_below(images), image_suffix, lonely)
+    if left:
+        raise UserError(
+            f'{images}: {len(left)} pictures do not end in {image_suffix}, which is img_suffix, so '
+            f'that they would be left out, among them {_some(left)}; give all pictures one suffix '
+            '(tools/prepare_data.py folder does)'
+        )
+    if not lonely:
+        return []
+    return [f'{len(lonely)} masks have no picture and are left out: {_some(lonely)}']
 
 
 def _check_listed(dataset: dict[str, Any], root: Path, prefix: dict[str, str]) -> None:
@@ -67,9 +100,14 @@ def _check_listed(dataset: dict[str, Any], root: Path, prefix: dict[str, str]) -
     path = root / dataset['ann_file']
     if not path.is_file():
         raise UserError(f'{path}: no such list of names.{how_to_prepare(dataset, root)}')
-    names = path.read_text().split()
-    if not names:
+    names = _names_in(path)
+    if not any(names):
         raise UserError(f'{path}: the list is empty.{how_to_prepare(dataset, root)}')
+    if '' in names:
+        raise UserError(
+            f'{path}: line {names.index("") + 1} is blank, which MMSegmentation takes for a '
+            'picture without a name; remove it'
+        )
     for folder, suffix in (('img_path', 'img_suffix'), ('seg_map_path', 'seg_map_suffix')):
         if folder not in prefix:
             continue
@@ -81,6 +119,17 @@ def _check_listed(dataset: dict[str, Any], root: Path, prefix: dict[str, str]) -
                 f'{root / prefix[folder]}, among them {_some(lost)}.'
                 f'{how_to_prepare(dataset, root)}'
             )
+
+
+def _names_in(path: Path) -> list[str]:
+    """The names in a list as MMSegmentation reads it: UTF-8 alone, a line each, blank ones too."""
+    if path.read_bytes().startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise UserError(
+            f'{path}: begins with a byte order mark, which MMSegmentation takes for a part of the '
+            'first name; save it as UTF-8 without one'
+        )
+    lines = read_lines(path, str(path))
+    return [line.strip() for line in (lines[:-1] if lines[-1] == '' else lines)]
 
 
 def _suffix(dataset: dict[str, Any], name: str) -> str:
@@ -106,7 +155,7 @@ def _files(folder: Path, suffix: str, dataset: dict[str, Any], root: Path) -> se
             f'{folder}: no such folder (expected files *{suffix}). '
             f'{parent}/ holds: {_listing(parent)}.{how_to_prepare(dataset, root)}'
         )
-    names = {str(path.relative_to(folder))[: -len(suffix)] for path in folder.rglob(f'*{suffix}')}
+    names = {name[: -len(suffix)] for name in files_below(folder) if name.endswith(suffix)}
     if not names:
         raise UserError(
             f'{folder}: no file *{suffix} in it. It holds: {_listing(folder)}.'

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from ...console.messages import console, say
 from ...errors import UserError
-from ..mask_reading import annotation_loader, lost_values
+from ..mask_reading import ColouredMask, MaskFault, annotation_loader, lost_values
 from ..picture_reading import (
     READ_ERRORS,
     UnreadablePicture,
@@ -137,6 +137,10 @@ def look(
         mask = masks(dict(info, seg_fields=[]))['gt_seg_map']
         lost = lost_values(path, masks)
     except UserError as error:
+        if isinstance(error.__cause__, ColouredMask):
+            return PairLook(path, shape=error.__cause__.shape)
+        if isinstance(error.__cause__, MaskFault):
+            return PairLook(path, problem=f'{path}: {error.__cause__}')
         if not isinstance(error.__cause__, READ_ERRORS):
             raise  # a setting that does not fit
         return PairLook(path, problem=f'{path}: the mask cannot be read: {why_unreadable(path)}')

@@ -1,7 +1,7 @@
 """ADE20K, 150 classes: ADEChallengeData2016 as it is downloaded."""
 
 from ...errors import UserError
-from .masks import decode_ids
+from ..mask_reading import decode_labels
 from .plan import Plan, pairs, stems
 from .sources import Source
 from .writing import Job
@@ -31,7 +31,7 @@ def check_mask(content: bytes) -> bytes:
     Raises:
         UserError: When it has other ids than 0..150.
     """
-    ids = decode_ids(content)
+    ids = decode_labels(content)
     if ids.max() > 150:
         raise UserError(f'label id {ids.max()}, the 150-class edition has 0..150')
     return content

@@ -21,6 +21,7 @@ from ..safe_pickle import load_plain_pickle
 from .ade20k_names import Category, prompt_names
 from .masks import UNLABELLED, encode_ids, map_ids
 from .plan import Plan
+from .source_pictures import pixels_of
 from .sources import Source
 from .writing import Job
 
@@ -179,14 +180,14 @@ def convert_mask(content: bytes, table: Mapping[int, int]) -> bytes:
 
 def resize_picture(content: bytes) -> bytes:
     """The picture as it is, or, where both sides are above 512, resized to a short side of 512."""
-    with Image.open(io.BytesIO(content)) as picture:
-        size = _small_size(*picture.size)
-        if size == picture.size and picture.mode == 'RGB':
-            return content
-        buffer = io.BytesIO()
-        small = cv2.resize(np.array(picture.convert('RGB')), size)  # bilinear, as MaskFormer
-        # MaskFormer saves with Pillow's 75; our choice loses less.
-        Image.fromarray(small).save(buffer, format='JPEG', quality=95)
+    pixels = pixels_of(content)
+    size = _small_size(pixels.shape[1], pixels.shape[0])
+    if size == pixels.shape[1::-1]:
+        return content
+    buffer = io.BytesIO()
+    small = cv2.resize(pixels, size)  # bilinear, as MaskFormer
+    # MaskFormer saves with Pillow's 75; our choice loses less.
+    Image.fromarray(small).save(buffer, format='JPEG', quality=95)
     return buffer.getvalue()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...errors import UserError
+from ...names_file import read_lines
 
 
 class Category(NamedTuple):
@@ -50,7 +51,7 @@ def read_table(path: Path) -> list[Category]:
     """
     if not path.is_file():
         raise UserError(f'--table {path}: no such file')
-    text = path.read_text()
+    text = '\n'.join(read_lines(path, f'--table {path}'))
     try:
         if path.suffix in ('.json', '.py'):
             rows = json.loads(text) if path.suffix == '.json' else _list_in(text)

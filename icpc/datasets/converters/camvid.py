@@ -6,10 +6,12 @@ import numpy as np
 from PIL import Image
 
 from ...errors import UserError
-from .masks import decode_ids, encode_ids
+from ..mask_reading import decode_labels
+from .masks import encode_ids
 from .plan import Plan, stems
+from .source_pictures import pixels_of
 from .sources import Source
-from .writing import Job
+from .writing import Job, convert_content
 
 # Folders there -> ours. The parts are of different drives, so frames of one stay together.
 SPLITS = {'train': 'training', 'val': 'validation', 'test': 'test'}
@@ -52,7 +54,7 @@ def convert_mask(content: bytes) -> bytes:
     Raises:
         UserError: When it has other ids than 0..11.
     """
-    ids = decode_ids(content)
+    ids = decode_labels(content)
     if ids.max() > VOID:
         raise UserError(f'label id {ids.max()}, this edition has 0..10 and {VOID} for void')
     return encode_ids(np.where(ids == VOID, 255, ids).astype(np.uint8))
@@ -86,9 +88,10 @@ def _check(source: Source, picture: str, mask: str, split: str) -> None:
             f'{picture} has one channel and {mask} three: are {split} and {split}annot swapped? '
             f'{_WHERE}'
         )
-    if sizes[0] != sizes[1]:
+    height, width, _ = convert_content(picture, source.read(picture), pixels_of).shape
+    if (width, height) != sizes[1]:
         raise UserError(
-            f'{picture} is {sizes[0][0]} x {sizes[0][1]}, {mask} {sizes[1][0]} x {sizes[1][1]}: '
+            f'{picture} is {width} x {height}, {mask} {sizes[1][0]} x {sizes[1][1]}: '
             'a picture and its mask must be of one size'
         )
     try:

@@ -8,7 +8,7 @@ from ...errors import UserError
 from ...foreign_files.matlab import read_matlab
 from .masks import convert_mask, encode_ids, map_ids
 from .plan import Plan, pairs, stems
-from .sources import Source
+from .sources import Source, listed_names
 from .writing import Job
 
 # COCO numbers its classes 1..182 and never used these.
@@ -32,9 +32,7 @@ def plan_10k(source: Source) -> Plan:
     jobs = []
     for split in ('train', 'test'):
         path = source.one(f'imageLists/{split}.txt')
-        names = source.read(path).decode().split()
-        if not names:
-            raise UserError(f'{path}: the list is empty')
+        names = listed_names(source, path)
         chosen = [
             {name: files[name] for name in names if name in files} for files in (images, masks)
         ]

@@ -1,4 +1,4 @@
-"""Masks: decoding, mapping of ids, encoding. All on bytes, so that they can run anywhere."""
+"""Masks: mapping of ids, encoding. All on bytes, so that they can run anywhere."""
 
 import io
 from collections.abc import Mapping
@@ -7,23 +7,9 @@ import numpy as np
 from PIL import Image
 
 from ...errors import UserError
+from ..mask_reading import decode_labels
 
 UNLABELLED = 65535  # of 16-bit masks; 255 of 8-bit ones
-
-
-def decode_ids(content: bytes) -> np.ndarray:
-    """(H, W) ids of a palette, 8-bit or 16-bit grey picture.
-
-    Raises:
-        UserError: For a picture with colour channels.
-    """
-    with Image.open(io.BytesIO(content)) as picture:
-        if picture.mode not in ('P', 'L', '1', 'I', 'I;16', 'I;16B'):
-            raise UserError(
-                f'a mask of mode {picture.mode}, expected one channel of class ids; it was saved '
-                'as a coloured picture, or belongs to another edition'
-            )
-        return np.array(picture)
 
 
 def encode_ids(ids: np.ndarray) -> bytes:
@@ -60,4 +46,4 @@ def map_ids(
 
 def convert_mask(content: bytes, table: Mapping[int, int], other: int | None) -> bytes:
     """A mask file with its ids replaced, 8 bit."""
-    return encode_ids(map_ids(decode_ids(content), table, other))
+    return encode_ids(map_ids(decode_labels(content), table, other))

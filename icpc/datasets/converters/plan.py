@@ -17,12 +17,14 @@ class Plan:
         settings: What the result depends on, for the manifest.
         texts: Small text files beside them.
         notes: What the user should know, a sentence each.
+        shown: Fingerprints of what pictures show, by their targets, where they were decoded.
     """
 
     jobs: list[Job]
     settings: dict[str, Any]
     texts: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    shown: dict[str, str] = field(default_factory=dict)
 
 
 def pairs(

@@ -119,6 +119,7 @@ def _write(arguments: argparse.Namespace, source: Source, plan: Plan) -> None:
         plan.texts,
         arguments.workers,
         plan.notes,
+        plan.shown,
     )
     columns = (TextColumn(arguments.dataset), BarColumn(), MofNCompleteColumn(), TimeLeft())
     with Progress(*columns) as progress:

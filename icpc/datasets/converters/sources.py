@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from ...errors import UserError
+from ...names_file import text_lines
 
 _LARGEST = 2**31  # bytes of one file of an archive, which is read as a whole; our choice
 _ZIP, _TAR = ('.zip',), ('.tar',)
@@ -162,6 +163,23 @@ class Source:
         folders = sorted({str(PurePosixPath(path).parent) for path in self._places})
         more = f', ... ({len(folders)} folders)' if len(folders) > 6 else ''
         return f'{len(self._places)} files in {", ".join(folders[:6])}{more}'
+
+
+def listed_names(source: Source, path: str) -> list[str]:
+    """The names in a list of the source, a line each, without outer spaces; blank lines are none.
+
+    Args:
+        source: Holds the list.
+        path: The list's path in it.
+
+    Raises:
+        UserError: It is no text, in another encoding, or empty.
+    """
+    lines = text_lines(source.read(path), path, PurePosixPath(path).name)
+    names = [line.strip() for line in lines if line.strip()]
+    if not names:
+        raise UserError(f'{path}: the list is empty')
+    return names
 
 
 def _files_below(folder: Path, above: frozenset[Path]) -> Iterator[Path]:

@@ -8,7 +8,7 @@ from ...errors import UserError
 from ...foreign_files.matlab import read_matlab
 from .masks import convert_mask, encode_ids, map_ids
 from .plan import Plan, stems
-from .sources import Source
+from .sources import Source, listed_names
 from .writing import Job
 
 _VOC_IDS = {**{i: i for i in range(21)}, 255: 255}
@@ -104,11 +104,7 @@ def convert_context(content: bytes) -> bytes:
 
 
 def _names(source: Source, ending: str) -> list[str]:
-    path = source.one(ending)
-    names = [line.split()[0] for line in source.read(path).decode().splitlines() if line.strip()]
-    if not names:
-        raise UserError(f'{path}: the list is empty')
-    return names
+    return [line.split()[0] for line in listed_names(source, source.one(ending))]
 
 
 def _complete(names: list[str], images: dict, masks: dict, source: Source) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...errors import UserError
+from ...files import put_in_place, remove_temporary_files
 from .. import manifest
 from .sources import Source
 
-_TEMPORARY = '.icpc-part'
 FEW = 200  # jobs that are done before other processes have started
 
 
@@ -46,6 +46,7 @@ def prepare(
     texts: dict[str, str] | None = None,
     workers: int | None = None,
     notes: list[str] | None = None,
+    shown: dict[str, str] | None = None,
 ) -> Iterator[str]:
     """Write all files, then the manifest; yields each file's path.
 
@@ -63,6 +64,8 @@ def prepare(
         workers: Processes; None for one a core, 1 for this process.
         notes: Takes a sentence on files that were removed, that are not from here, and on pictures
             that are in two splits.
+        shown: Fingerprints of what pictures show, by their targets; of others their bytes decide
+            whether they are in two splits.
 
     Raises:
         UserError: For a target outside the folder, two jobs with one target, other settings than
@@ -75,8 +78,8 @@ def prepare(
     with _writing(out):
         out.mkdir(parents=True, exist_ok=True)
         former = manifest.former(out, settings)
-        for rest in out.rglob(f'*{_TEMPORARY}'):
-            rest.unlink()
+        for folder in {out, *(target.parent for target in targets)}:
+            remove_temporary_files(folder)
         gone = [_inside(out, name) for name in sorted(set(former) - {job.target for job in jobs})]
         gone = [path for path in gone if path.is_file()]
         for path in gone:
@@ -106,19 +109,15 @@ def prepare(
     for name, text in (texts or {}).items():
         write_file(_inside(out, name), text.encode())
     record(complete=True)
-    notes += manifest.remarks(out, made, targets)
+    notes += manifest.remarks(out, made | (shown or {}), targets)
 
 
 def write_file(path: Path, content: bytes) -> None:
     """Write to a temporary name beside the target, then rename."""
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}{_TEMPORARY}')
     with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with put_in_place(path) as temporary:
             temporary.write_bytes(content)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def _run(source: Source, out: Path, work: list[Work], workers: int) -> Iterator[Made]:

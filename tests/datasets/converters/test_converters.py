@@ -83,7 +83,7 @@ def test_folder_zip_repetition_and_interruption_give_the_same(name, tmp_path, mo
     def dies(path: Path, content: bytes) -> None:
         written.append(path)
         if len(written) == 4:
-            path.with_name(f'.{path.name}.1.icpc-part').write_bytes(content[:5])
+            path.with_name(f'.{path.name}.1.tmp').write_bytes(content[:5])
             raise KeyboardInterrupt
         plain(path, content)
 

@@ -82,6 +82,11 @@ SEVERAL = ('images/2.jpg', 'images/3.jpg', 'masks/2.png', 'masks/3.png')
           'lists/train.txt=images/3.jpg\n'), {},
          {'training/3': ('images/3.jpg', 'masks/3.png'),
           'validation/a b': ('images/a b.jpg', 'masks/a b.png')}),
+        # An accent as a sign of its own, as a Macintosh writes it, and as one sign.
+        (('images/e\u0301.jpg', 'images/3.jpg', 'masks/\u00e9.png', 'masks/3.png',
+          'val.txt=e\u0301', 'train.txt=3'), {},
+         {'training/3': ('images/3.jpg', 'masks/3.png'),
+          'validation/\u00e9': ('images/e\u0301.jpg', 'masks/\u00e9.png')}),
         # Train and test without val: test stays test.
         ((*(f'{part}/train/{i}.png' for part in ('images', 'masks') for i in (2, 3)),
           *(f'{part}/test/1.png' for part in ('images', 'masks'))), {},
@@ -202,6 +207,8 @@ def test_another_picture_changes_no_split():
         (['f_01', 'f_07', 'g_08'], False),
         (['cat', 'dog'], False),
         ([], False),
+        (['f1_left', 'f2_left', 'f3_left'], True),
+        (['f1_left', 'f2_right', 'f3_up'], False),
     ],
 )
 def test_films_are_spoken_of(names, film):

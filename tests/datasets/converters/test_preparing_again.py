@@ -1,5 +1,6 @@
 """A second preparation: what changed is made anew, what went is removed, the rest is left."""
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -19,9 +20,20 @@ from icpc.errors import UserError
 
 IDS = Ids(('a', 'b', 'c'))
 # By the hashes of the names 2 trains; 0, 1, 3 and 11 are for validation with every=2.
-FILES = {f'images/{i}.jpg': downloads.picture(i) for i in range(4)} | {
+SIZE = (1, 2)
+FILES = {f'images/{i}.jpg': downloads.picture(i, SIZE) for i in range(4)} | {
     f'masks/{i}.png': downloads.encoded(np.array([[0, 1]], np.uint8)) for i in range(4)
 }
+
+
+def turned() -> bytes:
+    buffer, exif = io.BytesIO(), Image.Exif()
+    exif[274] = 6
+    Image.open(io.BytesIO(FILES['images/3.jpg'])).save(buffer, 'JPEG', exif=exif)
+    return buffer.getvalue()
+
+
+TURNED = turned()
 
 
 def again(tmp_path: Path, files: dict[str, bytes], ids: Ids = IDS) -> list[str]:
@@ -30,7 +42,7 @@ def again(tmp_path: Path, files: dict[str, bytes], ids: Ids = IDS) -> list[str]:
     source = Source(downloads.write(tmp_path / 'source', files))
     plan = own_folder.plan(source, Asked(every=2), ids)
     out = tmp_path / 'out'
-    list(prepare(source, out, plan.jobs, plan.settings, plan.texts, 1, plan.notes))
+    list(prepare(source, out, plan.jobs, plan.settings, plan.texts, 1, plan.notes, plan.shown))
     return plan.notes
 
 
@@ -50,11 +62,12 @@ def state(tmp_path: Path) -> dict[str, int]:
         # A corrected mask and a corrected picture.
         ([], {'masks/2.png': downloads.encoded(np.array([[1, 2]], np.uint8))},
          {'annotations/training/2.png'}, set(), set()),
-        ([], {'images/0.jpg': downloads.picture(9)}, {'images/validation/0.jpg'}, set(), set()),
+        ([], {'images/0.jpg': downloads.picture(9, SIZE)},
+         {'images/validation/0.jpg'}, set(), set()),
         # One picture less, one more: the others stay where they are.
         (['images/1.jpg', 'masks/1.png'], {}, set(),
          {'images/validation/1.jpg', 'annotations/validation/1.png'}, set()),
-        ([], {'images/11.jpg': downloads.picture(11), 'masks/11.png': FILES['masks/1.png']},
+        ([], {'images/11.jpg': downloads.picture(11, SIZE), 'masks/11.png': FILES['masks/1.png']},
          set(), set(), {'images/validation/11.jpg', 'annotations/validation/11.png'}),
     ],
 )  # fmt: skip
@@ -107,12 +120,35 @@ def test_one_picture_in_two_splits_is_named(tmp_path):
     said = again(tmp_path, FILES | {'images/2.jpg': FILES['images/3.jpg']})
     (note,) = [note for note in said if 'in two splits' in note]
     assert 'images/training/2.jpg = images/validation/3.jpg' in note
+    png = io.BytesIO()
+    Image.open(io.BytesIO(FILES['images/3.jpg'])).save(png, 'PNG')
+    files = {name: content for name, content in FILES.items() if name != 'images/2.jpg'}
+    said = again(tmp_path / 'c', files | {'images/2.png': png.getvalue()})
+    (note,) = [note for note in said if 'in two splits' in note]
+    assert 'images/training/2.png = images/validation/3.png' in note
     assert not [n for n in again(tmp_path / 'b', FILES) if 'in two splits' in n]  # nor equal masks
 
 
 def test_wrong_masks_write_nothing(tmp_path):
     with pytest.raises(UserError, match='--ignore-id 3'):
         again(tmp_path, FILES | {'masks/3.png': downloads.encoded(np.array([[0, 3]], np.uint8))})
+    assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize(
+    ('files', 'message'),
+    [
+        ({'images/3.jpg': downloads.picture(3, (3, 2))},
+         r'different sizes .* in 1 of 4 pairs; .*: masks/3.png is 1 x 2, its picture .* 3 x 2'),
+        ({'images/3.jpg': TURNED}, 'turned by its EXIF orientation, the mask shows it as it is st'),
+        ({'images/3.jpg': b''}, 'images/3.jpg: the picture cannot be read: the file is empty'),
+        ({'images/3.jpg': FILES['images/3.jpg'][:-9]}, 'images/3.jpg: .* the file is cut'),
+    ],
+    ids=['size', 'turned', 'empty', 'cut'],
+)  # fmt: skip
+def test_wrong_pictures_write_nothing(tmp_path, files, message):
+    with pytest.raises(UserError, match=message):
+        again(tmp_path, FILES | files)
     assert not (tmp_path / 'out').exists()
 
 

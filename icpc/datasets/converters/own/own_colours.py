@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ....errors import UserError
+from ....names_file import read_lines
 
 Colour = tuple[int, int, int]
 _COLOUR = r'#[0-9a-fA-F]{6}|\d+[\s,;]+\d+[\s,;]+\d+'
@@ -51,12 +52,9 @@ def read_colours(path: Path, names: tuple[str, ...]) -> Colours:
         UserError: A missing file, a line that is no colour, or not one colour for each name.
     """
     where = f'--palette {path}'
-    try:
-        lines = path.read_text(encoding='utf-8-sig').splitlines()
-    except OSError as error:
-        raise UserError(f'{where}: cannot be read ({error.strerror})') from error
-    except UnicodeDecodeError as error:
-        raise UserError(f'{where}: not a text file in UTF-8 ({error})') from error
+    if not path.is_file():
+        raise UserError(f'{where}: cannot be read (no such file)')
+    lines = read_lines(path, where)
     rows = [_row(line.strip(), number, where) for number, line in enumerate(lines, 1)]
     rows = [row for row in rows if row is not None]
     named = [name for name, _ in rows if name]

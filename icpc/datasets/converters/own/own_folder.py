@@ -7,10 +7,12 @@ from pathlib import PurePosixPath
 
 from ....errors import UserError
 from ..plan import Plan, pairs
+from ..source_pictures import to_png
 from ..sources import Source
 from ..writing import Job
 from .own_ids import Ids, convert_mask, look_at
 from .own_pairs import MASKS, PICTURES, by_stem, checked_rule, mask_rule, named, unnamed
+from .own_pictures import look_at_pictures
 from .own_splits import Key, by_name, films, in_splits, listed
 
 _JPEG = ('.jpg', '.jpeg')
@@ -40,7 +42,7 @@ class Asked:
 def plan(source: Source, asked: Asked, ids: Ids) -> Plan:
     """Splits the pictures, and makes 16-bit masks: 0.. = classes, 65535 = ignored.
 
-    Every mask is looked at first, so that a wrong one writes nothing.
+    All masks and pictures are looked at first, so that a wrong one writes nothing.
 
     Args:
         source: Holds both folders.
@@ -56,16 +58,19 @@ def plan(source: Source, asked: Asked, ids: Ids) -> Plan:
     found, notes = _pairs(source, asked)
     found, more = _split(source, asked, found)
     notes += more + look_at(source, [mask for _, mask in found.values()], ids)
+    marks = look_at_pictures(source, found)
     # One suffix for all: a dataset's config names one. JPEGs alone are copied as they are.
     jpeg = all(PurePosixPath(p).suffix.lower() in _JPEG for p, _ in found.values())
-    suffix, convert_picture = ('.jpg', None) if jpeg else ('.png', _to_png)
+    suffix, convert_picture = ('.jpg', None) if jpeg else ('.png', to_png)
     if not jpeg:
         notes.append('not all pictures are JPEG, so that all become .png: set picture_suffix=.png')
-    jobs = []
+    jobs, shown = [], {}
     convert = partial(convert_mask, ids=ids)
     for (split, name), (picture, mask) in found.items():
         stem = name.replace('/', '_')
-        jobs.append(Job(f'images/{split}/{stem}{suffix}', picture, convert_picture))
+        target = f'images/{split}/{stem}{suffix}'
+        shown[target] = marks[split, name]
+        jobs.append(Job(target, picture, convert_picture))
         jobs.append(Job(f'annotations/{split}/{stem}.png', mask, convert))
     settings = dict(
         dataset='folder',
@@ -80,7 +85,7 @@ def plan(source: Source, asked: Asked, ids: Ids) -> Plan:
     texts = {'classes.txt': ''.join(f'{name}\n' for name in ids.names)}
     if ids.colours:
         texts['palette.txt'] = ''.join('{} {} {}\n'.format(*c) for c in ids.colours.classes)
-    return Plan(jobs, settings, texts, notes)
+    return Plan(jobs, settings, texts, notes, shown)
 
 
 def _pairs(source: Source, asked: Asked) -> tuple[dict[Key, tuple[str, str]], list[str]]:
@@ -190,17 +195,3 @@ def _nothing_in(
         f'--source {source.root}: no {what} ({", ".join(suffixes)}) in a folder {folder!r}{there}; '
         f'{advice}'
     )
-
-
-def _to_png(content: bytes) -> bytes:
-    import io
-
-    from PIL import Image, ImageOps
-
-    buffer = io.BytesIO()
-    with Image.open(io.BytesIO(content)) as picture:
-        if picture.mode.startswith(('I', 'F')):
-            raise UserError('a picture of more than 8 bits a channel; convert it to 8 bits first')
-        # A camera's rotation is lost in the new file, so that it is applied.
-        ImageOps.exif_transpose(picture).convert('RGB').save(buffer, format='PNG')
-    return buffer.getvalue()

@@ -9,7 +9,8 @@ from functools import partial
 import numpy as np
 
 from ....errors import UserError
-from ..masks import UNLABELLED, decode_ids, encode_ids
+from ...mask_reading import decode_labels
+from ..masks import UNLABELLED, encode_ids
 from ..sources import Source
 from ..writing import convert_content
 from .own_colours import Colours, decode_colours
@@ -190,6 +191,6 @@ def _labels(content: bytes, ids: Ids) -> np.ndarray:
     """(H, W) ids of a mask, coloured or not."""
     places = decode_colours(content, ids.colours)
     if places is None:
-        return decode_ids(content)
+        return decode_labels(content)
     # Index -1, of void, is the last.
     return np.array([*ids.places, UNLABELLED])[places]

@@ -1,5 +1,6 @@
 """Which mask belongs to which of your pictures, by their names."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import PurePosixPath
@@ -37,7 +38,8 @@ def by_stem(files: dict[Key, str], suffixes: tuple[str, ...]) -> tuple[dict[Key,
         if pure.suffix.lower() not in suffixes:
             left[pure.suffix or 'without suffix'] += 1
             continue
-        key = split, str(pure.with_suffix(''))
+        # A Macintosh writes an accent as a sign of its own: the name is the same.
+        key = split, unicodedata.normalize('NFC', str(pure.with_suffix('')))
         if key in found:
             raise UserError(
                 f'{found[key]} and {path} are one picture in two formats; remove one of them'

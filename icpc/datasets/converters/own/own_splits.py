@@ -2,12 +2,13 @@
 
 import hashlib
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from ....errors import UserError
-from ..sources import Source
+from ..sources import Source, listed_names
 
 Key = tuple[str, str]  # (split or '', path without suffix)
 _WORDS = {
@@ -96,8 +97,8 @@ def listed(source: Source, names: Iterable[str]) -> tuple[dict[str, str], list[s
             by_ending['/'.join(parts[start:])].add(name)
     place: dict[str, str] = {}
     for split, path in lists.items():
-        for name in _lines(source, path):
-            found = _find(name, by_ending)
+        for name in listed_names(source, path):
+            found = _find(unicodedata.normalize('NFC', name), by_ending)
             if len(found) != 1:
                 what = 'no picture with a mask' if not found else f'{len(found)} pictures'
                 raise UserError(
@@ -139,17 +140,18 @@ def by_name(names: Iterable[str], every: int, root: object) -> dict[str, str]:
 
 def films(names: Iterable[str]) -> str | None:
     """A warning where numbers in the names count on, as those of a film's frames do."""
-    numbers: dict[str, set[int]] = defaultdict(set)
+    numbers: dict[tuple[str, str], set[int]] = defaultdict(set)
     for name in names:
-        match = re.fullmatch(r'(.*?)(\d+)', name)
+        match = re.fullmatch(r'(.*?)(\d+)(\D*)', name)
         if match:
-            numbers[match[1]].add(int(match[2]))
-    prefix, found = max(numbers.items(), key=lambda item: len(item[1]), default=('', set()))
+            numbers[match[1], match[3]].add(int(match[2]))
+    around, found = max(numbers.items(), key=lambda item: len(item[1]), default=(('', ''), set()))
     if sum(number + 1 in found for number in found) < 2:
         return None
+    first = f'{min(found)}'.join(around)
     return (
-        f'the numbers in the names ({prefix}{min(found)}, ...) count on: if they are frames of a '
-        'film, a picture of validation has near duplicates in training and scores are too good; '
+        f'the numbers in the names ({first}, ...) count on: if they are frames of a film, a '
+        'picture of validation has near duplicates in training and scores are too good; '
         'then make the split yourself, with folders train and val or lists train.txt and val.txt'
     )
 
@@ -161,17 +163,6 @@ def _split(word: str) -> str | None:
 def _fraction(name: str) -> float:
     """A number in (0, 1) that the name alone decides."""
     return (int.from_bytes(hashlib.sha256(name.encode()).digest()[:6], 'big') + 0.5) / 2**48
-
-
-def _lines(source: Source, path: str) -> list[str]:
-    try:
-        lines = source.read(path).decode('utf-8-sig').splitlines()
-    except UnicodeDecodeError as error:
-        raise UserError(f'{path}: not a text file in UTF-8 ({error})') from error
-    names = [line.strip() for line in lines if line.strip()]
-    if not names:
-        raise UserError(f'{path}: the list is empty')
-    return names
 
 
 def _find(name: str, by_ending: dict[str, set[str]]) -> list[str]:
