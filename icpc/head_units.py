@@ -10,8 +10,8 @@ from mmseg.models.losses import CrossEntropyLoss, DiceLoss, LovaszLoss, TverskyL
 from torch import Tensor, nn
 
 from .errors import UserError
-from .padding import padded_size
 from .parts import CountsUnits
+from .picture_sizes import padded_size
 
 Count = Callable[[Tensor], Tensor | float]  # labels (H, W) of a picture -> its units
 _ONE_PASS = (

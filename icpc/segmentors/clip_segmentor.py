@@ -20,8 +20,8 @@ from ..clip.text.vocabulary import shuffled
 from ..memory.budget import check_memory_budget
 from ..memory.prediction import PredictionMemory, prediction_memory
 from ..memory.windows import BUDGET_KEY, MEMORY_BUDGET
-from ..padding import pad_images, pad_samples
 from ..parts import BaseNeck
+from ..picture_sizes import in_groups, pad_images, pad_samples
 from ..structures import CLIPFeatures
 from .assembly import (
     build_backbone,
@@ -39,7 +39,6 @@ from .held_out import build_held_out
 from .inference import Result, padded_to, predict_maps, window_grid
 from .loss_units import LossUnits
 from .pixel_statistics import with_pixels
-from .size_groups import in_groups
 from .unused import freeze_unused
 
 

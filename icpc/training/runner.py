@@ -38,10 +38,10 @@ from ..datasets.named_steps import name_steps
 from ..errors import UserError, described, own_fault, refusing
 from ..evaluation.equal_names import refuse_equal_names
 from ..files import write_text_atomically
+from ..picture_sizes import predict_in_groups
 from ..ranks.fsdp import WholeInEvaluationHook, shard, whole
 from ..ranks.hook_calls import HookCalls
 from ..run_dir.record import run_identity
-from ..segmentors.size_groups import predict_in_groups
 from .data_order import KeyedDataset, samples_positions
 from .loading.patient_loader import PatientLoader
 from .loop import GlobalBatchLoop

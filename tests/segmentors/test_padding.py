@@ -8,7 +8,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch.nn import functional as F
 
-from icpc.padding import pad_samples
+from icpc.picture_sizes import pad_samples
 from icpc.training.global_mean import GlobalMean
 
 SIZE, PADDED = (60, 70), (64, 80)  # of a ViT with patches of 16

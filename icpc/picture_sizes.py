@@ -1,15 +1,21 @@
-"""Pictures and labels at a size that the backbone divides: the same in training and prediction."""
+"""Batches of pictures of sizes that a network does not take: they are padded, or go in groups."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
+from mmengine.model import BaseModel
 from mmengine.structures import PixelData
 from mmseg.models import SegDataPreProcessor
+from mmseg.models.segmentors import BaseSegmentor
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .errors import UserError
+
+Step = Callable[[dict[str, Any]], list[Any]]
 
 
 def padded_size(size: Sequence[int], divisor: int) -> tuple[int, int]:
@@ -94,3 +100,33 @@ class FittingPreProcessor(SegDataPreProcessor):
                     'a larger size'
                 )
         return super().forward(data, training)
+
+
+def in_groups(step: Step, data: dict[str, Any]) -> list[Any]:
+    """The samples of a batch, those of one size predicted together.
+
+    Args:
+        step: Predicts for a batch whose pictures have one size.
+        data: `inputs` and `data_samples` as they come from a loader.
+    """
+    if not isinstance(data['inputs'], list):
+        return step(data)
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for place, picture in enumerate(data['inputs']):
+        groups.setdefault(tuple(picture.shape), []).append(place)
+    found: dict[int, Any] = {}
+    for places in groups.values():
+        part = {key: [values[place] for place in places] for key, values in data.items()}
+        found |= zip(places, step(part), strict=True)
+    return [found[place] for place in range(len(found))]
+
+
+def predict_in_groups(model: nn.Module) -> None:
+    """Let a segmentor of MMSegmentation take such batches; one with steps of its own is left alone.
+
+    Args:
+        model: Changed in place; its own steps need one size, or pad and predict the padding.
+    """
+    plain = isinstance(model, BaseSegmentor) and type(model).test_step is BaseModel.test_step
+    if plain and type(model).val_step is BaseModel.val_step:
+        model.val_step = model.test_step = partial(in_groups, partial(BaseModel.test_step, model))
