@@ -48,11 +48,12 @@ NARROW = dict(type='RandomResize', scale=(8, 8), ratio_range=(1, 1), keep_ratio=
 def test_the_picture_and_the_step_are_named(tmp_path, workers):
     save(tmp_path, 'a', (8, 8))
     save(tmp_path, 'b', (100, 4))  # of which less than a pixel would be left
-    batches = iter(loader(tmp_path, NARROW, workers))
+    batches_of = loader(tmp_path, NARROW, workers)
+    batches = iter(batches_of)
     next(batches)
     with pytest.raises(UserError) as error:
         next(batches)
-    SafeRunner.close_iterator(batches)
+    batches_of.close()
     text = message_of(error.value)
     assert text.startswith(f'{tmp_path}/images/b.png: RandomResize of the pipeline fails')
     assert text.endswith('goes on with --resume')

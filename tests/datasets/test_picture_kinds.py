@@ -16,7 +16,6 @@ from icpc.datasets.checks.pair_faults import verify_labels
 from icpc.datasets.converters.source_pictures import pixels_of, to_png
 from icpc.errors import UserError, message_of
 from icpc.evaluation.pictures import read_picture
-from icpc.training.runner import SafeRunner
 
 Picture = Image.Image | np.ndarray | bytes
 
@@ -188,7 +187,8 @@ def test_a_file_that_breaks_while_a_run_reads(tmp_path, path, content, what, wor
     pictures = iter(loader)
     with pytest.raises(UserError) as error:
         next(pictures)
-    SafeRunner.close_iterator(pictures)  # the garbage collector would wait 5 s for its process
+    if workers:
+        pictures._shutdown_workers()  # the garbage collector would wait 5 s for its process
     text = message_of(error.value)
     assert text.startswith(f'{tmp_path / path}: {what}')
     assert text.endswith('goes on with --resume')

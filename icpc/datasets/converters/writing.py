@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...errors import UserError
-from ...files import put_in_place, remove_temporary_files
+from ...files import put_in_place
+from ...temporary_files import remove_temporary_files
 from .. import manifest
 from .sources import Source
 
