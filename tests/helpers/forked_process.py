@@ -8,6 +8,8 @@ import sys
 import traceback
 from typing import IO
 
+import torch
+
 
 class ForkedProcess:
     """Runs `python script.py ...` in a fork of this process, which has imported everything.
@@ -43,6 +45,9 @@ class ForkedProcess:
 
 def _run(arguments: list[str], stdout: IO[str], env: dict[str, str]) -> int:
     gc.freeze()  # datasets collect garbage when built; what was imported is none
+    # A fork's pool of threads is made anew by who asks first, and two at once (this thread and
+    # autograd's) end the process: "Invalid thread pool!".
+    torch.set_num_threads(torch.get_num_threads())
     os.setsid()
     os.dup2(stdout.fileno(), 1)
     os.dup2(stdout.fileno(), 2)
