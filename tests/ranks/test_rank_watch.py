@@ -138,6 +138,7 @@ def test_other_errors_are_told_as_they_are(monkeypatch, capsys):
     assert 'another rank' not in text
 
 
+@pytest.mark.slow
 def test_two_ranks_of_which_one_hangs_end_with_the_step_that_they_stand_in(toy_config, tmp_path):
     (tmp_path / 'sleepy.py').write_text(_HOOK)
     root = Path(__file__).resolve().parents[2]
