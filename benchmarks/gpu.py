@@ -21,14 +21,13 @@ import torch
 from rich.console import Console
 from rich.table import Table
 from torch import nn
-from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
 sys.path.insert(0, str(Path(__file__).parent))
+from guidance_cost import METHODS, TOWERS
 from text_encoder import class_names
+from train_step import random_batch
 
-METHODS = ('baseline', 'coop', 'denseclip', 'icpc')
-TOWERS = {'RN50': ('rn50', 512), 'ViT-B/16': ('vit-b16', 640)}
 DTYPES = ('float32', 'bf16')
 COLUMNS = ('method', 'train images/s', 'GiB', 'predict images/s', 'GiB', 'waits', 'for what')
 WARM_UP = 2
@@ -78,13 +77,8 @@ def make_model(
 
 def step_of(model: nn.Module, size: int, classes: int, args: argparse.Namespace) -> Callable:
     """Forward, backward and optimiser step."""
-    from mmengine.structures import PixelData
-    from mmseg.structures import SegDataSample
-
-    images = torch.randn(args.batch, 3, size, size, device=args.device)
-    blocks = torch.randint(0, classes, (args.batch, 1, 8, 8), device=args.device).float()
-    labels = F.interpolate(blocks, size=(size, size)).long()
-    samples = [SegDataSample(gt_sem_seg=PixelData(data=one)) for one in labels]
+    images, samples = random_batch(classes, args.batch, size)
+    images, samples = images.to(args.device), [sample.to(args.device) for sample in samples]
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=1e-5, fused=args.device.startswith('cuda'))
 
