@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -26,8 +27,8 @@ KILLS = 20
 SMALL = 60_000  # bytes, less than a checkpoint and more than the log
 
 
-def start(folder: Path, file_limit: int | None = None) -> int:
-    """Train in a child whose output goes to a file; returns its process id."""
+def fork(folder: Path, work: Callable[[], int]) -> int:
+    """Work in a child that ends with its result, its output in a file; returns its process id."""
     child = os.fork()
     if child:
         return child
@@ -37,17 +38,27 @@ def start(folder: Path, file_limit: int | None = None) -> int:
             os.dup2(output.fileno(), 1)
             os.dup2(output.fileno(), 2)
         console.cache_clear()
-        if file_limit:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
-        train(CONFIG, dict(OPTIONS), str(folder), resume=True)
-        code = 0
-    except UserError as error:
-        print(f'UserError: {error}')
-        code = 2
+        code = work()
     except BaseException:
         traceback.print_exc()
     sys.stdout.flush()
     os._exit(code)
+
+
+def start(folder: Path, file_limit: int | None = None) -> int:
+    """Train in a child; returns its process id."""
+
+    def work() -> int:
+        if file_limit:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
+        try:
+            train(CONFIG, dict(OPTIONS), str(folder), resume=True)
+        except UserError as error:
+            print(f'UserError: {error}')
+            return 2
+        return 0
+
+    return fork(folder, work)
 
 
 def finish(child: int) -> int:

@@ -6,37 +6,24 @@ import random
 import signal
 import sys
 import time
-import traceback
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import torch
-from killed_training import CONFIG, OPTIONS, ROOT, finish
+from killed_training import CONFIG, OPTIONS, ROOT, finish, fork
 
 from icpc.commands.tool import run_tool
 from icpc.commands.train import train
-from icpc.console.messages import console
 from icpc.run_dir import starts
 
 STOPS = int(sys.argv[4])
 
 
 def start(folder: Path) -> int:
-    """Train in a child whose output goes to a file; returns its process id."""
-    child = os.fork()
-    if child:
-        return child
-    code = 1
-    try:
-        with (ROOT / f'{folder.name}.txt').open('a') as output:
-            os.dup2(output.fileno(), 1)
-            os.dup2(output.fileno(), 2)
-        console.cache_clear()
-        code = run_tool(lambda: train(CONFIG, dict(OPTIONS), str(folder), resume=True))
-    except BaseException:
-        traceback.print_exc()
-    sys.stdout.flush()
-    os._exit(code)
+    """Train in a child as the tool does; returns its process id."""
+    work = partial(train, CONFIG, dict(OPTIONS), str(folder), resume=True)
+    return fork(folder, partial(run_tool, work))
 
 
 def stop_often(folder: Path, number: int, rng: random.Random) -> dict[str, int]:
