@@ -77,12 +77,30 @@ class _Cosine(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, classes, inverse, of_length, scores = ctx.saved_tensors
         with without_autocast(x.device):
-            slope = grad * inverse
-            share = (grad * scores).sum(dim=1, keepdim=True).mul_(-of_length).mul_(of_length)
+            slope, share = cosine_slopes(grad, scores, inverse, of_length)
             grad_x = None
             if ctx.needs_input_grad[0]:
                 grad_x = (x * share).baddbmm_(classes.transpose(1, 2), slope)
             return grad_x, slope @ x.transpose(1, 2)
+
+
+def cosine_slopes(
+    grad: Tensor, scores: Tensor, inverse: Tensor, of_length: Tensor
+) -> tuple[Tensor, Tensor]:
+    """How a loss changes with the numerators of cosines, and with what they are divided by.
+
+    Args:
+        grad: (B, K, P) of the cosines.
+        scores: (B, K, P), the cosines.
+        inverse: (B, 1, P), what the numerators were multiplied by.
+        of_length: the same, but zero where the length did not count.
+
+    Returns:
+        (B, K, P), the gradient of the numerators, and (B, 1, P), the share of the vector whose
+        length it is: d scores / d length = -scores / length, d length / d vector = vector / length.
+    """
+    share = (grad * scores).sum(dim=1, keepdim=True).mul_(-inverse).mul_(of_length)
+    return grad * inverse, share
 
 
 def squared_lengths(x: Tensor) -> Tensor:

@@ -75,7 +75,7 @@ def _text_to_regions(
     gather: bool,
 ) -> Tensor:
     """(B, K) losses of each text against regions."""
-    batch, classes, width = found.region.shape
+    batch, classes = found.taking_part.shape
     own = torch.arange(classes, device=found.region.device).expand(batch, -1)  # (B, K)
     if negatives == 'image':
         scores = found.text @ found.region.transpose(1, 2) / temperature  # (B, K, K)

@@ -11,6 +11,7 @@ from ..alignment import (
     LEAST_LENGTH,
     at_least_float32,
     cosine_score_map,
+    cosine_slopes,
     squared_lengths,
     unit_length,
     without_autocast,
@@ -74,20 +75,16 @@ class _ProjectedCosine(torch.autograd.Function):
         least = size.clamp_(min=LEAST_LENGTH)
         inverse = torch.maximum(length, least).reciprocal_()  # (B, 1, P)
         scores = torch.baddbmm(offsets, rows, x).mul_(inverse)
-        inverse_length = inverse.where(length > least, 0)  # no gradient where the least counts
-        ctx.save_for_backward(
-            x, rows, weight, bias, triangle, shape, inverse, inverse_length, scores
-        )
+        of_length = inverse.where(length > least, 0)  # no gradient where the least counts
+        ctx.save_for_backward(x, rows, weight, bias, triangle, shape, inverse, of_length, scores)
         return scores
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, rows, weight, bias, triangle, shape, inverse, inverse_length, scores = ctx.saved_tensors
+        x, rows, weight, bias, triangle, shape, inverse, of_length, scores = ctx.saved_tensors
         with without_autocast(x.device):
-            # d scores / d length = -scores / length, d length / d (W x + b) = (W x + b) / length
-            share = (grad * scores).sum(dim=1, keepdim=True).mul_(-inverse).mul_(inverse_length)
-            slope = grad * inverse  # (B, K, P), of the numerator
+            slope, share = cosine_slopes(grad, scores, inverse, of_length)
             grad_rows = slope @ x.transpose(1, 2)
             grad_x = None
             if ctx.needs_input_grad[0]:
