@@ -4,8 +4,9 @@ import shutil
 from pathlib import Path
 
 from mmengine.runner import Runner
-from torch import Tensor, optim
+from torch import optim
 
+from ..foreign_files.torch_archives import bytes_of
 from .content import steps_in
 from .hook import NewestCheckpointsHook
 
@@ -43,7 +44,7 @@ def lack_of_room(runner: Runner) -> str | None:
 def _weights(runner: Runner) -> int:
     """Bytes of the weights, twice where a moving average is saved, too."""
     averaged = any(type(hook).__name__ == 'WeightAverageHook' for hook in runner.hooks)
-    return sum(map(_bytes, runner.bare_model.state_dict().values())) * (1 + averaged)
+    return bytes_of(runner.bare_model.state_dict()) * (1 + averaged)
 
 
 def _state(runner: Runner) -> int:
@@ -53,8 +54,4 @@ def _state(runner: Runner) -> int:
     groups = optimizer.param_groups
     if isinstance(optimizer, optim.SGD):
         kept = int(any(group.get('momentum') for group in groups))
-    return kept * sum(_bytes(p) for group in groups for p in group['params'] if p.requires_grad)
-
-
-def _bytes(value: Tensor) -> int:
-    return value.numel() * value.element_size()
+    return kept * bytes_of([p for group in groups for p in group['params'] if p.requires_grad])
