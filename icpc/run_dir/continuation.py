@@ -65,9 +65,8 @@ def check_continues(
         UserError: With the keys that differ.
     """
     old, new = former['fingerprints'], record['fingerprints']
-    if (
-        '+' not in (new['weights'] or '') and 'weights' in old
-    ):  # load_from may be left out: nothing reads it again
+    # load_from may be left out: nothing reads it again
+    if 'weights' in old and '+' not in (new['weights'] or ''):
         old = {**old, 'weights': (old['weights'] or '').partition('+')[0] or None}
     length, longer = ((tree.get('train_cfg') or {}).get('max_iters') for tree in (before, now))
     is_longer = None not in (length, longer) and longer > length
