@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 # Numbers of one tile, our choice: 1 MiB of float32 stays in a CPU core's cache.
 _CPU_TILE, _GPU_TILE = 2**18, 2**24
+_COARSE = 64  # pixels for each input, from which on classes that cannot win are looked for
 _SMALLEST_TILE = 16  # pixels along each side; smaller tiles read most inputs twice
 
 
@@ -116,6 +118,35 @@ def argmax_rows(parts: Sequence[Part], wanted: slice) -> Tensor:
     Returns:
         (wanted rows, W) int64; the first of equal classes.
     """
+    kept = _able_to_win(parts)
+    if kept is not None:
+        few = parts[0]._replace(values=parts[0].values[kept])
+        return kept[_best_of_tiles([few], wanted)]
+    return _best_of_tiles(parts, wanted)
+
+
+def _able_to_win(parts: Sequence[Part]) -> Tensor | None:
+    """Ids of the classes of a coarse map that can be the best anywhere; None for all of them.
+
+    Weights are positive and the same for all classes: a class whose largest input lies below the
+    smallest input of another one is behind it at every pixel between them. This is looked for where
+    it takes nothing beside the pixels, and on a CPU alone, since a GPU would wait for the answer.
+    """
+    values, rows, columns = parts[0]
+    pixels = len(rows.spans) * len(columns.spans)
+    if len(parts) > 1 or values.device.type != 'cpu' or pixels < _COARSE * values[0].numel():
+        return None
+    window = [max(behind - first for first, behind in axis.spans) for axis in (rows, columns)]
+    values = values.to(rows.weights.dtype)
+    most, least = (sign * F.max_pool2d(sign * values, window, stride=1) for sign in (1, -1))
+    rounding = 16 * torch.finfo(values.dtype).eps * values.abs().amax()
+    behind = most < least.amax(dim=0) - rounding  # of what is not a number, nothing is
+    kept = (~behind.flatten(1).all(dim=1)).nonzero().squeeze(1)
+    return kept if len(kept) < len(values) else None
+
+
+def _best_of_tiles(parts: Sequence[Part], wanted: slice) -> Tensor:
+    """``argmax_rows`` among all classes."""
     classes, width = len(parts[0].values), len(parts[0].columns.spans)
     device, dtype = parts[0].rows.weights.device, parts[0].rows.weights.dtype
     budget = _CPU_TILE if device.type == 'cpu' else _GPU_TILE

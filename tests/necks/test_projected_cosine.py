@@ -130,3 +130,12 @@ def test_only_what_is_trained_gets_a_gradient():
         (found,) = torch.autograd.grad(projected_score_map(*leaves), leaves[place], upstream)
         torch.testing.assert_close(found, gradient)
     assert not projected_score_map(*inputs).requires_grad
+
+
+def test_weights_that_change_in_place_give_another_factor():
+    weight = torch.randn(D, C)
+    first = projected_cosine._factor(weight.clone())
+    assert projected_cosine._factor(weight.clone()) is first
+    weight.data[0, 0] += 1
+    second = projected_cosine._factor(weight.clone())
+    assert (second.T @ second - weight.T @ weight).abs().max() < 1e-4

@@ -38,6 +38,26 @@ def test_equal_classes_give_the_first():
     assert upsampled_argmax(twice, (20, 20)).max() < 4
 
 
+@pytest.mark.parametrize('size', [(96, 160), (97, 133), (9, 300)])
+def test_classes_that_cannot_win_are_left_out(monkeypatch, size):
+    torch.manual_seed(0)
+    logits = torch.randn(40, 3, 5)
+    logits[30:] += 9
+    logits[35] = logits[33]  # equal classes
+    logits[0, 2, 4] = 30  # best in a corner alone
+    expected = F.interpolate(logits[None], size=size, mode='bilinear')[0].argmax(0)
+    used = []
+    tiles = separable._best_of_tiles
+    monkeypatch.setattr(
+        separable, '_best_of_tiles', lambda p, w: used.append(len(p[0].values)) or tiles(p, w)
+    )
+    assert torch.equal(upsampled_argmax(logits, size), expected)
+    assert used[0] <= 11
+    logits[2, 1, 1] = float('nan')
+    assert (upsampled_argmax(logits, size) == 2).any()
+    assert used[1] == 40  # of what is not a number, nothing is
+
+
 def test_half_precision_logits():
     logits = torch.randn(6, 4, 4).bfloat16()
     assert torch.equal(upsampled_argmax(logits, (9, 9)), upsampled_argmax(logits.float(), (9, 9)))
