@@ -15,7 +15,13 @@ DEMO := configs/icpc/icpc_tiny_fpn_1k_scenes-128.py
 SCRATCH ?= 0
 DEMO_OPTIONS := $(if $(filter 1,$(SCRATCH)),--cfg-options model.clip.model=work_dirs/scenes_clip)
 
-.PHONY: setup demo test test-all lint clean
+# make docs   the documentation as a site, in docs/_build/html; a warning is an error
+docs: setup
+	$(BIN)/python -c 'import furo, myst_parser' 2>/dev/null || $(PIP) install --quiet \
+		-c constraints.txt ./tools/opencv-headless -e '.[docs]'
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+.PHONY: setup demo test test-all docs lint clean
 
 setup: $(VENV)/.installed
 
@@ -47,4 +53,4 @@ lint: setup
 	$(BIN)/ruff format --check .
 
 clean:
-	rm -rf $(VENV) work_dirs/demo data/scenes
+	rm -rf $(VENV) work_dirs/demo data/scenes docs/_build

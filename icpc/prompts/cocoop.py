@@ -15,8 +15,9 @@ from .generators import MetaNet
 class CoCoOpPrompter(Prompter):
     """CoCoOp (arXiv 2203.05557): ``[start, v_1 + b(x) .. v_N + b(x), name, '.', end]``.
 
-    b(x) = meta-net(pooled(x) / |pooled(x)|), Linear(D, D / 16), ReLU, Linear(D / 16, W), from
-    torch's default initialisation, so that the first step already depends on the picture.
+    b(x) = meta-net(x), x the pooled embedding of length one; Linear(D, D / 16), ReLU,
+    Linear(D / 16, W), from torch's default initialisation, so that the first step already depends
+    on the picture.
 
     Args:
         text_encoder: CLIP's frozen text tower.
