@@ -6,7 +6,6 @@ from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
 RULES = ('size', 'scale')
 
 

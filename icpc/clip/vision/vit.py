@@ -123,7 +123,7 @@ class CLIPViT(BaseBackbone):
 
     @property
     def shard_units(self) -> list[nn.Module]:
-        """The blocks' halves; a last block that runs in two ways stays in one group with the rest."""
+        """The blocks' halves, but for a last block that runs in two ways."""
         blocks = self.visual.transformer.resblocks
         blocks = blocks if self.rule.is_plain else blocks[:-1]
         return [part for block in blocks for part in (block.attn, block.mlp)]
