@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from mmengine.config import Config
 
+from ..class_lookup import SEPARATOR
 from ..clip.loading import fault_of_clip, model_config
 from ..errors import UserError
-from ..segmentors.zero_shot import SEPARATOR
 
 _NATIVE = 224  # pixels, for towers that do not say theirs
 _LONGEST = 16384  # pixels of a picture's longer side

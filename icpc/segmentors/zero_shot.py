@@ -14,7 +14,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from ..alignment import cosine_score_map
-from ..class_lookup import class_indices
+from ..class_lookup import SEPARATOR, class_indices
 from ..clip import backbone_type, load_clip
 from ..errors import UserError
 from ..memory.budget import check_memory_budget
@@ -28,7 +28,6 @@ from .inference import Result, padded_to, predict_maps, window_grid
 from .pixel_statistics import with_pixels
 
 logger = logging.getLogger('icpc')
-SEPARATOR = ';'
 _DEFAULTS = dict(CLIPViT=dict(dense='naclip', resample=False), CLIPResNet=dict(dense='value'))
 
 
