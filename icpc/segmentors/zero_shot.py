@@ -179,7 +179,7 @@ class ZeroShotSegmentor(BaseSegmentor):
         keep_logits = self.test_cfg.get('keep_logits', False)
         owners = torch.tensor(self.vocabulary.owners, device=inputs.device)
         kept = range(len(owners)) if keep_logits else self._words_of(keep_classes)
-        results = self._inference(inputs, [sample.metainfo for sample in samples], list(kept))
+        results = self.word_scores(inputs, [sample.metainfo for sample in samples], list(kept))
         for sample, result in zip(samples, results, strict=True):
             sample.set_data({'pred_sem_seg': PixelData(data=owners[result.best][None])})
             if keep_classes:
@@ -191,8 +191,14 @@ class ZeroShotSegmentor(BaseSegmentor):
         return samples
 
     @torch.no_grad()
-    def _inference(self, inputs: Tensor, metas: list[dict], kept: list[int]) -> list[Result]:
-        """The best word, and the cosines of some words, of each picture."""
+    def word_scores(self, inputs: Tensor, metas: list[dict], kept: list[int]) -> list[Result]:
+        """The best word, and the cosines of some words, of each picture at its size on disk.
+
+        Args:
+            inputs: (B, 3, H, W), normalised.
+            metas: MMSegmentation's metainfo of each picture.
+            kept: places of the words whose full-size cosines are wanted.
+        """
         text, divisor = self.encode_text(), self.backbone.size_divisor
         inputs, metas = padded_to(math.ceil(max(self.backbone.strides)), inputs, metas)
         (results,) = predict_maps(
