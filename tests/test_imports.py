@@ -31,6 +31,7 @@ MAY_USE = {
     'segmentors': _METHOD,  # the other parts are built by name
     **{room: {'base', *_RUN[:index]} for index, room in enumerate(_RUN)},
     # These make or compare models, so they need CLIP itself, but nothing of a run stands on them.
+    'inference': {*_METHOD, *_RUN},
     'pretraining': {*_METHOD, *_RUN},
     'references': {*_METHOD, *_RUN},
     'experiments': {*_METHOD, *_RUN, 'references'},

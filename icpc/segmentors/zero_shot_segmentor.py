@@ -1,10 +1,9 @@
 """A frozen CLIP that segments by its score map: nothing is trained."""
 
 import copy
-import logging
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from mmengine.structures import PixelData
@@ -14,7 +13,6 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from ..alignment import cosine_score_map
-from ..class_lookup import SEPARATOR, class_indices
 from ..clip import backbone_type, load_clip
 from ..errors import UserError
 from ..memory.budget import check_memory_budget
@@ -22,25 +20,13 @@ from ..memory.prediction import PredictionMemory, prediction_memory
 from ..memory.windows import BUDGET_KEY, MEMORY_BUDGET
 from ..picture_sizes import in_groups, pad_images
 from .assembly import build_backbone, build_prompter
+from .class_words import best_of_classes, class_logits, vocabulary_of
 from .clip_segmentor import CLIPSegmentor
 from .contracts import check_features, check_text
 from .inference import Result, padded_to, predict_maps, window_grid
 from .pixel_statistics import with_pixels
 
-logger = logging.getLogger('icpc')
 _DEFAULTS = dict(CLIPViT=dict(dense='naclip', resample=False), CLIPResNet=dict(dense='value'))
-
-
-class Vocabulary(NamedTuple):
-    """The words of classes.
-
-    Attributes:
-        words: Q of them, those of a class side by side, in the order of the classes.
-        owners: (Q,) the class of each word.
-    """
-
-    words: list[str]
-    owners: list[int]
 
 
 @MODELS.register_module()
@@ -107,7 +93,9 @@ class ZeroShotSegmentor(BaseSegmentor):
         kind = backbone.get('type', backbone_type(towers.visual))
         backbone = _DEFAULTS.get(kind, {}) | backbone
         self.backbone = build_backbone(backbone, towers, self.class_names)
-        prompter = dict(type='TemplatePrompter', template='imagenet') | dict(prompter or {})
+        prompter = dict(prompter or {})
+        if prompter.setdefault('type', 'TemplatePrompter') == 'TemplatePrompter':
+            prompter.setdefault('template', 'imagenet')
         self.prompter = build_prompter(prompter, towers, self.vocabulary.words, self.backbone)
         if not hasattr(self.prompter, 'with_names'):
             raise ValueError(
@@ -266,75 +254,3 @@ NOTHING_TO_TRAIN = (
     'checkpoint; to train on such an embedding, set model.backbone.dense of a CLIPSegmentor, as in '
     'configs/icpc'
 )
-
-
-def vocabulary_of(
-    class_names: Sequence[str], synonyms: Mapping[str, str] | None = None
-) -> Vocabulary:
-    """The words of classes.
-
-    Args:
-        class_names: K names; several words of one are separated by ``;``.
-        synonyms: class name -> its words, separated by ``;``, in place of the name.
-
-    Raises:
-        UserError: a class that is not there, or one without words.
-    """
-    lines = list(class_names)
-    for name, words in (synonyms or {}).items():
-        (place,) = class_indices([name], class_names, 'model.synonyms')
-        lines[place] = words
-    split, owners, first = [], [], {}
-    for k, line in enumerate(lines):
-        words = list(dict.fromkeys(word.strip() for word in line.split(SEPARATOR)))
-        words = [word for word in words if word]
-        if not words:
-            raise UserError(f'class {k}, {class_names[k]!r}, has no word')
-        for word in words:
-            if first.setdefault(word.lower(), k) != k:
-                logger.info(
-                    f'{word!r} is a word of {class_names[first[word.lower()]]!r} and of '
-                    f'{class_names[k]!r}: the first of them gets its pixels'
-                )
-        split += words
-        owners += [k] * len(words)
-    return Vocabulary(split, owners)
-
-
-def best_of_classes(values: Tensor, owners: Tensor, classes: Sequence[int]) -> Tensor:
-    """The highest value of a class's words.
-
-    Args:
-        values: (Q, ...).
-        owners: (Q,) the class of each word.
-        classes: those wanted, each with a word.
-
-    Returns:
-        (len(classes), ...).
-    """
-    return torch.stack([values[owners == k].amax(dim=0) for k in classes])
-
-
-def class_logits(
-    cosines: Tensor, vocabulary: Vocabulary, scale: float, threshold: float | None
-) -> Tensor:
-    """Logarithms of the classes' probabilities; the best class is the prediction.
-
-    They do not sum to one where a class has several words: the highest counts. Class 0 has the
-    threshold at least, which is what falling below it means.
-
-    Args:
-        cosines: (Q, ...) of the words.
-        vocabulary: of the words.
-        scale, threshold: as for :class:`ZeroShotSegmentor`.
-
-    Returns:
-        (K, ...).
-    """
-    owners = torch.tensor(vocabulary.owners, device=cosines.device)
-    words = torch.log_softmax(cosines * scale, dim=0)
-    classes = vocabulary.owners[-1] + 1
-    logits = words if len(words) == classes else best_of_classes(words, owners, range(classes))
-    if threshold is not None:
-        logits[0].clamp_(min=math.log(threshold))
-    return logits
