@@ -34,9 +34,17 @@ MAY_USE = {
     'inference': {*_METHOD, *_RUN},
     'pretraining': {*_METHOD, *_RUN},
     'references': {*_METHOD, *_RUN},
-    'experiments': {*_METHOD, *_RUN, 'references'},
+    'experiments': {*_METHOD, *_RUN, 'references', 'inference'},
     'rehearsal': {'base', *_RUN},
-    'commands': {*_METHOD, *_RUN, 'rehearsal', 'references', 'experiments', 'pretraining'},
+    'commands': {
+        *_METHOD,
+        *_RUN,
+        'rehearsal',
+        'references',
+        'experiments',
+        'pretraining',
+        'inference',
+    },
 }
 MOST_MODULES = 14  # directly in one folder
 # CLIP is known by its own room, and by pre-training, which uses open_clip's loss and tokenizer.
