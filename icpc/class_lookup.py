@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from .errors import UserError, did_you_mean
 
+SEPARATOR = ';'  # of several words for one class
+
 
 def class_indices(chosen: Sequence[str], names: Sequence[str], where: str) -> list[int]:
     """Indices of some classes, in the order given; outer spaces do not count.

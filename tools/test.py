@@ -10,7 +10,11 @@ def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = new_parser('Evaluate a checkpoint: per-class table and mIoU.')
     parser.add_argument('config', help='the config it was trained with')
-    parser.add_argument('checkpoint', help='such as work_dirs/demo/iter_1000.pth')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='such as work_dirs/demo/iter_1000.pth; none for a config of configs/zero_shot',
+    )
     parser.add_argument('--tta', action='store_true', help='average over scales and flips')
     parser.add_argument('--split', choices=('test', 'val'), default='test', help='(default: test)')
     parser.add_argument('--out', metavar='DIR', help='save the predicted masks there')

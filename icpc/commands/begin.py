@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 
 from ..checkpoints.room import lack_of_room
 from ..config.batch_plan import world_size
+from ..config.signatures import is_trained
 from ..errors import Requeue, ToldToStop, UserError, as_refusal, own_fault
 from ..run_dir.metrics_file import NAME as METRICS
 from ..run_dir.record import RECORD, RESOLVED
@@ -22,6 +23,19 @@ from ..training.preemption import any_rank
 
 _WRITTEN = {RECORD, RESOLVED, 'config.py', METRICS}
 _LOGS = re.compile(r'\d{8}_\d{6}')  # the folder of mmengine's log, by the time of the start
+
+
+def check_trains(cfg: Config) -> None:
+    """Raise for a config whose model has nothing to train.
+
+    Args:
+        cfg: The finished config.
+    """
+    if not is_trained(cfg.get('model')):
+        raise UserError(
+            f'{cfg.filename}: {cfg.model.type} has nothing to train; evaluate it as it is: '
+            f'python tools/test.py {cfg.filename}'
+        )
 
 
 class Begin(Hook):

@@ -12,7 +12,7 @@ from mmengine.hooks import EarlyStoppingHook, Hook, ProfilerHook
 
 from ..checkpoints.content import check_loads_safely
 from ..config.load import finish_config, merge_config
-from ..config.signatures import find_type
+from ..config.signatures import find_type, is_trained
 from ..console.messages import say, silence_console
 from ..datasets.checks.verification import check_data
 from ..errors import UserError
@@ -24,7 +24,7 @@ from ..training.runner import SafeRunner
 
 def evaluate(
     config: str,
-    checkpoint: str,
+    checkpoint: str | None = None,
     options: list[str] | dict[str, Any] | None = None,
     work_dir: str | None = None,
     split: str = 'test',
@@ -40,7 +40,7 @@ def evaluate(
 
     Args:
         config: Path of a config.
-        checkpoint: A checkpoint that training wrote.
+        checkpoint: A checkpoint that training wrote; None for a model with nothing to train.
         options: Overrides, as `--cfg-options`.
         work_dir: Where logs go; by default `work_dirs/<config name>_test`.
         split: `test` or `val`.
@@ -57,11 +57,13 @@ def evaluate(
     """
     silence_console()
     distributed.start(launcher, rank_timeout)
-    check_loads_safely(checkpoint)
+    if checkpoint is not None:
+        check_loads_safely(checkpoint)
     work_dir = work_dir or str(Path('work_dirs') / f'{Path(config).stem}_test')
     merged = merge_config(config, options)
     merged.train_dataloader = None  # its batch need not divide over the ranks of a test
     cfg = finish_config(merged, work_dir)
+    _check_checkpoint(cfg, checkpoint)
     _keep_test_only(cfg, split, checkpoint)
     if tta:
         _augment(cfg)
@@ -72,7 +74,7 @@ def evaluate(
         change(cfg)
     check_data(cfg, ('test_dataloader',))
     with distributed.watched(cfg.get('rank_timeout')), _only_writer(work_dir, out, show_dir):
-        say(f'{Path(config).name}, {checkpoint}, {split} split')
+        say(', '.join([Path(config).name, *([checkpoint] if checkpoint else []), f'{split} split']))
         return _run(cfg, launcher, hooks)
 
 
@@ -97,7 +99,22 @@ def _run(cfg: Config, launcher: str, hooks: Sequence[Hook]) -> dict[str, float]:
         runner.close_loaders()
 
 
-def _keep_test_only(cfg: Config, split: str, checkpoint: str) -> None:
+def _check_checkpoint(cfg: Config, checkpoint: str | None) -> None:
+    """Raise unless a checkpoint is given just where there is something to train."""
+    kind = (cfg.get('model') or {}).get('type')
+    if checkpoint is None and is_trained(cfg.get('model')):
+        raise UserError(
+            f'{cfg.filename}: {kind} is trained, so name the checkpoint that the training wrote '
+            'behind the config'
+        )
+    if checkpoint is not None and not is_trained(cfg.get('model')):
+        raise UserError(
+            f'{checkpoint}: {kind} has nothing to train, all weights come from model.clip; leave '
+            'the checkpoint out'
+        )
+
+
+def _keep_test_only(cfg: Config, split: str, checkpoint: str | None) -> None:
     loader = cfg.get(f'{split}_dataloader')
     if loader is None:
         raise UserError(f'--split {split}: the config has no {split}_dataloader')
@@ -115,7 +132,7 @@ def _keep_test_only(cfg: Config, split: str, checkpoint: str) -> None:
     cfg.default_hooks.pop('checkpoint', None)
     cfg.custom_hooks = [hook for hook in cfg.get('custom_hooks') or () if not _of_training(hook)]
     cfg.load_from, cfg.resume = checkpoint, False
-    if cfg.model.get('clip') is not None:
+    if checkpoint is not None and cfg.model.get('clip') is not None:
         cfg.model.clip.pretrained = None  # the checkpoint holds the weights
 
 

@@ -30,6 +30,7 @@ from ..rehearsal.measured import Measured, print_report
 from ..rehearsal.splits import Splits, look_at_data
 from ..rehearsal.watch import RehearsalHook
 from ..training.preemption import StopSignals, any_rank
+from .begin import check_trains
 from .evaluate import evaluate
 from .train import run, say_batch, with_flags
 
@@ -65,6 +66,7 @@ def rehearse(
         silence_console()
         distributed.start(launcher, rank_timeout)
         cfg = finish_config(merge_config(config, overrides), work_dir)
+        check_trains(cfg)
         if cfg.get('train_dataloader') is None:
             raise UserError(f'{config}: --rehearse needs a config that trains')
         check_data(cfg)

@@ -27,7 +27,7 @@ from ..run_dir.starts import continued, describe
 from ..temporary_files import remove_temporary_files
 from ..training.preemption import StopEvaluationHook, StopSignals
 from ..training.runner import SafeRunner
-from .begin import Begin, first_step, nothing_left
+from .begin import Begin, check_trains, first_step, nothing_left
 
 
 def train(
@@ -98,6 +98,7 @@ def run(
     """
     merged = merge_config(config, overrides)
     cfg = finish_config(merged, work_dir)
+    check_trains(cfg)
     if change is not None:
         change(cfg)
     check_data(cfg)

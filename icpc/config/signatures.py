@@ -174,6 +174,14 @@ def accepted_keys(node: dict, path: str) -> set[str] | None:
     return None
 
 
+def is_trained(model: dict[str, Any] | None) -> bool:
+    """Whether a model's config is of one with something to train, which a checkpoint then holds.
+
+    A class says with `trains = False` that it has nothing.
+    """
+    return getattr(find_type((model or {}).get('type'), 'model'), 'trains', True)
+
+
 def is_free(path: str) -> bool:
     """Whether the keys of the dict at `path` are names of the user's choice."""
     return re.fullmatch(_FREE, path) is not None

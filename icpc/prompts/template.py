@@ -48,6 +48,7 @@ class TemplatePrompter(BasePrompter):
     ) -> None:
         super().__init__()
         self.text_encoder = text_encoder
+        self.template = template
         self.ensemble = template == 'imagenet' or not isinstance(template, str)
         if template == 'imagenet':
             template = imagenet_templates()
@@ -59,6 +60,11 @@ class TemplatePrompter(BasePrompter):
             prefix = 1 + len(sentence.prefix)
             sentence.names.check_budget(prefix, text_encoder.num_positions)
         self._kept: tuple[tuple, Tensor] | None = None
+
+    def with_names(self, class_names: Sequence[str]) -> 'TemplatePrompter':
+        """The same sentences with other names put in, on the same tower."""
+        other = TemplatePrompter(self.text_encoder, class_names, self.template)
+        return other.to(self.text_encoder.positional_embedding.device).train(self.training)
 
     def forward(self, features: CLIPFeatures | None = None) -> Tensor:
         """(1, K, D), of length one for several sentences, otherwise not normalised."""

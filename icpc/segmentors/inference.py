@@ -22,9 +22,12 @@ from ..upsampling import (
     axis_matrix,
     bilinear_matrix,
     resize_rows,
+    sum_rows,
 )
 
 Forward = Callable[[Tensor], list[Tensor]]
+# Takes full-size maps (K, n, W) of some rows of a picture, gives their labels (n, W).
+Decide = Callable[[Tensor], Tensor]
 
 
 class Result(NamedTuple):
@@ -92,6 +95,7 @@ def predict_maps(
     keep_logits: bool = False,
     memory_budget: float | None = MEMORY_BUDGET,
     keep_classes: Sequence[int] = (),
+    decide: Decide | None = None,
 ) -> list[list[Result]]:
     """Runs a network over windows and gives what each picture has at its size on disk.
 
@@ -111,6 +115,7 @@ def predict_maps(
         memory_budget: MiB that waiting windows of all pictures may hold; None for no limit. It does
             not count with ``keep_logits``, where no window waits.
         keep_classes: ids of a few classes whose full-size maps are given where not all K are.
+        decide: what the maps say where that is not their best class.
 
     Returns:
         for every map of ``forward`` one result for every picture.
@@ -125,7 +130,7 @@ def predict_maps(
             maps = [values.float() for values in forward(images[:, :, rows, columns])]
             if not collectors:
                 size = tuple(images.shape[2:])
-                keep = keep_logits, list(keep_classes)
+                keep = keep_logits, list(keep_classes), decide
                 collectors = [
                     [_Collector(one, size, places, divisor, m, *keep) for m in metas]
                     for one in maps
@@ -144,7 +149,7 @@ class _Collector:
     Args:
         like: (B, K, h, w), the map of a window.
         size: (H, W) of the network's input.
-        places, divisor, meta, keep_logits, keep_classes: as for :func:`predict_maps`.
+        places, divisor, meta, keep_logits, keep_classes, decide: as for :func:`predict_maps`.
     """
 
     def __init__(
@@ -156,6 +161,7 @@ class _Collector:
         meta: dict,
         keep_logits: bool,
         keep_classes: list[int],
+        decide: Decide | None,
     ) -> None:
         self.axes = [
             [matrix.to(like) for matrix in _axis_matrices(*axis, divisor)]
@@ -164,7 +170,7 @@ class _Collector:
         self.parts: list[tuple[int, Part]] = []
         disk = [len(axis[0].spans) for axis in self.axes]
         self.best = torch.empty(disk, dtype=torch.long, device=like.device)
-        self.keep_logits, self.keep_classes = keep_logits, keep_classes
+        self.keep_logits, self.keep_classes, self.decide = keep_logits, keep_classes, decide
         kept = like.shape[1] if keep_logits else len(keep_classes)
         self.logits = like.new_zeros(kept, *disk) if kept else None
         # Of each row of pixels (H0) the first and the last row of windows that touch it.
@@ -192,15 +198,22 @@ class _Collector:
         """
         ready = [pixel for pixel, last in enumerate(self.last) if last == row]  # consecutive,
         if ready:  # since windows come in order
-            rows = slice(ready[0], ready[-1] + 1)
-            if self.keep_logits:
-                self.best[rows] = self.logits[:, rows].argmax(dim=0)
-            else:
-                self.best[rows] = argmax_rows([part for _, part in self.parts], rows)
+            self._predict(slice(ready[0], ready[-1] + 1))
         waiting = zip(self.first, self.last, strict=True)
         needed = min((first for first, last in waiting if last > row), default=row + 1)
         self.parts = [(r, part) for r, part in self.parts if r >= needed]
         return needed
+
+    def _predict(self, rows: slice) -> None:
+        parts = [part for _, part in self.parts]
+        if self.keep_logits:
+            maps = self.logits[:, rows]
+            self.best[rows] = maps.argmax(dim=0) if self.decide is None else self.decide(maps)
+        elif self.decide is None:
+            self.best[rows] = argmax_rows(parts, rows)
+        else:
+            for band, maps in sum_rows(parts, rows):
+                self.best[band] = self.decide(maps)
 
     def result(self) -> Result:
         """The picture's prediction; all rows of windows must be complete."""

@@ -9,6 +9,7 @@ from .separable import (
     axis_matrix,
     bilinear_matrix,
     resize_rows,
+    sum_rows,
     upsampled_argmax,
 )
 
@@ -21,6 +22,7 @@ __all__ = [
     'axis_matrix',
     'bilinear_matrix',
     'resize_rows',
+    'sum_rows',
     'upsampled_argmax',
     'upsampled_cross_entropy',
 ]

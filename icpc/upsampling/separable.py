@@ -1,7 +1,7 @@
 """Maps that are resized row by row and column by column, evaluated in small tiles."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -180,6 +180,29 @@ def add_part(total: Tensor, part: Part) -> None:
         total[:, rows, columns] += (down @ across).to(total.dtype)
 
 
+@torch.no_grad()
+def sum_rows(parts: Sequence[Part], wanted: slice) -> Iterator[tuple[slice, Tensor]]:
+    """The sum of several parts at some rows of the picture, in bands that fit into a tile.
+
+    Args:
+        parts: at least one; all of the same K, H and W.
+        wanted: rows of the picture.
+
+    Yields:
+        Rows, and the maps (K, rows, W) there.
+    """
+    weights = parts[0].rows.weights
+    classes, width = len(parts[0].values), len(parts[0].columns.spans)
+    height = max(_GPU_TILE // (classes * width), 1)
+    for top in range(wanted.start, wanted.stop, height):
+        rows = slice(top, min(top + height, wanted.stop))
+        total = weights.new_zeros(classes, rows.stop - rows.start, width)
+        for part in parts:
+            some = AxisMatrix(part.rows.weights[rows], part.rows.spans[rows])
+            add_part(total, Part(part.values.to(total), some, part.columns))
+        yield rows, total
+
+
 class _Band(NamedTuple):
     """The inputs of some rows of the picture, channels last, and their weights."""
 
@@ -242,5 +265,6 @@ __all__ = [
     'axis_matrix',
     'bilinear_matrix',
     'resize_rows',
+    'sum_rows',
     'upsampled_argmax',
 ]

@@ -37,6 +37,14 @@ TOWERS = {
     'value': dict(dense='value'),
     'vit': {},
     'early taps': dict(taps=[0, 1, 1, 2]),
+    'sclip': dict(dense='sclip'),
+    'clearclip, early taps': dict(dense='clearclip', taps=[0, 1, 1, 2]),
+    'pmss, naclip': dict(
+        type='PromptMatchedBackbone',
+        tower=dict(type='CLIPViT', dense='naclip'),
+        width=8,
+        steps=1,
+    ),
     'imagenet': dict(type='ImageNetBackbone', model='resnet18', pretrained=False, heads=4),
     'pmss': dict(type='PromptMatchedBackbone', width=8, steps=1),
     'pmss, two steps': dict(type='PromptMatchedBackbone', width=8),
@@ -48,7 +56,8 @@ TOWERS = {
     'convnext': {},
     'timm vit': dict(taps=[0, 3, 5, 9]),
 }
-DENSE = {'vit': 2, 'early taps': 2, 'pmss, vit': 2, 'timm vit': 2}  # elsewhere level 3
+_VITS = ('vit', 'early taps', 'sclip', 'clearclip, early taps', 'pmss, naclip', 'pmss, vit')
+DENSE = dict.fromkeys((*_VITS, 'timm vit'), 2)  # elsewhere level 3
 
 
 def clip_of(tower, resnet, vit):
@@ -102,6 +111,10 @@ DESIGNS = [
     ('template', 'none', 'head', 'resnet', False),
     ('none', 'none', 'head', 'pmss', False),
     ('none', 'none', 'head', 'early taps', False),
+    ('template', 'dense', 'all', 'clearclip, early taps', False),
+    ('ICPC', 'dense', 'score map', 'clearclip, early taps', False),
+    ('CoOp', 'others', 'align', 'sclip', False),
+    ('template', 'dense', 'all', 'pmss, naclip', True),
     ('vectors', 'others', 'head', 'imagenet', False),
     ('ICPC', 'none', 'align', 'convnext', False),
 ]

@@ -6,22 +6,41 @@ from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+RULES = ('size', 'scale')
 
-def resize_positions(table: Tensor, native: tuple[int, int], size: tuple[int, int]) -> Tensor:
-    """Resizes the spatial rows of a position table bilinearly, as DenseCLIP does.
+
+def check_position_rule(rule: str) -> None:
+    """Raises ValueError for a rule that :func:`resize_positions` does not have."""
+    if rule not in RULES:
+        raise ValueError(f'backbone.positions must be one of {RULES}, got {rule!r}')
+
+
+def resize_positions(
+    table: Tensor, native: tuple[int, int], size: tuple[int, int], rule: str = 'size'
+) -> Tensor:
+    """Resizes the spatial rows of a position table.
 
     Args:
         table: (1 + h0 * w0, C); the first row belongs to the class or mean token and stays.
         native: (h0, w0).
         size: (h, w) wanted.
+        rule: ``'size'``: bilinear to the size, as DenseCLIP does. ``'scale'``: bicubic by the
+            factors (h + 0.1) / h0 and (w + 0.1) / w0, and unchanged, row by row, where h w = h0 w0
+            whatever the shape, as the code of SCLIP, ClearCLIP and NACLIP does, for comparisons.
 
     Returns:
         (1 + h * w, C); the table itself at its native size.
     """
     if tuple(native) == tuple(size):
         return table
+    if rule == 'scale' and native[0] * native[1] == size[0] * size[1]:
+        return table
     grid = table[1:].T.reshape(1, -1, *native)  # (1, C, h0, w0)
-    grid = F.interpolate(grid, size=tuple(size), mode='bilinear', align_corners=False)
+    if rule == 'scale':
+        factors = [(n + 0.1) / m for n, m in zip(size, native, strict=True)]
+        grid = F.interpolate(grid, scale_factor=factors, mode='bicubic', align_corners=False)
+    else:
+        grid = F.interpolate(grid, size=tuple(size), mode='bilinear', align_corners=False)
     return torch.cat([table[:1], grid.flatten(2)[0].T])
 
 

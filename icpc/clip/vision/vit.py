@@ -13,8 +13,9 @@ from ...parts import BaseBackbone
 from ...recomputing import recomputed
 from ...structures import CLIPFeatures
 from ..freezing import freeze, keep_eval
+from .dense_tokens import PLAIN, dense_rule, dense_tokens
 from .entering import Enter, Tokens
-from .positions import resize_positions
+from .positions import check_position_rule, resize_positions
 from .resampling import resampling_blocks
 
 
@@ -30,15 +31,23 @@ class CLIPViT(BaseBackbone):
             depth (3, 5, 7, 11 of 12: DenseCLIP).
         drop_path: rate of the last block, growing linearly from 0 (DenseCLIP: 0.1).
         norm_cfg: norm between the two transposed convolutions of the finest level.
-        dense: ``'token'``, the projected output tokens; None leaves the projection out
-            (models without text).
+        dense: how positions reach the joint space: ``'token'``, CLIP's own output tokens;
+            ``'value'``, ``'sclip'``, ``'clearclip'`` or ``'naclip'``, for which the last block runs
+            once more in another way (:class:`DenseRule`), while pyramid and pooled embedding stay
+            as they are; None leaves the projection out (models without text).
+        last_block: ``'full'`` or ``'reduced'``, without residual connection and MLP, of the dense
+            embedding; None as published: reduced for ClearCLIP and NACLIP.
+        gaussian_std: of NACLIP's neighbourhood, in patches, 0 for none; None as published: 5.
+        positions: how the position table is resized, see :func:`resize_positions`.
+        resample: False gives the four taps themselves as the pyramid, all of the patch's stride,
+            and has no resampling blocks: for models that take the dense embedding alone.
         frozen: the whole CLIP tower stays as it is; only the resampling blocks train.
         frozen_blocks: the embedding and this many blocks stay as they are, without drop path.
         double_class_embedding: the class embedding is added twice to the class token, a slip of
             DenseCLIP's code that its published weights need; set by their loader.
 
     Raises:
-        ValueError: not a plain vision transformer, or taps out of range.
+        ValueError: not a plain vision transformer, or an option out of its range.
     """
 
     dense_level = 2
@@ -51,14 +60,17 @@ class CLIPViT(BaseBackbone):
         drop_path: float = 0.0,
         norm_cfg: dict | None = None,
         dense: str | None = 'token',
+        last_block: str | None = None,
+        gaussian_std: float | None = None,
+        positions: str = 'size',
+        resample: bool = True,
         frozen: bool = False,
         frozen_blocks: int = 0,
         double_class_embedding: bool = False,
     ) -> None:
         super().__init__()
         _check_supported(visual)
-        if dense not in ('token', None):
-            raise ValueError(f"backbone.dense of a CLIPViT must be 'token' or None, got {dense!r}")
+        check_position_rule(positions)
         depth = len(visual.transformer.resblocks)
         taps = default_taps(depth) if taps is None else tuple(taps)
         if len(taps) != 4 or list(taps) != sorted(taps) or not 0 <= taps[0] <= taps[-1] < depth:
@@ -66,22 +78,36 @@ class CLIPViT(BaseBackbone):
         self.visual = visual
         self.taps = taps
         self.dense = dense
+        self.rule = PLAIN if dense is None else dense_rule(dense, last_block, gaussian_std)
+        self.positions = positions
         self.double_class_embedding = double_class_embedding
         self.patch = visual.patch_size[0]
         self.size_divisor = self.patch
         width = visual.conv1.out_channels
         self.embed_dim = visual.output_dim
         self.channels = (width,) * 4
-        self.strides = tuple(self.patch * 2.0**power for power in (-2, -1, 0, 1))
+        powers = (-2, -1, 0, 1) if resample else (0, 0, 0, 0)
+        self.strides = tuple(self.patch * 2.0**power for power in powers)
         rates = torch.linspace(0, drop_path, depth).tolist()  # DenseCLIP
         self.drop_paths = nn.ModuleList(DropPath(r) if r else nn.Identity() for r in rates)
-        self.resample = resampling_blocks(width, norm_cfg or dict(type='BN'))
+        self.resample = nn.ModuleList([nn.Identity()] * 4)
+        if resample:
+            self.resample = resampling_blocks(width, norm_cfg or dict(type='BN'))
         if dense is None:
             visual.ln_post, visual.proj = nn.Identity(), None
         if not 0 <= frozen_blocks <= depth:
             raise ValueError(f'backbone.frozen_blocks must be 0 .. {depth}, got {frozen_blocks}')
         self.frozen = self._freeze(frozen, frozen_blocks)
         self.train()
+
+    @property
+    def pooled_only(self) -> tuple[nn.Parameter, ...]:
+        """The last block's MLP where neither the dense embedding nor a tap goes through it."""
+        blocks = self.visual.transformer.resblocks
+        if self.rule.full or self.taps[-1] == len(blocks) - 1:
+            return ()
+        last = blocks[-1]
+        return tuple(p for part in (last.ln_2, last.mlp, last.ls_2) for p in part.parameters())
 
     @property
     def joint_only(self) -> tuple[nn.Parameter, ...]:
@@ -97,8 +123,9 @@ class CLIPViT(BaseBackbone):
 
     @property
     def shard_units(self) -> list[nn.Module]:
-        """The blocks, or their halves."""
+        """The blocks' halves, but for a last block that runs in two ways."""
         blocks = self.visual.transformer.resblocks
+        blocks = blocks if self.rule.is_plain else blocks[:-1]
         return [part for block in blocks for part in (block.attn, block.mlp)]
 
     def _freeze(self, whole: bool, blocks: int) -> list[nn.Module]:
@@ -135,24 +162,30 @@ class CLIPViT(BaseBackbone):
         x, size = self._embed(images)
         layout, starts = Tokens(size, prefix=1), stage_starts(self.taps)
         taps = []
+        before = x
         for index, (block, drop) in enumerate(
             zip(self.visual.transformer.resblocks, self.drop_paths, strict=True)
         ):
             if enter is not None and index in starts:
                 x = layout.put(x, enter(starts.index(index), layout.take(x)))
-            x = recomputed(self, _block, block, drop, x)
+            before, x = x, recomputed(self, _block, block, drop, x)
             taps += [layout.take(x)] * self.taps.count(index)
         pyramid = tuple(module(tap) for module, tap in zip(self.resample, taps, strict=True))
         if self.dense is None:
             return CLIPFeatures(pyramid, None, None)
         tokens = self.visual.ln_post(x) @ self.visual.proj  # (B, 1 + h * w, D)
-        return CLIPFeatures(pyramid, layout.take(tokens), tokens[:, 0])
+        dense = layout.take(tokens)
+        if not self.rule.is_plain:
+            own = recomputed(self, dense_tokens, block, drop, before, size, self.rule)
+            dense = Tokens(size, prefix=0).take(self.visual.ln_post(own) @ self.visual.proj)
+        return CLIPFeatures(pyramid, dense, tokens[:, 0])
 
     def _embed(self, images: Tensor) -> tuple[Tensor, tuple[int, int]]:
         visual = self.visual
         x = visual.conv1(images)  # (B, C, h, w)
         size = tuple(x.shape[-2:])
-        positions = resize_positions(visual.positional_embedding, visual.grid_size, size)
+        table = visual.positional_embedding
+        positions = resize_positions(table, visual.grid_size, size, self.positions)
         first = visual.class_embedding.expand(len(x), 1, -1)
         if self.double_class_embedding:
             first = 2 * first

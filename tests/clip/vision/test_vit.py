@@ -137,8 +137,15 @@ def test_a_frozen_tower_gets_no_gradient_and_does_not_move(visual: nn.Module) ->
 
 
 def test_values_out_of_range_raise(visual: nn.Module) -> None:
-    with pytest.raises(ValueError, match="must be 'token' or None"):
-        CLIPViT(visual, dense='value')
+    for options, message in (
+        (dict(dense='values'), "must be one of .'token', 'value', 'sclip', 'clearclip', 'naclip'"),
+        (dict(dense='naclip', last_block='half'), "last_block must be one of .'full', 'reduced'"),
+        (dict(dense='sclip', gaussian_std=5.0), 'gaussian_std=5.0 has no effect'),
+        (dict(dense='naclip', gaussian_std=-1.0), 'must be a number of patches, 0 for none'),
+        (dict(positions='sizes'), "positions must be one of .'size', 'scale'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            CLIPViT(visual, **options)
     for taps in ((0, 1, 2), (0, 1, 2, 4), (2, 1, 3, 3), (-1, 1, 2, 3)):
         with pytest.raises(ValueError, match='backbone.taps must be 4 rising indices below 4'):
             CLIPViT(visual, taps=taps)

@@ -1,0 +1,1 @@
+"""From a model to predictions of a user's pictures."""

@@ -1,0 +1,110 @@
+"""Recorded values of training-free segmentation, a folder of them, held against ours."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..console.messages import say
+from ..errors import UserError, described
+from ..foreign_files.arrays import NotPlainArrays, read_arrays
+from .recorded_towers import Recorded, resnet_values, vit_values
+from .zero_shot_protocol import protocol_values
+
+# Of names, these are their beginnings or the whole.
+_INPUTS = ('images/', 'state/', 'token_rows/', 'vfm/', 'gem/names', 'gem/token_ids', 'pamr/image')
+_ALONE = ('picture', 'query_names', 'templates', 'text', 'pamr/map')
+
+
+def report(folder: str | Path) -> float:
+    """Prints the relative error of every recorded array that icpc has a part for, and the others.
+
+    A file is known by what is in it, whatever its name.
+
+    Args:
+        folder: With `.npz` files of a vision transformer, a ResNet or a protocol of prediction.
+
+    Returns:
+        The largest error: the largest difference over an array's largest value, or the share of
+        its whole numbers that differ.
+
+    Raises:
+        UserError: No such file is there, or one lacks a part.
+    """
+    files: dict[str, Recorded] = {}
+    for path in sorted(Path(folder).glob('*.npz')):
+        for kind, file in _read(path):
+            if kind in files:
+                raise UserError(
+                    f'{path} and {files[kind].path}: two of one kind; compare them apart'
+                )
+            files[kind] = file
+    if not files:
+        raise UserError(
+            f'{folder} holds no reference values: no .npz with the weights of a vision '
+            'transformer or a ResNet, or with a protocol, and their config'
+        )
+    if 'protocol' in files and 'vit' not in files:
+        raise UserError(f'{files["protocol"].path}: the file of its vision transformer is missing')
+    errors = []
+    if 'vit' in files:
+        errors += _compare(files['vit'], vit_values(files['vit']))
+    if 'resnet' in files:
+        errors += _compare(files['resnet'], resnet_values(files['resnet']))
+    if 'protocol' in files:
+        errors += _compare(files['protocol'], protocol_values(files['protocol'], files['vit']))
+    largest = max(errors)
+    say(f'max relative error: {largest:.3e}')
+    return largest
+
+
+def relative_error(ours: Tensor, recorded: Tensor) -> float:
+    """The largest difference over the largest value, or the share of whole numbers that differ."""
+    if ours.shape != recorded.shape:
+        return float('inf')
+    if not recorded.is_floating_point():
+        return float((ours.long() != recorded.long()).double().mean())
+    difference = (ours.double() - recorded.double()).abs().nan_to_num(nan=float('inf'))
+    return float(difference.max() / recorded.double().abs().max().clamp(min=1e-30))
+
+
+def _read(path: Path) -> Iterator[tuple[str, Recorded]]:
+    """What kind of file it is, and its content; nothing for a file of another kind."""
+    try:
+        arrays = read_arrays(path)
+    except NotPlainArrays as error:
+        raise UserError(f'{path}: refused, it must hold plain arrays alone: {error}') from error
+    try:
+        config = json.loads(str(arrays.pop('config')))
+    except (KeyError, ValueError):
+        return
+    if {'templates', 'picture'} <= arrays.keys():
+        yield 'protocol', Recorded(path, config, arrays)
+    elif any(name.startswith('state/visual.') for name in arrays):
+        yield 'vit' if 'patch' in config else 'resnet', Recorded(path, config, arrays)
+
+
+def _compare(file: Recorded, values: Iterator[tuple[str, Tensor]]) -> list[float]:
+    say(file.path.name)
+    errors = {}
+    try:
+        with torch.no_grad():
+            for name, ours in values:
+                if name in file.arrays:
+                    errors[name] = relative_error(ours, file.tensor(name))
+    except (KeyError, TypeError, ValueError, RuntimeError, IndexError) as error:
+        raise UserError(f'{file.path}: not as its format says: {described(error)}') from error
+    for name, error in errors.items():
+        say(f'  {name:<34} {error:.3e}')
+    rest = [
+        name
+        for name in file.arrays
+        if name not in errors and not name.startswith(_INPUTS) and name not in _ALONE
+    ]
+    if rest:
+        say(f'  not compared, icpc has no such part: {", ".join(rest)}')
+    if not errors:
+        raise UserError(f'{file.path}: none of its arrays is one that icpc has a part for')
+    return list(errors.values())
