@@ -234,3 +234,12 @@ class GivesScoreMaps(Protocol):
     def test_step_with_maps(self, data: dict, classes: Sequence[int]) -> list[Any]:
         """The predictions, with text each with ``score_maps`` (len(classes), H0, W0)."""
         ...
+
+
+@runtime_checkable
+class KeepsLogits(Protocol):
+    """A model that gives full-size logits only where that is asked for."""
+
+    def keeping_logits(self) -> nn.Module:
+        """The same model over the same weights, whose samples have ``seg_logits``."""
+        ...

@@ -31,11 +31,20 @@ MAY_USE = {
     'segmentors': _METHOD,  # the other parts are built by name
     **{room: {'base', *_RUN[:index]} for index, room in enumerate(_RUN)},
     # These make or compare models, so they need CLIP itself, but nothing of a run stands on them.
+    'inference': {*_METHOD, *_RUN},
     'pretraining': {*_METHOD, *_RUN},
     'references': {*_METHOD, *_RUN},
-    'experiments': {*_METHOD, *_RUN, 'references'},
+    'experiments': {*_METHOD, *_RUN, 'references', 'inference'},
     'rehearsal': {'base', *_RUN},
-    'commands': {*_METHOD, *_RUN, 'rehearsal', 'references', 'experiments', 'pretraining'},
+    'commands': {
+        *_METHOD,
+        *_RUN,
+        'rehearsal',
+        'references',
+        'experiments',
+        'pretraining',
+        'inference',
+    },
 }
 MOST_MODULES = 14  # directly in one folder
 # CLIP is known by its own room, and by pre-training, which uses open_clip's loss and tokenizer.

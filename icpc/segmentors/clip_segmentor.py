@@ -19,6 +19,7 @@ from ..clip import load_clip
 from ..clip.text.vocabulary import shuffled
 from ..memory.budget import check_memory_budget
 from ..memory.prediction import PredictionMemory, prediction_memory
+from ..memory.shared_weights import shared_copy
 from ..memory.windows import BUDGET_KEY, MEMORY_BUDGET
 from ..parts import BaseNeck
 from ..picture_sizes import in_groups, pad_images, pad_samples
@@ -294,6 +295,10 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         metas = [{}] * len(inputs)
         maps = predict_maps(lambda x: self._maps(x, None)[:1], inputs, metas, grid, divisor, True)
         return torch.stack([result.logits for result in maps[0]])
+
+    def keeping_logits(self) -> 'CLIPSegmentor':
+        """The same model over the same weights, whose samples have ``seg_logits`` (K, H0, W0)."""
+        return shared_copy(self, test_cfg={**self.test_cfg, 'keep_logits': True})
 
     def prediction_memory(self, size: Sequence[int], disk: Sequence[int]) -> PredictionMemory:
         """Of a picture of (H, W) ``size`` in the network, (H0, W0) on ``disk``; in bytes."""

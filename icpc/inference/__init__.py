@@ -1,0 +1,1 @@
+"""From a trained model, or a CLIP alone, to predictions of pictures."""

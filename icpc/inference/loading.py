@@ -1,0 +1,101 @@
+"""A model in one line: `icpc.load_model` and `icpc.load_clip_model`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmseg.registry import MODELS
+from torch import nn
+
+from ..checkpoints.content import load_checkpoint
+from ..checkpoints.fitting import load_weights
+from ..errors import UserError, refusing
+from .model_config import palette_for, prediction_config
+from .predictor import Predictor
+from .sources import find_source
+
+
+def load_model(
+    source: str | Path, device: str | torch.device | None = None, config: str | Path | None = None
+) -> Predictor:
+    """Load a trained model for prediction. Nothing that a source holds is run.
+
+    Args:
+        source: A run's work dir (its newest whole checkpoint), a checkpoint (`.pth`) in one, a
+            folder that `tools/publish.py` wrote, `hf-hub:org/name` for one on the Hub, or
+            `'scenes'`, the packaged example. Where the run averaged its weights (`ema`), these are
+            the average, as `tools/test.py` takes it.
+        device: Such as `'cpu'` or `'cuda:1'`; None for the first GPU, or the CPU where there is
+            none.
+        config: The path of a config for a checkpoint that lies apart from its work dir.
+
+    Returns:
+        A `Predictor`, whose classes are those of the checkpoint.
+
+    Raises:
+        UserError: There is no such model, its files do not fit together, or the device is not here.
+    """
+    place = _device(device)
+    found = find_source(source, config)
+    checkpoint = load_checkpoint(found.weights)
+    meta = checkpoint.get('meta') or {}
+    known = [str(name).strip() for name in checkpoint.get('classes') or meta.get('classes') or ()]
+    cfg = prediction_config(found.tree, known, found.config)
+    model = build(cfg)
+    load_weights(model, checkpoint, found.weights)
+    names = known or cfg.class_names or _numbered(model)
+    palette = palette_for(names, known, meta.get('palette'), cfg.dataset)
+    return Predictor(model.to(place).eval(), cfg, names, palette)
+
+
+def build(cfg: Config) -> nn.Module:
+    """The model of a config; weights that a file gives need no start of their own."""
+    with refusing('model'), DefaultScope.overwrite_default_scope('mmseg'):
+        return MODELS.build(cfg.model)
+
+
+def _numbered(model: nn.Module) -> list[str]:
+    """Names for a model that knows none."""
+    return [str(index) for index in range(model.decode_head.num_classes)]
+
+
+def _device(device: str | torch.device | None) -> torch.device:
+    if device is None:
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    try:
+        place = torch.device(device)
+        torch.empty(1, device=place)
+    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+        reason = ' '.join(str(error).split())[:200]
+        raise UserError(f'device {str(device)!r} cannot be used: {reason}') from error
+    return place
+
+
+def load_clip_model(
+    model: str,
+    pretrained: str | None,
+    classes: Sequence[str],
+    device: str | torch.device | None = None,
+    **options: Any,
+) -> Predictor:
+    """A CLIP that segments by its score map alone, without any training.
+
+    Args:
+        model: An architecture of open_clip such as `'ViT-B-16-quickgelu'`, or what else
+            `model.clip.model` takes.
+        pretrained: Its weights, such as `'openai'`.
+        classes: The names to tell apart; synonyms are joined by `;`.
+        device: As for :func:`load_model`.
+        **options: Of :func:`icpc.inference.zero_shot.clip_model_config`.
+
+    Returns:
+        A `Predictor`.
+    """
+    from .zero_shot import clip_model_config
+
+    place = _device(device)
+    config = clip_model_config(model, pretrained, classes, **options)
+    raise NotImplementedError(place, config)
