@@ -13,7 +13,8 @@ from torch import nn
 from ..checkpoints.content import load_checkpoint
 from ..checkpoints.fitting import load_weights
 from ..errors import UserError, refusing
-from .model_config import palette_for, prediction_config
+from .model_config import prediction_config
+from .palettes import palette_of_model
 from .predictor import Predictor
 from .sources import find_source
 
@@ -47,7 +48,7 @@ def load_model(
     model = build(cfg)
     load_weights(model, checkpoint, found.weights)
     names = known or cfg.class_names or _numbered(model)
-    palette = palette_for(names, known, meta.get('palette'), cfg.dataset)
+    palette = palette_of_model(names, known, meta.get('palette'), cfg.dataset)
     return Predictor(model.to(place).eval(), cfg, names, palette)
 
 

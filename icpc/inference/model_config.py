@@ -4,13 +4,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from mmengine.config import Config
 from mmseg.utils import register_all_modules
 
 from ..config.interpolation import Interpolator
 from ..config.load import fill_model
-from ..config.signatures import find_type
 from ..config.unread_keys import check_signatures
 from ..config.user_modules import user_modules
 from ..errors import UserError
@@ -93,34 +91,3 @@ def _numbers_as_tuples(node: Any) -> Any:
         numbers = bool(items) and all(isinstance(item, (int, float)) for item in items)
         return tuple(items) if numbers or isinstance(node, tuple) else items
     return node
-
-
-def palette_for(
-    names: Sequence[str], known: Sequence[str], palette: Any, dataset: dict[str, Any]
-) -> np.ndarray:
-    """Colours by name: the checkpoint's, or those of the config's data set; the rest is drawn.
-
-    Args:
-        names: K names.
-        known: The names that `palette` has a colour for, in its order.
-        palette: The checkpoint's, or None.
-        dataset: `type` and `metainfo` of the config.
-
-    Returns:
-        (K, 3) uint8 RGB.
-    """
-    own = getattr(find_type(dataset.get('type'), 'test_dataloader.dataset'), 'METAINFO', {})
-    given = dataset.get('metainfo') or {}
-    colours: dict[str, Any] = {}
-    for classes, values in (
-        (own.get('classes'), own.get('palette')),
-        (given.get('classes'), given.get('palette')),
-        (known, palette),
-    ):
-        if classes and values is not None and len(classes) <= len(values):
-            colours |= {
-                str(name).strip(): colour for name, colour in zip(classes, values, strict=False)
-            }
-    drawn = np.random.RandomState(42).randint(0, 255, (len(names), 3))  # as MMSegmentation's
-    rows = [colours.get(name, other) for name, other in zip(names, drawn.tolist(), strict=True)]
-    return np.asarray(rows, dtype=np.uint8).reshape(-1, 3)

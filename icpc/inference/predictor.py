@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,15 +16,29 @@ from torch import Tensor, nn
 from ..datasets.checks.folder_files import PICTURES, files_below
 from ..errors import UserError
 from ..memory.budget import check_memory_budget
-from ..parts import GivesScoreMaps, KeepsLogits, KnowsItsMemory
+from ..memory.shared_weights import shared_copy
+from ..parts import GivesScoreMaps, KnowsItsMemory, TakesOtherClasses
 from ..picture_sizes import in_groups, predict_in_groups
+from .palettes import palette_for
 from .prediction import Failure, Prediction
-from .preparation import Preparation, Prepared
+from .prepared import Preparation, Prepared
+from .vocabulary import first_word, vocabulary
 
 # Bytes of the network's activations for each pixel that goes in, our choice: an FPN of 256 channels
 # at strides from 4 on with its inputs takes about half of it.
 _ACTIVATIONS = 1024
+_KEPT = 8  # vocabularies whose text is kept, our choice
 MEMORY_BUDGET = 2048.0  # MiB, our choice: eight pictures of 512 x 512
+
+
+class _Answer(NamedTuple):
+    """Who answers, and for which classes."""
+
+    model: nn.Module
+    step: Any  # a batch as of a loader -> samples
+    names: tuple[str, ...]
+    palette: np.ndarray
+    keeps_logits: bool
 
 
 class Predictor:
@@ -45,6 +61,8 @@ class Predictor:
         self.classes, self.palette = tuple(classes), palette
         self._prepare = Preparation(cfg.to_dict()['test_pipeline'])
         predict_in_groups(model)
+        self._models: dict[tuple[tuple[str, ...], str | None], nn.Module] = {}
+        self._lock = Lock()
 
     @property
     def device(self) -> torch.device:
@@ -59,6 +77,8 @@ class Predictor:
     def predict(
         self,
         pictures: Any,
+        classes: str | Sequence[str] | None = None,
+        head: str | None = None,
         probabilities: bool = False,
         score_maps: bool = False,
         batch_size: int = 8,
@@ -73,6 +93,10 @@ class Predictor:
         Args:
             pictures: A path; a PIL picture; an array (H, W, 3) RGB, (H, W) or (H, W, 4); a tensor
                 (3, H, W) RGB; a list of these; a folder; or anything that gives them one by one.
+            classes: Other names than those of the training, such as `['dog;puppy', 'cat']`, with
+                synonyms behind a `;`, of which the best counts; the first names the class. What
+                answers is the text: a head with a classifier of its own cannot, and says so.
+            head: `'score_map'` takes the score map of pixels and text in the head's place.
             probabilities: Also (K, H, W) probabilities.
             score_maps: Also the cosine of every pixel with each class's text, for models with text.
             batch_size: The most pictures that go through the network at once.
@@ -97,7 +121,7 @@ class Predictor:
             raise UserError(str(error)) from error
         run = partial(
             self._predict,
-            step=self._step(score_maps, probabilities),
+            answer=self._answer(classes, head, score_maps, probabilities),
             budget=float('inf') if memory_budget is None else memory_budget * 2**20,
             batch_size=batch_size,
             skips=on_error == 'skip',
@@ -115,22 +139,50 @@ class Predictor:
             f'{type(pictures).__name__}'
         )
 
-    def _step(self, score_maps: bool, probabilities: bool) -> Any:
-        """What predicts a batch."""
-        model = self.model
-        if probabilities and isinstance(model, KeepsLogits):
-            model = model.keeping_logits()
-        if not score_maps:
-            return model.test_step
+    def _answer(
+        self, classes: str | Sequence[str] | None, head: str | None, maps: bool, keeps_logits: bool
+    ) -> _Answer:
+        """Who answers; the predictor's own model stays as it is, whatever others ask it."""
+        model, names, palette = self.model, self.classes, self.palette
+        if classes is not None or head is not None:
+            words = vocabulary(self.model.class_names if classes is None else classes)
+            model = self._asked(words, head)
+            names = tuple(map(first_word, words))
+            palette = self._colours(names)
+        if keeps_logits and isinstance(model, KnowsItsMemory):
+            model = shared_copy(model, test_cfg={**model.test_cfg, 'keep_logits': True})
+        if not maps:
+            return _Answer(model, model.test_step, names, palette, keeps_logits)
         if not isinstance(model, GivesScoreMaps) or getattr(model, 'prompter', None) is None:
-            raise UserError('score_maps: this model has no text, so no score maps')
-        every = range(len(self.classes))
-        return partial(in_groups, partial(model.test_step_with_maps, classes=every))
+            raise UserError('score_maps: this model has no text, so it has no score maps')
+        step = partial(model.test_step_with_maps, classes=range(len(names)))
+        return _Answer(model, partial(in_groups, step), names, palette, keeps_logits)
+
+    def _asked(self, words: tuple[str, ...], head: str | None) -> nn.Module:
+        """The model for other classes; the last ones are kept with their text."""
+        with self._lock:
+            found = self._models.pop((words, head), None)
+            if found is None:
+                if not isinstance(self.model, TakesOtherClasses):
+                    raise UserError(
+                        f'classes: {type(self.model).__name__} knows the classes of its training '
+                        'alone; a CLIPSegmentor with text takes others'
+                    )
+                takes_head = 'head' in signature(self.model.with_classes).parameters
+                found = self.model.with_classes(words, **({'head': head} if takes_head else {}))
+            self._models[words, head] = found
+            if len(self._models) > _KEPT:
+                del self._models[next(iter(self._models))]
+        return found
+
+    def _colours(self, names: Sequence[str]) -> np.ndarray:
+        """Those of the training where a name is one of it."""
+        return palette_for(names, self.classes, self.palette)
 
     def _predict(
         self,
         pictures: Iterable[tuple[str, Any]],
-        step: Any,
+        answer: _Answer,
         budget: float,
         batch_size: int,
         skips: bool,
@@ -141,28 +193,20 @@ class Predictor:
         for name, picture in pictures:
             try:
                 ready = self._prepare(picture, name)
-                needed = self._bytes_of(ready)
+                needed = _bytes_of(answer.model, ready)
             except UserError as error:
                 if not skips:
                     raise
                 ready, needed = Failure(name, str(error)), 0.0
             if waiting and (held + needed > budget or len(waiting) == batch_size):
-                yield from self._batch(waiting, step)
+                yield from self._batch(waiting, answer)
                 waiting, held = [], 0.0
             waiting.append(ready)
             held += needed
-        yield from self._batch(waiting, step)
-
-    def _bytes_of(self, ready: Prepared) -> float:
-        """Of a picture's prediction, as far as it is known before."""
-        size, disk = tuple(ready.inputs.shape[1:]), ready.image.shape[:2]
-        maps = 0
-        if isinstance(self.model, KnowsItsMemory):
-            maps = sum(self.model.prediction_memory(size, disk))
-        return maps + _ACTIVATIONS * size[0] * size[1]
+        yield from self._batch(waiting, answer)
 
     def _batch(
-        self, waiting: list[Prepared | Failure], step: Any
+        self, waiting: list[Prepared | Failure], answer: _Answer
     ) -> Iterator[Prediction | Failure]:
         ready = [one for one in waiting if isinstance(one, Prepared)]
         samples: Iterator[Any] = iter(())
@@ -171,23 +215,30 @@ class Predictor:
                 inputs=[one.inputs for one in ready], data_samples=[one.sample for one in ready]
             )
             with torch.no_grad():
-                samples = iter(step(data))
+                samples = iter(answer.step(data))
         for one in waiting:
-            yield one if isinstance(one, Failure) else self._result(one, next(samples))
+            yield one if isinstance(one, Failure) else _result(one, next(samples), answer)
 
-    def _result(self, ready: Prepared, sample: Any) -> Prediction:
-        labels = sample.pred_sem_seg.data.squeeze(0).to('cpu', torch.int32).numpy()
-        logits = sample.get('seg_logits')
-        maps = sample.get('score_maps')
-        return Prediction(
-            ready.name,
-            ready.image,
-            labels,
-            self.classes,
-            self.palette,
-            None if logits is None else _probabilities(logits.data),
-            None if maps is None else maps.data.float().cpu().numpy(),
-        )
+
+def _bytes_of(model: nn.Module, ready: Prepared) -> float:
+    """Of a picture's prediction, as far as it is known before."""
+    size, disk = tuple(ready.inputs.shape[1:]), ready.image.shape[:2]
+    maps = sum(model.prediction_memory(size, disk)) if isinstance(model, KnowsItsMemory) else 0
+    return maps + _ACTIVATIONS * size[0] * size[1]
+
+
+def _result(ready: Prepared, sample: Any, answer: _Answer) -> Prediction:
+    logits = sample.get('seg_logits') if answer.keeps_logits else None
+    maps = sample.get('score_maps')
+    return Prediction(
+        ready.name,
+        ready.image,
+        sample.pred_sem_seg.data.squeeze(0).to('cpu', torch.int32).numpy(),
+        answer.names,
+        answer.palette,
+        None if logits is None else _probabilities(logits.data),
+        None if maps is None else maps.data.float().cpu().numpy(),
+    )
 
 
 def _probabilities(logits: Tensor) -> np.ndarray:

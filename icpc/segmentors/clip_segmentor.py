@@ -19,7 +19,6 @@ from ..clip import load_clip
 from ..clip.text.vocabulary import shuffled
 from ..memory.budget import check_memory_budget
 from ..memory.prediction import PredictionMemory, prediction_memory
-from ..memory.shared_weights import shared_copy
 from ..memory.windows import BUDGET_KEY, MEMORY_BUDGET
 from ..parts import BaseNeck
 from ..picture_sizes import in_groups, pad_images, pad_samples
@@ -268,7 +267,7 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         self, inputs: Tensor, metas: list[dict], keep_classes: list[int]
     ) -> list[list[Result]]:
         """What the head and, with text, the score map make of each picture."""
-        static = None if self.prompter is None else self.prompter.static_text()
+        static = self.static_text()
         inputs, metas = padded_to(math.ceil(max(self.backbone.strides)), inputs, metas)
         grid = window_grid(inputs.shape[2:], self.test_cfg)
         keep_logits, divisor = self.test_cfg.get('keep_logits', False), self.backbone.size_divisor
@@ -296,9 +295,23 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         maps = predict_maps(lambda x: self._maps(x, None)[:1], inputs, metas, grid, divisor, True)
         return torch.stack([result.logits for result in maps[0]])
 
-    def keeping_logits(self) -> 'CLIPSegmentor':
-        """The same model over the same weights, whose samples have ``seg_logits`` (K, H0, W0)."""
-        return shared_copy(self, test_cfg={**self.test_cfg, 'keep_logits': True})
+    def static_text(self) -> Tensor | None:
+        """(1, K, D), what of the text does not depend on the picture; None for nothing."""
+        return None if self.prompter is None else self.prompter.static_text()
+
+    def with_classes(self, class_names: Sequence[str], head: str | None = None) -> 'CLIPSegmentor':
+        """The same model over the same weights for any names; see :class:`OtherClasses`.
+
+        Args:
+            class_names: K names; ``;`` stands between synonyms.
+            head: None for the decode head, ``'score_map'`` for the score map in its place.
+
+        Raises:
+            UserError: the model has no text, its prompter or its head knows its own classes alone.
+        """
+        from .other_classes import OtherClasses
+
+        return OtherClasses.of(self, class_names, head)
 
     def prediction_memory(self, size: Sequence[int], disk: Sequence[int]) -> PredictionMemory:
         """Of a picture of (H, W) ``size`` in the network, (H0, W0) on ``disk``; in bytes."""
