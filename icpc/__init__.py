@@ -22,7 +22,7 @@ from . import (  # noqa: F401
 from .building import build_model
 from .config import load_config
 
-_LATE = {'load_model': 'inference.loading', 'load_clip_model': 'inference.loading'}
+_LATE = {'load_model': 'inference.load_model', 'load_clip_model': 'inference.load_model'}
 
 
 def __getattr__(name: str) -> Any:

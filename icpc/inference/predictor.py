@@ -19,10 +19,10 @@ from ..memory.budget import check_memory_budget
 from ..memory.shared_weights import shared_copy
 from ..parts import GivesScoreMaps, KnowsItsMemory, TakesOtherClasses
 from ..picture_sizes import in_groups, predict_in_groups
+from .own_classes import first_word, vocabulary
 from .palettes import palette_for
-from .prediction import Failure, Prediction
+from .predicted import Failure, Prediction
 from .prepared import Preparation, Prepared
-from .vocabulary import first_word, vocabulary
 
 # Bytes of the network's activations for each pixel that goes in, our choice: an FPN of 256 channels
 # at strides from 4 on with its inputs takes about half of it.

@@ -15,7 +15,7 @@ from ..datasets.named_readers import LoadNamedPicture
 from ..datasets.named_steps import NamedSteps
 from ..datasets.picture_reading import UnreadablePicture, decode_picture, load_picture
 from ..errors import UserError, refusing
-from .pictures import rgb_of
+from .rgb_pictures import rgb_of
 
 
 class Prepared(NamedTuple):
@@ -57,7 +57,7 @@ class Preparation:
         """Read and prepare one picture.
 
         Args:
-            picture: A path, or what :func:`icpc.inference.pictures.rgb_of` takes.
+            picture: A path, or what :func:`icpc.inference.rgb_pictures.rgb_of` takes.
             name: What an error calls it.
 
         Raises:

@@ -14,9 +14,9 @@ from ..checkpoints.content import load_checkpoint
 from ..checkpoints.fitting import load_weights
 from ..errors import UserError, refusing
 from .model_config import prediction_config
+from .model_sources import find_source
 from .palettes import palette_of_model
 from .predictor import Predictor
-from .sources import find_source
 
 
 def load_model(
