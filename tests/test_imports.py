@@ -51,7 +51,12 @@ MOST_MODULES = 14  # directly in one folder
 KNOW_OPEN_CLIP = {'clip', 'pretraining'}
 PURE = {'structures', 'alignment', 'upsampling', 'errors'}  # torch and the standard library only
 
-FILES = sorted(path for path in PACKAGE.rglob('*.py') if path != PACKAGE / '__init__.py')
+NO_CODE = PACKAGE / 'assets'  # a published config is read as values
+FILES = sorted(
+    path
+    for path in PACKAGE.rglob('*.py')
+    if path != PACKAGE / '__init__.py' and NO_CODE not in path.parents
+)
 
 
 def imported(module: str, source: str, is_package: bool) -> Iterator[str]:

@@ -62,6 +62,7 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
             in which every class has another one's name. None: the right names.
         held_out_classes: names of classes that give no training signal (:class:`HeldOutClasses`);
             the score map knows them by their text all the same, the head cannot. None: all train.
+        pretrained: None, which MMSegmentation's own functions give to every model.
         data_preprocessor, train_cfg, test_cfg, init_cfg: as in MMSegmentation. ``test_cfg``:
             ``mode`` (``'whole'`` or ``'slide'``), ``crop_size``, ``stride``, ``keep_logits``, and
             ``memory_budget`` in MiB of :func:`predict_maps`.
@@ -81,12 +82,18 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         losses: dict | None = None,
         shuffle_names: int | None = None,
         held_out_classes: Sequence[str] | None = None,
+        pretrained: None = None,
         data_preprocessor: dict | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         _check_given(clip=clip, class_names=class_names, neck=neck, decode_head=decode_head)
+        if pretrained is not None:
+            raise ValueError(
+                f'model.pretrained={pretrained!r}: the weights of CLIP are named by '
+                'model.clip.pretrained, and those of a whole model by load_from; leave it out'
+            )
         if prompter is not None and dict(backbone).get('dense', '') is None:
             raise ValueError(
                 'model.backbone.dense=None leaves no embedding that text could be compared with; '
