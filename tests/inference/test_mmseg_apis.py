@@ -12,6 +12,8 @@ import icpc
 
 SLIDE = dict(mode='slide', crop_size=(32, 32), stride=(16, 16))
 
+pytestmark = pytest.mark.xdist_group('inference')  # one run for all
+
 
 @pytest.mark.parametrize('mode', ['whole', 'slide'])
 def test_three_ways_give_the_same_labels(run, mode):
