@@ -1,20 +1,24 @@
 """A model in one line: `icpc.load_model` and `icpc.load_clip_model`."""
 
 from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
+from mmseg.utils import register_all_modules
 from torch import nn
 
 from ..checkpoints.content import load_checkpoint
 from ..checkpoints.fitting import load_weights
-from ..errors import UserError, refusing
+from ..errors import UserError, did_you_mean, refusing
 from .model_config import prediction_config
 from .model_sources import find_source
+from .own_classes import vocabulary
 from .palettes import palette_of_model
 from .predictor import Predictor
 
@@ -76,9 +80,9 @@ def _device(device: str | torch.device | None) -> torch.device:
 
 
 def load_clip_model(
-    model: str,
+    model: str | dict,
     pretrained: str | None,
-    classes: Sequence[str],
+    classes: str | Sequence[str],
     device: str | torch.device | None = None,
     **options: Any,
 ) -> Predictor:
@@ -88,15 +92,26 @@ def load_clip_model(
         model: An architecture of open_clip such as `'ViT-B-16-quickgelu'`, or what else
             `model.clip.model` takes.
         pretrained: Its weights, such as `'openai'`.
-        classes: The names to tell apart; synonyms are joined by `;`.
+        classes: The names to tell apart; synonyms stand behind a `;`.
         device: As for :func:`load_model`.
-        **options: Of :func:`icpc.inference.zero_shot.clip_model_config`.
+        **options: `dense`, `templates`, `threshold` and `scale` of
+            :func:`icpc.inference.zero_shot.clip_model_config`.
 
     Returns:
         A `Predictor`.
+
+    Raises:
+        UserError: An unknown CLIP or option, fewer than two classes, or a device that is not here.
     """
     from .zero_shot import clip_model_config
 
     place = _device(device)
-    config = clip_model_config(model, pretrained, classes, **options)
-    raise NotImplementedError(place, config)
+    known = signature(clip_model_config).parameters.keys() - {'model', 'pretrained', 'classes'}
+    for name in options:
+        if name not in known:
+            raise UserError(f'load_clip_model has no option {name!r}{did_you_mean(name, known)}')
+    register_all_modules(init_default_scope=False)
+    with refusing('model'):
+        cfg = clip_model_config(model, pretrained, list(vocabulary(classes)), **options)
+    colours = np.asarray(cfg.palette, dtype=np.uint8)
+    return Predictor(build(cfg).to(place).eval(), cfg, cfg.class_names, colours)
