@@ -45,6 +45,7 @@ MAY_USE = {
         'pretraining',
         'inference',
     },
+    'cli': {*_METHOD, *_RUN, 'references', 'experiments', 'pretraining', 'commands', 'inference'},
 }
 MOST_MODULES = 14  # directly in one folder
 # CLIP is known by its own room, and by pre-training, which uses open_clip's loss and tokenizer.

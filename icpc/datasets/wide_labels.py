@@ -18,8 +18,8 @@ class LoadWideAnnotations(MMCVLoadAnnotations):
     """Reads a mask as it is, 8 or 16 bit; MMSegmentation's own reader cuts ids to 8 bit.
 
     Ids are 0-based; the dataset's ``ignore_index`` (65535) marks what does not count. Where the
-    dataset chooses classes, its ``label_map`` replaces the ids of all its classes at once. A picture
-    without a mask, as MMSegmentation's inference gives it, stays without labels.
+    dataset chooses classes, its ``label_map`` replaces the ids of all its classes at once. Pictures
+    without a mask, as MMSegmentation's inference gives them, stay without labels.
     """
 
     def __init__(self) -> None:

@@ -92,7 +92,8 @@ class Predictor:
 
         Args:
             pictures: A path; a PIL picture; an array (H, W, 3) RGB, (H, W) or (H, W, 4); a tensor
-                (3, H, W) RGB; a list of these; a folder; or anything that gives them one by one.
+                (3, H, W) RGB; a list of these; a folder; or anything that gives them one by one. In
+                a list or generator a pair (name, picture) says what results call it.
             classes: Other names than those of the training, such as `['dog;puppy', 'cat']`, with
                 synonyms behind a `;`, of which the best counts; the first names the class. What
                 answers is the text: a head with a classifier of its own cannot, and says so.
@@ -251,8 +252,11 @@ def _probabilities(logits: Tensor) -> np.ndarray:
 
 
 def _named(pictures: Iterable[Any], name: str | None = None) -> Iterator[tuple[str, Any]]:
-    """Pictures with what an error calls them: their path, or their place from 0."""
+    """Pictures with what an error calls them: the name given, their path, or their place from 0."""
     for place, picture in enumerate(pictures):
+        if isinstance(picture, tuple) and len(picture) == 2 and isinstance(picture[0], str):
+            yield picture
+            continue
         path = str(picture) if isinstance(picture, (str, Path)) else None
         yield path or name or f'picture {place}', picture
 
