@@ -10,6 +10,8 @@ from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
 import icpc
+from icpc.checkpoints.content import load_checkpoint
+from icpc.checkpoints.packaged_text import packaged_text
 from icpc.errors import UserError
 from icpc.experiments.publish import publish
 
@@ -149,10 +151,28 @@ def test_the_packaged_example(scenes):
 
 def test_small_files_lose_rounding_alone(tmp_path):
     """What the package holds is what --small wrote: float16, without the packaged text tower."""
-    folder = icpc.inference.model_sources._PACKAGED['scenes']
-    state = load_file(folder / 'model.safetensors')
-    assert not any(key.startswith('prompter.text_encoder') for key in state)
-    assert {value.dtype for value in state.values()} <= {torch.float16, torch.int64}
-    tampered = tmp_path / 'x.safetensors'
-    save_file({'a': torch.zeros(1)}, tampered, {'text': '../../etc'})
-    assert set(icpc.checkpoints.content.load_checkpoint(tampered)['state_dict']) == {'a'}
+    tower = packaged_text('scenes_clip')
+    changed = 'prompter.text_encoder.ln_final.bias'
+    state = {**tower, 'head': torch.tensor([1 / 3, 2.0]), changed: tower[changed] + 1}
+    folder = tmp_path / 'run'
+    folder.mkdir()
+    torch.save({'state_dict': state, 'meta': {'classes': ['a', 'b']}}, folder / 'iter_1.pth')
+    (folder / 'last_checkpoint').write_text('iter_1.pth')
+    (folder / 'config.py').write_text('seed = 3\n')
+    (folder / 'resolved_config.json').write_text('{"model": {"clip": {"model": "scenes_clip"}}}')
+    file = publish(folder, tmp_path / 'out', small=True) / 'model.safetensors'
+    stored = load_file(file)
+    assert stored.keys() == {'head', changed}
+    assert {value.dtype for value in stored.values()} == {torch.float16}
+    back = load_checkpoint(file)
+    assert back['classes'] == ['a', 'b']
+    assert back['state_dict'].keys() == state.keys()
+    for key, value in back['state_dict'].items():
+        exact = key in tower and key != changed
+        torch.testing.assert_close(value.float(), state[key], rtol=0 if exact else 1e-3, atol=0)
+
+
+def test_the_named_tower_is_one_of_the_package(tmp_path):
+    file = tmp_path / 'x.safetensors'
+    save_file({'a': torch.zeros(1)}, file, {'text': '../../etc'})
+    assert load_checkpoint(file)['state_dict'].keys() == {'a'}
