@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
+from .errors import UserError
 from .recomputing import Recomputes
 from .structures import CLIPFeatures
 
@@ -88,6 +89,16 @@ class BasePrompter(nn.Module):
         """From the static text (1, K, D) to the text (B or 1, K, D) of these pictures."""
         return text
 
+    def with_names(self, class_names: Sequence[str]) -> 'BasePrompter':
+        """The same prompter over the same weights for other names; this one stays as it is.
+
+        Raises:
+            UserError: what it learned belongs to the classes of the training.
+        """
+        raise UserError(
+            f'{type(self).__name__} knows the classes of its training alone: it has no with_names'
+        )
+
     def forward(self, features: CLIPFeatures | None) -> Tensor:
         """(B, K, D), not normalised; (1, K, D) if the text does not depend on the image."""
         raise NotImplementedError
@@ -114,6 +125,10 @@ class BaseNeck(nn.Module):
             maps: the levels whose score maps count somewhere.
         """
         return None
+
+    def score_map(self, features: CLIPFeatures, text: Tensor, level: int) -> Tensor:
+        """(B, N, h_i, w_i), the cosines of one of ``levels`` with any text (B or 1, N, D)."""
+        raise NotImplementedError
 
     def forward(
         self, features: CLIPFeatures, text: Tensor | None
@@ -233,4 +248,26 @@ class GivesScoreMaps(Protocol):
 
     def test_step_with_maps(self, data: dict, classes: Sequence[int]) -> list[Any]:
         """The predictions, with text each with ``score_maps`` (len(classes), H0, W0)."""
+        ...
+
+
+@runtime_checkable
+class TakesOtherClasses(Protocol):
+    """A model that predicts classes by their names, also those that it was not trained on."""
+
+    def with_classes(self, class_names: Sequence[str]) -> nn.Module:
+        """The same model over the same weights for K names; ``;`` stands between synonyms."""
+        ...
+
+
+@runtime_checkable
+class AddsToScoreMap(Protocol):
+    """A decode head whose logits are a score map's, and what the head adds to each class."""
+
+    def residual(self, pyramid: Sequence[Tensor]) -> Tensor:
+        """(B, K, h, w), what the head adds for the classes that it was trained on."""
+        ...
+
+    def guided(self, residual: Tensor, scores: Tensor) -> Tensor:
+        """Logits (B, N, h, w) of N classes from (B, N, h, w) and a score map (B, N, h_j, w_j)."""
         ...

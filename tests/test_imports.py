@@ -45,13 +45,19 @@ MAY_USE = {
         'pretraining',
         'inference',
     },
+    'cli': {*_METHOD, *_RUN, 'references', 'experiments', 'pretraining', 'commands', 'inference'},
 }
 MOST_MODULES = 14  # directly in one folder
 # CLIP is known by its own room, and by pre-training, which uses open_clip's loss and tokenizer.
 KNOW_OPEN_CLIP = {'clip', 'pretraining'}
 PURE = {'structures', 'alignment', 'upsampling', 'errors'}  # torch and the standard library only
 
-FILES = sorted(path for path in PACKAGE.rglob('*.py') if path != PACKAGE / '__init__.py')
+NO_CODE = PACKAGE / 'assets'  # a published config is read as values
+FILES = sorted(
+    path
+    for path in PACKAGE.rglob('*.py')
+    if path != PACKAGE / '__init__.py' and NO_CODE not in path.parents
+)
 
 
 def imported(module: str, source: str, is_package: bool) -> Iterator[str]:

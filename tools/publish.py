@@ -16,6 +16,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--license', default='other', help="of the weights, such as mit (default: 'other')"
     )
+    parser.add_argument(
+        '--small',
+        action='store_true',
+        help="half the numbers' length (float16), without a text tower that icpc has anyway",
+    )
     return parser.parse_args()
 
 
@@ -27,9 +32,9 @@ def main() -> int:
         from icpc.console.messages import say
         from icpc.experiments.publish import publish
 
+    source, out = Path(args.checkpoint), Path(args.out)
     return run_tool(
-        lambda: say(publish(Path(args.checkpoint), Path(args.out), args.name, args.license)),
-        args.debug,
+        lambda: say(publish(source, out, args.name, args.license, args.small)), args.debug
     )
 
 

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from ..errors import UserError, described
 from ..files import Replacing
 from ..foreign_files.torch_archives import bytes_of, check_archive, check_growth
+from .packaged_text import packaged_text
 
 POINTER = 'last_checkpoint'
 _STEPS = re.compile(r'iter_(0|[1-9][0-9]*)\.pth')
@@ -38,7 +39,8 @@ def load_checkpoint(path: str | Path, map_location: str | torch.device = 'cpu') 
     """Read a checkpoint with `weights_only=True`: a crafted file is refused, nothing in it runs.
 
     A `.safetensors` file gives its tensors as `state_dict`, and the `classes` that its header may
-    name; it has no checksums.
+    name; it has no checksums. Where its header names a packaged CLIP as `text`, that gives the text
+    tower which the file lacks.
 
     Raises:
         Damaged: When the file cannot be read, or a checksum is wrong.
@@ -54,7 +56,11 @@ def load_checkpoint(path: str | Path, map_location: str | torch.device = 'cpu') 
     try:
         if path.suffix == '.safetensors':
             device = 'cpu' if str(map_location) == 'meta' else str(map_location)
-            return {'state_dict': load_file(path, device=device), **_named_classes(path)}
+            state = load_file(path, device=device)
+            entries = _entries(path)
+            missing = packaged_text(entries.get('text')).items()
+            state |= {key: value for key, value in missing if key not in state}
+            return {'state_dict': state, **_named_classes(entries)}
         check_archive(path)
         found = torch.load(path, map_location=map_location, weights_only=True)
         check_growth(found, path)
@@ -96,11 +102,14 @@ def _are_names(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)
 
 
-def _named_classes(path: Path) -> dict[str, Any]:
+def _entries(path: Path) -> dict[str, str]:
     with safe_open(path, 'pt') as file:
-        text = (file.metadata() or {}).get('classes')
+        return file.metadata() or {}
+
+
+def _named_classes(entries: dict[str, str]) -> dict[str, Any]:
     try:
-        names = json.loads(text or '[]')
+        names = json.loads(entries.get('classes') or '[]')
     except (ValueError, RecursionError):  # another program's entry
         return {}
     return {'classes': names} if _are_names(names) and names else {}

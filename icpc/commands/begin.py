@@ -17,11 +17,11 @@ from ..config.batch_plan import world_size
 from ..config.signatures import is_trained
 from ..errors import Requeue, ToldToStop, UserError, as_refusal, own_fault
 from ..run_dir.metrics_file import NAME as METRICS
-from ..run_dir.record import RECORD, RESOLVED
+from ..run_dir.record import RECORD, RESOLVED, RESOLVED_PY
 from ..run_dir.starts import start_record
 from ..training.preemption import any_rank
 
-_WRITTEN = {RECORD, RESOLVED, 'config.py', METRICS}
+_WRITTEN = {RECORD, RESOLVED, RESOLVED_PY, 'config.py', METRICS}
 _LOGS = re.compile(r'\d{8}_\d{6}')  # the folder of mmengine's log, by the time of the start
 
 

@@ -141,6 +141,21 @@ def finish_config(merged: Config, work_dir: str | Path | None = None) -> Config:
     return Config(tree, filename=merged.filename)
 
 
+def fill_model(model: dict[str, Any]) -> dict[str, Any]:
+    """A resolved model's config as `finish_config` leaves it for one process that predicts.
+
+    Args:
+        model: Changed in place: the pixels' mean and deviation are filled in.
+
+    Returns:
+        It, without parts that are None and without SyncBN.
+    """
+    tree = {'model': model}
+    _remove_parts(tree)
+    _fill_pixels(tree)
+    return _without_sync_norm(tree['model'])
+
+
 def _remove_parts(tree: dict[str, Any], path: str = '') -> None:
     """Take the entries that an override set to None out of dicts of named parts."""
     for key, value in list(tree.items()):

@@ -18,13 +18,16 @@ class LoadWideAnnotations(MMCVLoadAnnotations):
     """Reads a mask as it is, 8 or 16 bit; MMSegmentation's own reader cuts ids to 8 bit.
 
     Ids are 0-based; the dataset's ``ignore_index`` (65535) marks what does not count. Where the
-    dataset chooses classes, its ``label_map`` replaces the ids of all its classes at once.
+    dataset chooses classes, its ``label_map`` replaces the ids of all its classes at once. Pictures
+    without a mask, as MMSegmentation's inference gives them, stay without labels.
     """
 
     def __init__(self) -> None:
         super().__init__(with_bbox=False, with_label=False, with_seg=True, with_keypoints=False)
 
     def _load_seg_map(self, results: dict[str, Any]) -> None:
+        if 'seg_map_path' not in results:
+            return
         path = results['seg_map_path']
         if results.get('reduce_zero_label'):
             raise UserError(

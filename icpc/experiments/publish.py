@@ -10,6 +10,7 @@ from huggingface_hub import ModelCard, ModelCardData
 from safetensors.torch import load_file, save_file
 
 from ..checkpoints.content import latest_checkpoint, load_checkpoint
+from ..checkpoints.packaged_text import packaged_text, without_packaged_text
 from ..console.messages import say
 from ..console.numbers import clock
 from ..errors import UserError
@@ -27,7 +28,13 @@ _ENTITIES = {char: f'&#{ord(char)};' for char in '&<>|`[]*'}
 _TAGS = ['semantic-segmentation', 'clip', 'mmsegmentation']
 
 
-def publish(source: Path, out: Path, name: str | None = None, license_name: str = 'other') -> Path:
+def publish(
+    source: Path,
+    out: Path,
+    name: str | None = None,
+    license_name: str = 'other',
+    small: bool = False,
+) -> Path:
     """Write weights, config and model card into a folder.
 
     Args:
@@ -35,6 +42,7 @@ def publish(source: Path, out: Path, name: str | None = None, license_name: str 
         out: The folder; nothing of it may exist yet.
         name: The model's name; by default the folder's.
         license_name: The license of the weights, as the card's metadata name it.
+        small: Write numbers in float16, and leave out a text tower that the package has.
 
     Returns:
         The folder.
@@ -45,11 +53,11 @@ def publish(source: Path, out: Path, name: str | None = None, license_name: str 
     _check_words(name or out.name, license_name)
     checkpoint_path = find_checkpoint(source)
     with only_writer(out, 'publishes', '--out'):
-        _publish(checkpoint_path, out, name or out.name, license_name)
+        _publish(checkpoint_path, out, name or out.name, license_name, small)
     return out
 
 
-def _publish(checkpoint_path: Path, out: Path, name: str, license_name: str) -> None:
+def _publish(checkpoint_path: Path, out: Path, name: str, license_name: str, small: bool) -> None:
     there = [file for file in (WEIGHTS, CONFIG, CARD) if (out / file).exists()]
     if there:
         raise UserError(f'{out} holds {", ".join(there)} already; choose another --out')
@@ -64,7 +72,8 @@ def _publish(checkpoint_path: Path, out: Path, name: str, license_name: str) -> 
     classes = checkpoint['meta'].get('classes') or []
     record = RunRecord.if_whole(work_dir)
     published = published_config(config, classes, resolved)
-    _write_weights(checkpoint, classes, out / WEIGHTS)
+    tower = (resolved.get('model') or {}).get('clip', {}).get('model')
+    _write_weights(checkpoint, classes, out / WEIGHTS, tower if small else None, small)
     write_text_atomically(published.text, out / CONFIG)
     card = ModelCard.from_template(
         ModelCardData(license=license_name, library_name='icpc', tags=_TAGS),
@@ -132,12 +141,19 @@ def find_checkpoint(source: Path) -> Path:
     return found
 
 
-def _write_weights(checkpoint: dict[str, Any], classes: list[str], path: Path) -> None:
+def _write_weights(
+    checkpoint: dict[str, Any], classes: list[str], path: Path, tower: Any, small: bool
+) -> None:
     """Bare tensors, none sharing memory, read back and compared."""
     state = {key: value.detach().clone() for key, value in checkpoint['state_dict'].items()}
+    text = {}
+    if packaged_text(tower):
+        state, text = without_packaged_text(state, tower), {'text': tower}
+    if small:
+        state = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
     libraries = {f'version.{name}': version for name, version in versions().items()}
     new = path.with_name(f'.{path.name}.new')
-    save_file(state, new, {'format': 'pt', 'classes': json.dumps(classes), **libraries})
+    save_file(state, new, {'format': 'pt', 'classes': json.dumps(classes), **text, **libraries})
     back = load_file(new)
     assert back.keys() == state.keys()
     assert all(torch.equal(back[key], state[key]) for key in state)

@@ -53,9 +53,22 @@ class ScoreGuidedFPNHead(TakesScoreMap, SemanticFPNHead):
             inputs: the pyramid's maps (B, C, h_i, w_i), then one score map (B, K, h_j, w_j).
         """
         *pyramid, scores = inputs
-        logits = super().forward(pyramid)
-        scores = F.interpolate(scores, size=logits.shape[2:], mode='bilinear', align_corners=False)
-        return logits + scores * (self.gain / self.temperature)
+        return self.guided(self.residual(pyramid), scores)
+
+    def residual(self, pyramid: Sequence[Tensor]) -> Tensor:
+        """(B, K, h, w), what the FPN adds for each class."""
+        return super().forward(pyramid)
+
+    def guided(self, residual: Tensor, scores: Tensor) -> Tensor:
+        """Logits (B, N, h, w) of any N classes.
+
+        Args:
+            residual: (B, N, h, w).
+            scores: (B, N, h_j, w_j), the classes' score map.
+        """
+        size = residual.shape[2:]
+        scores = F.interpolate(scores, size=size, mode='bilinear', align_corners=False)
+        return residual + scores * (self.gain / self.temperature)
 
 
 def _give_gain_a_dimension(

@@ -1,1 +1,1 @@
-"""From a model to predictions of a user's pictures."""
+"""From a trained model, or a CLIP alone, to predictions of pictures."""

@@ -76,6 +76,13 @@ class MultiScaleAlignment(BaseNeck, BaseModule):
             unused += ([] if coarser else [lateral]) + ([] if level in outputs else [output])
         return unused + [conv for level, conv in self.embed.items() if int(level) not in maps]
 
+    def score_map(self, features: CLIPFeatures, text: Tensor, level: int) -> Tensor:
+        """(B, N, h_i, w_i), the cosines of an aligned level with any text (B or 1, N, D)."""
+        if level == self.dense_level:
+            return cosine_score_map(features.dense, text)
+        conv = self.embed[str(level)]
+        return projected_score_map(features.pyramid[level], conv.weight, conv.bias, text)
+
     def forward(
         self, features: CLIPFeatures, text: Tensor | None
     ) -> tuple[tuple[Tensor, ...], list[Tensor]]:
@@ -91,11 +98,7 @@ class MultiScaleAlignment(BaseNeck, BaseModule):
         """
         pyramid, score_maps = list(features.pyramid), []
         for level in self.levels:
-            if level == self.dense_level:
-                scores = cosine_score_map(features.dense, text)
-            else:
-                conv = self.embed[str(level)]
-                scores = projected_score_map(features.pyramid[level], conv.weight, conv.bias, text)
+            scores = self.score_map(features, text, level)
             score_maps.append(scores)
             joined = (scores * self.score_scale).to(pyramid[level].dtype)  # float32 under autocast
             pyramid[level] = torch.cat([pyramid[level], joined], dim=1)

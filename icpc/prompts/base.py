@@ -7,6 +7,7 @@ from torch import nn
 
 from ..clip.text.text_encoder import TextEncoder
 from ..clip.text.vocabulary import PackedNames, tokenize
+from ..memory.shared_weights import shared_copy
 from ..parts import BasePrompter
 
 
@@ -27,7 +28,24 @@ class Prompter(BasePrompter):
     ) -> None:
         super().__init__()
         self.text_encoder = text_encoder
+        self.suffix = suffix
+        self.prefix = 1
         self.names = PackedNames.from_names(class_names, suffix)
+
+    def take_contexts(self, count: int) -> None:
+        """Note that so many contexts stand before the names, which have to fit behind them.
+
+        Raises:
+            ValueError: names that do not.
+        """
+        self.prefix = 1 + count  # with the start token
+        self.names.check_budget(self.prefix, self.text_encoder.num_positions)
+
+    def with_names(self, class_names: Sequence[str]) -> 'Prompter':
+        """The same contexts in front of other names; this prompter stays as it is."""
+        names = PackedNames.from_names(class_names, self.suffix)
+        names.check_budget(self.prefix, self.text_encoder.num_positions)
+        return shared_copy(self, names=names.to(self.names.ids.device))
 
     @property
     def text_tower(self) -> TextEncoder:

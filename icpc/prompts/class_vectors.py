@@ -6,6 +6,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ..errors import UserError
 from ..structures import CLIPFeatures
 from .base import BasePrompter
 
@@ -33,6 +34,13 @@ class ClassVectorPrompter(BasePrompter):
         super().__init__()
         init_std = embed_dim**-0.5 if init_std is None else init_std
         self.vectors = nn.Parameter(init_std * torch.randn(len(class_names), embed_dim))
+
+    def with_names(self, class_names: Sequence[str]) -> 'ClassVectorPrompter':
+        """Raises UserError: a name says nothing to it."""
+        raise UserError(
+            'ClassVectorPrompter learned a vector for each class of the training and reads no '
+            'names, so it has none for others'
+        )
 
     def forward(self, features: CLIPFeatures | None = None) -> Tensor:
         """(1, K, D), not normalised."""

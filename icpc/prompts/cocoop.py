@@ -39,7 +39,7 @@ class CoCoOpPrompter(Prompter):
     ) -> None:
         super().__init__(text_encoder, class_names, suffix)
         self.contexts = initial_contexts(text_encoder, init, num_contexts, std=0.02)  # (N, W)
-        self.names.check_budget(1 + len(self.contexts), text_encoder.num_positions)
+        self.take_contexts(len(self.contexts))
         self.meta_net = MetaNet(
             text_encoder.embed_dim, 1, text_encoder.width, hidden=hidden, zero=False
         )

@@ -78,7 +78,7 @@ class InstancePrompter(Prompter):
         else:
             self.generator = MetaNet(size[0], tokens, size[1], hidden)
         length = len(self.contexts) + (num_instance if mode == 'concat' else 0)
-        self.names.check_budget(1 + length, text_encoder.num_positions)
+        self.take_contexts(length)
 
     def forward(self, features: CLIPFeatures | None) -> Tensor:
         """(B, K, D), not normalised; (1, K, D) with ``condition='constant'``."""

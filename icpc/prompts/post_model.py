@@ -6,6 +6,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ..clip.text.text_encoder import TextEncoder
+from ..memory.shared_weights import shared_copy
 from ..parts import BasePrompter
 from ..structures import CLIPFeatures
 from .context_decoder import PostModelRefiner
@@ -26,6 +27,10 @@ class _RefinedPrompter(BasePrompter):
     def text_tower(self) -> nn.Module | None:
         """That of the prompter before the decoder."""
         return self.pre.text_tower
+
+    def with_names(self, class_names: Sequence[str]) -> '_RefinedPrompter':
+        """The same decoder behind the prompter for other names."""
+        return shared_copy(self, pre=self.pre.with_names(class_names))
 
     def static_text(self) -> Tensor | None:
         """(1, K, D) before the decoder, where it does not depend on the picture."""

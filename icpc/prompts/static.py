@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ..clip.text.text_encoder import TextEncoder
 from ..clip.text.vocabulary import prompt_name, tokenize
+from ..errors import UserError
 from ..structures import CLIPFeatures
 from .base import Prompter, initial_contexts
 from .layout import PromptLayout
@@ -55,13 +56,32 @@ class StaticPrompter(Prompter):
         ]
         # (K, N, W) of the classes' own, or (N, W) shared
         self.contexts = nn.Parameter(torch.stack(drawn).detach()) if class_specific else drawn[0]
-        length = len(drawn[0])
-        self.names.check_budget(1 + length, text_encoder.num_positions)
+        self.name_position = name_position
+        self.take_contexts(len(drawn[0]))
         self.layout = None
         if class_specific or name_position != 'end':
-            tokens = [tokenize(prompt_name(name)) for name in class_names]
-            behind = tokenize(suffix) if suffix else []
-            self.layout = PromptLayout(tokens, length, name_position, behind)
+            self.layout = self._layout(class_names)
+
+    def _layout(self, class_names: Sequence[str]) -> PromptLayout:
+        tokens = [tokenize(prompt_name(name)) for name in class_names]
+        behind = tokenize(self.suffix) if self.suffix else []
+        return PromptLayout(tokens, self.contexts.shape[-2], self.name_position, behind)
+
+    def with_names(self, class_names: Sequence[str]) -> 'StaticPrompter':
+        """The same contexts around other names.
+
+        Raises:
+            UserError: each class of the training has contexts of its own.
+        """
+        if self.contexts.dim() == 3:
+            raise UserError(
+                'StaticPrompter learned contexts of its own for each class (class_specific=True), '
+                'so it has none for other names'
+            )
+        other = super().with_names(class_names)
+        if self.layout is not None:
+            other.layout = self._layout(class_names).to(self.contexts.device)
+        return other
 
     def forward(self, features: CLIPFeatures | None = None) -> Tensor:
         """(1, K, D), not normalised."""

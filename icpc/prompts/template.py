@@ -15,6 +15,7 @@ from ..clip.text.vocabulary import (
     split_shared_prefix,
     tokenize,
 )
+from ..memory.shared_weights import shared_copy
 from ..structures import CLIPFeatures
 from .base import BasePrompter
 
@@ -48,23 +49,27 @@ class TemplatePrompter(BasePrompter):
     ) -> None:
         super().__init__()
         self.text_encoder = text_encoder
-        self.template = template
         self.ensemble = template == 'imagenet' or not isinstance(template, str)
         if template == 'imagenet':
             template = imagenet_templates()
         templates = [template] if isinstance(template, str) else list(template)
         if not templates:
             raise ValueError('prompter.template is an empty list; give at least one sentence')
-        self.sentences = nn.ModuleList(_Sentence(text, class_names) for text in templates)
-        for sentence in self.sentences:
-            prefix = 1 + len(sentence.prefix)
-            sentence.names.check_budget(prefix, text_encoder.num_positions)
+        self.templates = templates
+        self.sentences = self._sentences(class_names)
         self._kept: tuple[tuple, Tensor] | None = None
 
+    def _sentences(self, class_names: Sequence[str]) -> nn.ModuleList:
+        sentences = nn.ModuleList(_Sentence(text, class_names) for text in self.templates)
+        for sentence in sentences:
+            prefix = 1 + len(sentence.prefix)
+            sentence.names.check_budget(prefix, self.text_encoder.num_positions)
+        return sentences
+
     def with_names(self, class_names: Sequence[str]) -> 'TemplatePrompter':
-        """The same sentences with other names put in, on the same tower."""
-        other = TemplatePrompter(self.text_encoder, class_names, self.template)
-        return other.to(self.text_encoder.positional_embedding.device).train(self.training)
+        """The same sentences with other names in them; this prompter stays as it is."""
+        sentences = self._sentences(class_names).to(self.text_encoder.positional_embedding.device)
+        return shared_copy(self, sentences=sentences, _kept=None)
 
     def forward(self, features: CLIPFeatures | None = None) -> Tensor:
         """(1, K, D), of length one for several sentences, otherwise not normalised."""

@@ -13,7 +13,8 @@ from ..config.user_modules import user_files
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # They make data or weights, which have fingerprints of their own, or watch or compare runs.
-_OTHER_ROOMS = ('console', 'experiments', 'pretraining', 'references', 'rehearsal', 'run_dir')
+_OTHER_ROOMS = {'assets', 'console', 'experiments', 'inference', 'pretraining', 'references'}
+_OTHER_ROOMS |= {'rehearsal', 'run_dir'}
 _WATCHERS = {'commands/tool.py', 'config/user_modules.py'}
 _SAMPLED_FILES = 64  # read whole; all others count by name and size
 _DIGITS = 10
@@ -25,12 +26,18 @@ def short(digest: Any) -> str:
     return digest.hexdigest()[:_DIGITS]
 
 
-def plain_tree(value: Any) -> Any:
-    """A config as JSON takes it: tuples become lists, classes and functions their names."""
+def plain_tree(value: Any, tuples: bool = False) -> Any:
+    """A config as JSON takes it: tuples become lists, classes and functions their names.
+
+    Args:
+        value: Any part of a config.
+        tuples: Leave tuples as they are, as a Python file has them.
+    """
     if isinstance(value, dict):
-        return {str(key): plain_tree(item) for key, item in value.items()}
+        return {str(key): plain_tree(item, tuples) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain_tree(item) for item in value]
+        items = [plain_tree(item, tuples) for item in value]
+        return tuple(items) if tuples and isinstance(value, tuple) else items
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return getattr(value, '__qualname__', None) or repr(value)

@@ -24,6 +24,7 @@ from .segments import ended, peak_memory
 # `state` of a run; requeue: it was told to stop.
 RUNNING, REQUEUE, FINISHED = 'running', 'requeue', 'finished'
 RECORD, RESOLVED, CONFUSION = 'run.json', 'resolved_config.json', 'confusion.npz'
+RESOLVED_PY = 'resolved_config.py'  # for MMSegmentation's own functions: JSON has no tuples
 _WRITTEN: dict[Path, dict[str, Any]] = {}  # by this process
 
 

@@ -23,7 +23,7 @@ from .fingerprints import (
     with_user_code,
 )
 from .provenance import command_line, git_state, machine, versions
-from .record import FINISHED, RECORD, RESOLVED, RUNNING, whole_record, write_record
+from .record import FINISHED, RECORD, RESOLVED, RESOLVED_PY, RUNNING, whole_record, write_record
 from .same_run import run_fingerprint
 from .segments import closed, new_segment
 
@@ -112,6 +112,8 @@ def start_record(cfg: Config, merged: Config, record: dict[str, Any]) -> None:
         _set_aside(folder, 'a record that cannot be read' if damaged else 'a finished run')
     write_record(folder, record)
     write_text_atomically(json.dumps(plain_tree(cfg.to_dict()), indent=1), folder / RESOLVED)
+    text = Config(plain_tree(cfg.to_dict(), tuples=True)).pretty_text
+    write_text_atomically(text, folder / RESOLVED_PY)
     write_text_atomically(merged.pretty_text, folder / 'config.py')
     if not cfg.resume:
         (folder / POINTER).unlink(missing_ok=True)  # it names a checkpoint of a former run

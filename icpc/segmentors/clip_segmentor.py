@@ -62,6 +62,7 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
             in which every class has another one's name. None: the right names.
         held_out_classes: names of classes that give no training signal (:class:`HeldOutClasses`);
             the score map knows them by their text all the same, the head cannot. None: all train.
+        pretrained: None, which MMSegmentation's own functions give to every model.
         data_preprocessor, train_cfg, test_cfg, init_cfg: as in MMSegmentation. ``test_cfg``:
             ``mode`` (``'whole'`` or ``'slide'``), ``crop_size``, ``stride``, ``keep_logits``, and
             ``memory_budget`` in MiB of :func:`predict_maps`.
@@ -81,12 +82,18 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         losses: dict | None = None,
         shuffle_names: int | None = None,
         held_out_classes: Sequence[str] | None = None,
+        pretrained: None = None,
         data_preprocessor: dict | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         _check_given(clip=clip, class_names=class_names, neck=neck, decode_head=decode_head)
+        if pretrained is not None:
+            raise ValueError(
+                f'model.pretrained={pretrained!r}: the weights of CLIP are named by '
+                'model.clip.pretrained, and those of a whole model by load_from; leave it out'
+            )
         if prompter is not None and dict(backbone).get('dense', '') is None:
             raise ValueError(
                 'model.backbone.dense=None leaves no embedding that text could be compared with; '
@@ -267,7 +274,7 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         self, inputs: Tensor, metas: list[dict], keep_classes: list[int]
     ) -> list[list[Result]]:
         """What the head and, with text, the score map make of each picture."""
-        static = None if self.prompter is None else self.prompter.static_text()
+        static = self.static_text()
         inputs, metas = padded_to(math.ceil(max(self.backbone.strides)), inputs, metas)
         grid = window_grid(inputs.shape[2:], self.test_cfg)
         keep_logits, divisor = self.test_cfg.get('keep_logits', False), self.backbone.size_divisor
@@ -294,6 +301,24 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         metas = [{}] * len(inputs)
         maps = predict_maps(lambda x: self._maps(x, None)[:1], inputs, metas, grid, divisor, True)
         return torch.stack([result.logits for result in maps[0]])
+
+    def static_text(self) -> Tensor | None:
+        """(1, K, D), what of the text does not depend on the picture; None for nothing."""
+        return None if self.prompter is None else self.prompter.static_text()
+
+    def with_classes(self, class_names: Sequence[str], head: str | None = None) -> 'CLIPSegmentor':
+        """The same model over the same weights for any names; see :class:`OtherClasses`.
+
+        Args:
+            class_names: K names; ``;`` stands between synonyms.
+            head: None for the decode head, ``'score_map'`` for the score map in its place.
+
+        Raises:
+            UserError: the model has no text, its prompter or its head knows its own classes alone.
+        """
+        from .other_classes import OtherClasses
+
+        return OtherClasses.of(self, class_names, head)
 
     def prediction_memory(self, size: Sequence[int], disk: Sequence[int]) -> PredictionMemory:
         """Of a picture of (H, W) ``size`` in the network, (H0, W0) on ``disk``; in bytes."""

@@ -97,7 +97,7 @@ class ZeroShotSegmentor(BaseSegmentor):
         if prompter.setdefault('type', 'TemplatePrompter') == 'TemplatePrompter':
             prompter.setdefault('template', 'imagenet')
         self.prompter = build_prompter(prompter, towers, self.vocabulary.words, self.backbone)
-        if not hasattr(self.prompter, 'with_names'):
+        if any(weight.requires_grad for weight in self.prompter.parameters()):
             raise ValueError(
                 f'model.prompter.type={prompter["type"]} has nothing to say without a training; '
                 'take TemplatePrompter'

@@ -37,6 +37,7 @@ from ..console.messages import say
 from ..datasets.named_steps import name_steps
 from ..errors import UserError, described, own_fault, refusing
 from ..evaluation.equal_names import refuse_equal_names
+from ..evaluation.pictures import class_names, palette_of
 from ..files import write_text_atomically
 from ..picture_sizes import predict_in_groups
 from ..ranks.fsdp import WholeInEvaluationHook, shard, whole
@@ -297,7 +298,8 @@ class SafeRunner(HookCalls):
             say(f'seed {self.seed} goes on where seed {seed} was saved: other data from here on')
 
     def _meta(self) -> dict[str, Any]:
-        metainfo = getattr(self.train_dataloader.dataset, 'metainfo', {})
+        dataset = self.train_dataloader.dataset
+        metainfo = getattr(dataset, 'metainfo', {})
         return {
             'cfg': self.cfg.pretty_text,
             'seed': self.seed,
@@ -305,6 +307,7 @@ class SafeRunner(HookCalls):
             'validated': getattr(self.train_loop, 'validated', self.iter),
             'classes': list(metainfo.get('classes') or []),
             'palette': metainfo.get('palette'),
+            'dataset_meta': _names_and_colours(dataset),  # read by `mmseg.apis`
             'early_stops': [
                 (hook.wait_count, hook.best_score, self.train_loop.stop_training)
                 for hook in self._early_stops()
@@ -352,3 +355,10 @@ class SafeRunner(HookCalls):
         if is_main_process():
             save_atomically(checkpoint, Path(out_dir) / filename)
             write_text_atomically(filename, Path(out_dir) / POINTER)
+
+
+def _names_and_colours(dataset: Any) -> dict[str, Any]:
+    """`classes` and `palette` of a data set, empty where it has no classes."""
+    if not getattr(dataset, 'metainfo', {}).get('classes'):
+        return {}
+    return {'classes': class_names(dataset), 'palette': palette_of(dataset).tolist()}

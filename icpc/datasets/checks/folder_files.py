@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...errors import UserError
 
-_PICTURES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+PICTURES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 
 
 def files_below(folder: Path) -> list[str]:
@@ -51,5 +51,5 @@ def other_suffixes(files: list[str], suffix: str, lonely: set[str]) -> list[str]
         name
         for name in left
         if name.lower().endswith(suffix.lower())
-        or (name.lower().endswith(_PICTURES) and os.path.splitext(name)[0] in lonely)
+        or (name.lower().endswith(PICTURES) and os.path.splitext(name)[0] in lonely)
     )
