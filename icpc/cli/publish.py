@@ -1,0 +1,32 @@
+"""`icpc publish`: a checkpoint as safetensors, with its config and a model card."""
+
+import argparse
+from pathlib import Path
+
+from .arguments import quiet
+
+HELP = 'a checkpoint as safetensors, with its config and a model card'
+DESCRIPTION = 'Write model.safetensors, config.py and a model card into a folder.'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what it takes."""
+    parser.add_argument('checkpoint', help='a checkpoint, or a work dir for its last one')
+    parser.add_argument('--out', required=True, metavar='DIR', help='a new folder')
+    parser.add_argument('--name', help="of the model (default: the folder's)")
+    parser.add_argument(
+        '--license', default='other', help="of the weights, such as mit (default: 'other')"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it; the exit code."""
+    with quiet():
+        from ..commands.tool import run_tool
+        from ..console.messages import say
+        from ..experiments.publish import publish
+
+    return run_tool(
+        lambda: say(publish(Path(args.checkpoint), Path(args.out), args.name, args.license)),
+        args.debug,
+    )
