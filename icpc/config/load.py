@@ -97,6 +97,11 @@ def merge_config(
     return Config(tree, filename=str(path))
 
 
+def overrides_of(path: Path) -> dict[str, Any]:
+    """What a config file overrides itself, `{dotted path: value}`."""
+    return _own_overrides(_read(path), path)
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         return Config.fromfile(str(path), import_custom_modules=False).to_dict()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
 SCRIPT = 'icpc'  # the console script
-_CLI = PACKAGE / 'cli' / '__main__.py'  # python -m icpc.cli
+_MODULE, _CLI = 'icpc.cli', PACKAGE / 'cli' / '__main__.py'  # python -m icpc.cli
 
 
 def _main_file() -> Path | None:
@@ -18,6 +18,8 @@ def _main_file() -> Path | None:
 
 def is_script() -> bool:
     """Whether the program is `icpc COMMAND`."""
+    if sys.argv[:1] == ['-m'] and _MODULE in sys.orig_argv:  # python -m looks for it just now
+        return True
     file = _main_file()
     return file is not None and (file.name == SCRIPT or file.resolve() == _CLI)
 
