@@ -47,7 +47,7 @@ def _size(text: str) -> tuple[int, int]:
 def run(args: argparse.Namespace) -> int:
     """Do it; the exit code."""
     with quiet():
-        from ..commands.benchmark import benchmark, described, print_benchmark
+        from ..commands.look.benchmark import benchmark, described, print_benchmark
         from ..commands.tool import run_tool
 
     def work() -> None:

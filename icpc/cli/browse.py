@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do it; the exit code."""
     with quiet():
-        from ..commands.browse import browse
+        from ..commands.look.browse import browse
         from ..commands.tool import run_tool
         from ..console.messages import say
 

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do it; the exit code."""
     with quiet():
-        from ..commands.print_config import config_lines
+        from ..commands.look.print_config import config_lines
         from ..commands.tool import run_tool
 
     options = [*args.overrides, *args.cfg_options]

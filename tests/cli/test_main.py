@@ -61,7 +61,7 @@ def test_help_imports_nothing_slow():
         done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
         assert done.returncode == 0
         imported = {line.split('|')[-1].strip() for line in done.stderr.splitlines()}
-        assert 'icpc.cli.train' in imported or words != ['train', '--help']
+        assert 'argparse' in imported
         assert not imported & {'torch', 'numpy', 'cv2', 'mmengine', 'open_clip', 'rich'}
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from ..config.load import finish_config, merge_config, overrides_of
-from ..config.origins import Keys, Origins, leaves
-from ..config.overrides import parse_overrides
-from ..errors import UserError, did_you_mean
-from ..startup.packaged import find_config
+from ...config.load import finish_config, merge_config, overrides_of
+from ...config.overrides import parse_overrides
+from ...errors import UserError, did_you_mean
+from ...startup.packaged import find_config
+from .origins import Keys, Origins, leaves
 
 
 def config_lines(config: str, options: Sequence[str], only: str | None = None) -> list[str]:

@@ -10,13 +10,13 @@ from mmengine.config import Config
 from mmseg.utils import register_all_modules
 from PIL import Image
 
-from ..config.load import load_config
-from ..console.messages import say
-from ..datasets.checks.verification import check_data
-from ..errors import UserError, refusing
-from ..evaluation.pictures import class_names, palette_of, save_overlay
-from ..training.data_order import PositionSampler
-from ..training.runner import SafeRunner
+from ...config.load import load_config
+from ...console.messages import say
+from ...datasets.checks.verification import check_data
+from ...errors import UserError, refusing
+from ...evaluation.pictures import class_names, palette_of, save_overlay
+from ...training.data_order import PositionSampler
+from ...training.runner import SafeRunner
 
 
 def browse(

@@ -7,10 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
-from .bases import config_files
-from .interpolation import EXPRESSION, Interpolator
-from .list_items import index_of
+from ...config.bases import config_files
+from ...config.interpolation import EXPRESSION, Interpolator
+from ...config.list_items import index_of
+from ...errors import UserError
 
 Keys = tuple[Any, ...]  # the way to a value: keys of dicts and indices of lists
 _BESIDE = ('before', 'after')  # an override's last key, where it puts something into a list

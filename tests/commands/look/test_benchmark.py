@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from icpc.cli.main import main
-from icpc.commands.benchmark import _figures, benchmark
+from icpc.commands.look.benchmark import _figures, benchmark
 from icpc.errors import UserError
 
 KEYS = ('median_ms', 'p90_ms', 'pictures_per_second', 'peak_memory_MiB')

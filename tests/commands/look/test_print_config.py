@@ -2,7 +2,7 @@
 
 import pytest
 
-from icpc.commands.print_config import config_lines
+from icpc.commands.look.print_config import config_lines
 from icpc.errors import UserError
 
 BASE = """crop = 32
@@ -26,7 +26,7 @@ LEAF = """_base_ = ['base.py']
 width = 4
 model = dict(
     decode_head=dict(channels=16, norm_cfg=dict(type='SyncBN')),
-    train_cfg=dict(_delete_=True, mode='whole') if False else dict(),
+    train_cfg=dict(),
     test_cfg=dict(mode='whole'),
 )
 overrides = {'model.decode_head.num_convs': 1}

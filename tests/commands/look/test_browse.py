@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from icpc import load_config
-from icpc.commands import browse as module
-from icpc.commands.browse import browse
+from icpc.commands.look import browse as module
+from icpc.commands.look.browse import browse
 from icpc.errors import UserError
 from icpc.training.runner import SafeRunner
 

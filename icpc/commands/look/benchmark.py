@@ -9,11 +9,11 @@ import torch
 from mmseg.utils import register_all_modules
 from torch import nn
 
-from ..building import build_model
-from ..config.load import load_config
-from ..console.messages import say, silence_console
-from ..errors import UserError
-from ..memory.host import peak_memory
+from ...building import build_model
+from ...config.load import load_config
+from ...console.messages import say, silence_console
+from ...errors import UserError
+from ...memory.host import peak_memory
 
 _CONFIG = 'config.py'  # of a run, or of a published model
 _WARMUP = 3
