@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from ..errors import INSTALLED
 from ..files import read_json
 from ..startup.program import SCRIPT, is_script
 
@@ -32,14 +33,16 @@ GIT_FILE = 'git.json'  # beside a copied package: the state of git when it was c
 
 
 def git_state(package: Path) -> dict[str, Any] | None:
-    """The commit, and the files that differ from it; None outside a git repository.
+    """The commit, and the files that differ from it; None where it is of no repository.
 
     Args:
         package: The package's folder, in a working tree or copied from one.
     """
     folder = package.parent
     if (folder / GIT_FILE).is_file():
-        return read_json(folder / GIT_FILE, 'take the copy of the code anew')
+        return read_json(folder / GIT_FILE, 'take the copy of the code anew') or None
+    if not INSTALLED.isdisjoint(package.parts):  # in a repository of somebody else's, if in any
+        return None
     try:
         commit = _git(folder, 'rev-parse', 'HEAD').strip()
         changed = _git(folder, 'status', '--porcelain').splitlines()
