@@ -16,7 +16,7 @@ from mmseg.utils import register_all_modules
 
 from ..checkpoints.content import check_loads_safely
 from ..datasets.checks.verification import LOADERS
-from ..errors import UserError, own_fault
+from ..errors import PASSES, UserError, own_fault
 from ..memory.host import available_memory
 from . import unread_keys
 from .bases import config_files, mentioned, own_names
@@ -100,9 +100,9 @@ def merge_config(
 def _read(path: Path) -> dict[str, Any]:
     try:
         return Config.fromfile(str(path), import_custom_modules=False).to_dict()
-    except UserError:
+    except (UserError, *PASSES):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         fault = own_fault(error)
         raise UserError(f'{path}: {error}' if fault is None else str(fault)) from error
 
