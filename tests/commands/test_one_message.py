@@ -11,6 +11,8 @@ import pytest
 from icpc.checkpoints.hook import NewestCheckpointsHook
 from icpc.commands.tool import run_tool
 from icpc.commands.train import train
+from icpc.console.messages import say
+from icpc.errors import UserError
 from icpc.files import write_text_atomically
 from icpc.system_errors import in_words
 
@@ -25,8 +27,14 @@ def refused(capsys, config, work_dir, options=()) -> str:
     return ' '.join(text.split())
 
 
+def as_refusal_of(quoted: str) -> None:
+    raise UserError(f'{quoted}: so')
+
+
 CONFIGS = {
     'sys.exit(3)': ('import sys\nsys.exit(3)', r'it ends the program (sys.exit) with 3'),
+    'own BaseException': ('class Out(BaseException): ...\nraise Out(3)', 'Out: 3'),
+    'GeneratorExit': ('raise GeneratorExit', 'GeneratorExit'),
     'brackets': ('x = ' + '[' * 10_000, 'too many nested parentheses'),
     'operators': ('x = ' + '-' * 10_000 + '1', 'too many brackets or operators'),
     'itself': ("_base_ = ['toy.py']", 'leads back to the file itself'),
@@ -108,6 +116,15 @@ def test_a_fault_of_ours_says_what_to_report(toy_config, tmp_path, capsys, monke
     assert 'Please report it' in text
     assert 'the command: ' in text
     assert 'torch' in text
+
+
+def test_what_a_message_quotes_is_text(capsys):
+    for quoted in ('a[/red]b', r'a\[/red]b', '[link=x]', 'a\\', '\x1b]0;x\x07'):
+        shown = quoted.replace('\x1b', r'\x1b').replace('\x07', r'\x07')
+        for work in (partial(say, f'{quoted}: so'), partial(as_refusal_of, quoted)):
+            run_tool(work)
+            printed = capsys.readouterr()
+            assert f'{shown}: so' in printed.out + printed.err
 
 
 def test_a_folder_in_the_place_of_a_file(tmp_path, capsys):
