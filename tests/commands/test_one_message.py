@@ -5,9 +5,12 @@ import json
 import shutil
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
+from icpc.checkpoints import room
 from icpc.checkpoints.hook import NewestCheckpointsHook
 from icpc.commands.tool import run_tool
 from icpc.commands.train import train
@@ -15,6 +18,7 @@ from icpc.console.messages import say
 from icpc.errors import UserError
 from icpc.files import write_text_atomically
 from icpc.system_errors import in_words
+from icpc.training.weight_average import WeightAverageHook
 
 QUICK = {'max_iters': 2, 'val_interval': 2, 'default_hooks.panel': None}
 
@@ -88,6 +92,26 @@ def test_room_for_checkpoints_is_looked_at_before_the_first_step(
     message = refused(capsys, toy_config, tmp_path / 'run')
     assert 'checkpoint(s) of about' in message
     assert not (tmp_path / 'run').exists()
+
+
+@pytest.mark.parametrize(('ema', 'times'), [(None, 1), (0.5, 2)])
+def test_weights_are_counted_twice_where_an_average_is_saved(ema, times):
+    model = torch.nn.BatchNorm1d(5)  # 10 numbers that train, 10 and a count that do not
+    model.weight.requires_grad_(False)
+    runner = SimpleNamespace(bare_model=model, hooks=[WeightAverageHook(ema)])
+    assert room._weights(runner) == 4 * (15 + 5 * times) + 8
+
+
+def test_code_that_cannot_be_compiled_leaves_nothing_and_says_how_to_go_on(
+    toy_config, tmp_path, capsys
+):
+    options = {'default_hooks.switches.compile': {'backend': 'nothing'}}
+    message = refused(capsys, toy_config, tmp_path / 'run', options)
+    assert message.startswith('error: compile: ')
+    assert 'set compile=False' in message
+    assert not (tmp_path / 'run').exists()
+    options |= {'parallel': 'fsdp2'}  # the hook's own value counts
+    assert 'choose one' in refused(capsys, toy_config, tmp_path / 'run', options)
 
 
 def test_a_first_step_that_fails_leaves_nothing(toy_config, tmp_path, capsys):
