@@ -27,7 +27,7 @@ from .overrides import apply_overrides, parse_overrides
 from .signatures import find_type, is_free
 from .switches import take_switches
 from .user_modules import import_modules
-from .value_ranges import check_containers, check_values
+from .values.value_ranges import check_containers, check_values
 
 logger = logging.getLogger('icpc')
 
