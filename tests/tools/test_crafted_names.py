@@ -182,7 +182,8 @@ def ablate(home, run, out):
     return '$(' not in (out / 'slurm.sh').read_text()
 
 
-ROWS = [verify_data, evaluate, resume, rehearse, publish, report, reproduce, ablate]
+ROWS = [verify_data, evaluate, resume, rehearse, publish, report, reproduce]
+ROWS.append(pytest.param(ablate, marks=pytest.mark.slow))
 
 
 @pytest.mark.parametrize('row', ROWS, ids=lambda row: row.__name__)

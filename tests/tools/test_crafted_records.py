@@ -325,7 +325,11 @@ def files_beside(out: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize('name', ROWS)
+SLOW = {'archive, matlab'}  # 300 megabytes are unpacked before it is refused
+MARKED = [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in ROWS]
+
+
+@pytest.mark.parametrize('name', MARKED)
 def test_nothing_is_run_and_nothing_written_elsewhere(name, toy, tmp_path, monkeypatch):
     code, make = ROWS[name]
     place, trace = tmp_path / 'place', tmp_path / 'marker'
