@@ -15,7 +15,7 @@ from mmengine.device import get_device
 
 from ..checkpoints.content import check_loads_safely
 from ..datasets.checks.verification import LOADERS
-from ..errors import UserError, own_fault
+from ..errors import PASSES, UserError, own_fault
 from ..memory.host import available_memory
 from ..startup import registration
 from ..startup.packaged import find_config
@@ -28,7 +28,7 @@ from .overrides import apply_overrides, parse_overrides
 from .signatures import find_type, is_free
 from .switches import take_switches
 from .user_modules import import_modules
-from .value_ranges import check_containers, check_values
+from .values.value_ranges import check_containers, check_values
 
 logger = logging.getLogger('icpc')
 
@@ -105,9 +105,9 @@ def overrides_of(path: Path) -> dict[str, Any]:
 def _read(path: Path) -> dict[str, Any]:
     try:
         return Config.fromfile(str(path), import_custom_modules=False).to_dict()
-    except UserError:
+    except (UserError, *PASSES):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         fault = own_fault(error)
         raise UserError(f'{path}: {error}' if fault is None else str(fault)) from error
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ValidationError, model_validator
 
-from ...errors import UserError, described, did_you_mean, own_fault
+from ...errors import PASSES, UserError, described, did_you_mean, own_fault
 from ...startup.packaged import find_config
 from .variables import Axis, Metrics, Name, Overrides, Seeds, fault_of
 
@@ -164,7 +164,9 @@ def _run(path: Path) -> dict[str, Any]:
     """Run a study file; those of its variables that are for the study."""
     try:
         found = runpy.run_path(str(path))
-    except (Exception, SystemExit) as error:
+    except PASSES:
+        raise
+    except BaseException as error:
         raise own_fault(error) or UserError(f'{path}: {described(error)}') from error
     return {
         key: value
