@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..errors import UserError
+from ..exporting import is_exporting
 from ..structures import CLIPFeatures
 
 Shape = tuple[int | None, ...]  # None for any size
@@ -81,7 +82,7 @@ def _fits(value: Any, shape: Shape) -> bool:
     return (
         isinstance(value, Tensor)
         and value.dim() == len(shape)
-        and all(n in (None, m) for n, m in zip(shape, value.shape, strict=True))
+        and (is_exporting() or all(n in (None, m) for n, m in zip(shape, value.shape, strict=True)))
     )
 
 

@@ -6,6 +6,8 @@ from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...exporting import is_exporting
+
 
 def resize_positions(table: Tensor, native: tuple[int, int], size: tuple[int, int]) -> Tensor:
     """Resizes the spatial rows of a position table bilinearly, as DenseCLIP does.
@@ -18,7 +20,7 @@ def resize_positions(table: Tensor, native: tuple[int, int], size: tuple[int, in
     Returns:
         (1 + h * w, C); the table itself at its native size.
     """
-    if tuple(native) == tuple(size):
+    if not is_exporting() and tuple(native) == tuple(size):
         return table
     grid = table[1:].T.reshape(1, -1, *native)  # (1, C, h0, w0)
     grid = F.interpolate(grid, size=tuple(size), mode='bilinear', align_corners=False)

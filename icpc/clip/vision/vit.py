@@ -153,7 +153,7 @@ class CLIPViT(BaseBackbone):
         x = visual.conv1(images)  # (B, C, h, w)
         size = tuple(x.shape[-2:])
         positions = resize_positions(visual.positional_embedding, visual.grid_size, size)
-        first = visual.class_embedding.expand(len(x), 1, -1)
+        first = visual.class_embedding.expand(x.shape[0], 1, -1)
         if self.double_class_embedding:
             first = 2 * first
         x = torch.cat([first, x.flatten(2).transpose(1, 2)], dim=1) + positions
