@@ -12,7 +12,7 @@ from .exporters import SUFFIX, captured, check_installed, write_onnx, write_torc
 from .one_graph import OneGraph
 from .parity import LEAST_EQUAL, Parity, compare, onnx_runner, scene_batches, torch_runner
 
-TOLERANCE = 1e-3  # of a logit, our choice: rounding of two libraries leaves about 1e-5
+TOLERANCE = 1e-3  # our choice: rounding of two libraries leaves about 1e-5 of the largest logit
 _WRITE: dict[str, tuple[Callable, Callable]] = {
     'torch': (write_torch, torch_runner),
     'onnx': (write_onnx, onnx_runner),
@@ -42,7 +42,8 @@ def export_model(
         palette: K colours (R, G, B), 0 .. 255.
         source: where the model came from; goes into the file.
         size: (H, W) of the pictures, any; None for a file that takes every multiple of the stride.
-        tolerance: the largest difference of logits that is accepted.
+        tolerance: the largest difference of logits that is accepted, as a share of the largest
+            logit where that is above 1.
         batches: RGB pictures (B, 3, H, W), 0 .. 255, to compare on; by default embedded scenes, of
             several sizes if the file takes these.
 
@@ -66,8 +67,8 @@ def export_model(
         if not found.holds(tolerance):
             raise UserError(
                 f'{path} was not written, it differs from the model: {found}; at most '
-                f'{tolerance:g} and at least {100 * LEAST_EQUAL} % were asked for. A larger '
-                '--tolerance accepts it, if the labels are enough'
+                f'{tolerance * max(1, found.largest):.1e} and at least {100 * LEAST_EQUAL} % were '
+                'asked for. A larger --tolerance accepts more of the first, not of the second'
             )
     return found
 

@@ -69,8 +69,8 @@ def captured(graph: OneGraph, size: tuple[int, int] | None) -> torch.export.Expo
 
 def write_torch(program: torch.export.ExportedProgram, path: Path, about: str) -> None:
     """Writes a ``.pt2`` file; ``about`` is its extra file ``icpc``."""
-    with _quiet():
-        torch.export.save(program, path, extra_files={KEY: about})
+    with _quiet(), path.open('wb') as file:
+        torch.export.save(program, file, extra_files={KEY: about})
 
 
 def write_onnx(program: torch.export.ExportedProgram, path: Path, about: str) -> None:

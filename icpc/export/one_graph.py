@@ -14,6 +14,7 @@ from ..errors import UserError
 from ..parts import BasePrompter, GivesLogits
 
 _CHANNELS = 3
+_STRIDE = 32  # of most backbones
 
 
 class OneGraph(nn.Module):
@@ -27,8 +28,7 @@ class OneGraph(nn.Module):
             is.
 
     Attributes:
-        multiple: pixels that sides of any length are a multiple of: the largest stride, and what
-            the backbone divides.
+        divisor, least, multiple: pixels, see :func:`steps_of`.
         mean, std: (3,) of the RGB channels, 0 .. 255.
 
     Raises:
@@ -49,13 +49,7 @@ class OneGraph(nn.Module):
             self.model = _plain(copy.deepcopy(model).cpu().float().eval())
         hidden = [m for m in vars(self.model).values() if isinstance(m, nn.Module)]
         self.hidden = nn.ModuleList(map(_plain, hidden))
-        backbone = self.model.backbone
-        self.divisor = getattr(backbone, 'size_divisor', 1)
-        test_cfg = getattr(model.data_preprocessor, 'test_cfg', None) or {}
-        self.divisor = math.lcm(self.divisor, test_cfg.get('size_divisor') or 1)
-        strides = [math.ceil(stride) for stride in getattr(backbone, 'strides', (32,))]
-        self.multiple = math.lcm(max(strides, default=1), self.divisor)
-        self.least = max(strides, default=1)
+        self.divisor, self.least, self.multiple = steps_of(model)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (B, K, H, W) and labels (B, H, W) int64 of RGB pictures.
@@ -91,6 +85,24 @@ class OneGraph(nn.Module):
         return _one_map(model.decode_head[-1], logits)
 
 
+def steps_of(model: nn.Module) -> tuple[int, int, int]:
+    """What the sides of pictures are padded to, at least are, and are a multiple of in any size.
+
+    Args:
+        model: a segmentor.
+
+    Returns:
+        The backbone's divisor, its largest stride (32 for one that does not tell it), and the
+        least common multiple of both; in pixels.
+    """
+    strides = getattr(model.backbone, 'strides', None)
+    known = isinstance(strides, (list, tuple)) and hasattr(model.backbone, 'size_divisor')
+    least = math.ceil(max(strides)) if known else _STRIDE  # `strides` of others are of their stages
+    test_cfg = getattr(model.data_preprocessor, 'test_cfg', None) or {}
+    divisor = math.lcm(getattr(model.backbone, 'size_divisor', 1), test_cfg.get('size_divisor') or 1)
+    return divisor, least, math.lcm(least, divisor)
+
+
 def _normalisation(preprocessor: nn.Module) -> tuple[Tensor, Tensor, bool]:
     """Mean and deviation of R, G and B, and whether the network takes B, G, R."""
     if not isinstance(preprocessor, SegDataPreProcessor):
@@ -118,6 +130,9 @@ def _plain(model: nn.Module) -> nn.Module:
     for name, child in model.named_children():
         if isinstance(child, BasePrompter) and not child.depends_on_image:
             setattr(model, name, _FixedText(child.static_text()))
+        elif type(child) is nn.MultiheadAttention and child._qkv_same_embed_dim:
+            child.__class__ = _PlainAttention
+            _plain(child)
         elif isinstance(child, Upsample) and _is_whole(child.scale_factor):
             setattr(model, name, _WholeUpsample(child))
         else:
@@ -139,6 +154,41 @@ class _FixedText(BasePrompter):
     def forward(self, features: object = None) -> Tensor:
         """(1, K, D), not normalised."""
         return self.text
+
+
+class _PlainAttention(nn.MultiheadAttention):
+    """Torch's attention without reshapes that compare the batch with the positions."""
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        key_padding_mask: Tensor | None = None,
+        need_weights: bool = True,
+        attn_mask: Tensor | None = None,
+        **others: bool,
+    ) -> tuple[Tensor, Tensor | None]:
+        """As the base class; its own way where weights or a mask of the keys are asked for."""
+        odd = key_padding_mask is not None or query.dim() != 3 or self.bias_k is not None
+        masked = attn_mask is not None and (attn_mask.dim() != 2 or attn_mask.dtype == torch.bool)
+        if need_weights or odd or masked or self.add_zero_attn or others.get('is_causal'):
+            options = dict(need_weights=need_weights, attn_mask=attn_mask, **others)
+            return super().forward(query, key, value, key_padding_mask, **options)
+        weights = self.in_proj_weight.chunk(3)
+        biases = (None,) * 3 if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
+        q, k, v = (
+            self._heads(F.linear(x, weight, bias))
+            for x, weight, bias in zip((query, key, value), weights, biases, strict=True)
+        )
+        attended = F.scaled_dot_product_attention(q, k, v, attn_mask).transpose(1, 2).flatten(2)
+        attended = attended if self.batch_first else attended.transpose(0, 1)
+        return self.out_proj(attended), None
+
+    def _heads(self, x: Tensor) -> Tensor:
+        """(B, T, W) or, with the batch behind, (T, B, W) -> (B, heads, T, d)."""
+        x = x if self.batch_first else x.transpose(0, 1)
+        return x.unflatten(2, (self.num_heads, self.head_dim)).transpose(1, 2)
 
 
 class _WholeUpsample(nn.Module):

@@ -20,12 +20,14 @@ class Parity(NamedTuple):
 
     Attributes:
         difference: the largest absolute difference of two logits.
+        largest: the largest absolute logit of the model.
         equal: the share of pixels with the same label.
         pictures: how many.
         sizes: (B, H, W) of the batches.
     """
 
     difference: float
+    largest: float
     equal: float
     pictures: int
     sizes: tuple[tuple[int, int, int], ...]
@@ -33,13 +35,13 @@ class Parity(NamedTuple):
     def __str__(self) -> str:
         shapes = ', '.join(f'{b} x {h} x {w}' for b, h, w in self.sizes)
         return (
-            f'largest difference of logits {self.difference:.1e}, equal labels '
-            f'{100 * self.equal:.3f} % ({self.pictures} pictures: {shapes})'
+            f'largest difference of logits {self.difference:.1e} (of up to {self.largest:.3g}), '
+            f'equal labels {100 * self.equal:.3f} % ({self.pictures} pictures: {shapes})'
         )
 
     def holds(self, tolerance: float) -> bool:
-        """Whether the file may stay."""
-        return self.difference <= tolerance and self.equal >= LEAST_EQUAL
+        """Whether the file may stay: ``tolerance`` is of a logit, or of the largest if above 1."""
+        return self.difference <= tolerance * max(1.0, self.largest) and self.equal >= LEAST_EQUAL
 
 
 def compare(model: nn.Module, run: Run, batches: Sequence[Tensor]) -> Parity:
@@ -50,16 +52,17 @@ def compare(model: nn.Module, run: Run, batches: Sequence[Tensor]) -> Parity:
         run: the file.
         batches: RGB pictures (B, 3, H, W), 0 .. 255.
     """
-    difference, equal, pixels = 0.0, 0, 0
+    difference, largest, equal, pixels = 0.0, 0.0, 0, 0
     for pictures in batches:
         own_logits, own_labels = predicted(model, pictures)
         logits, labels = run(pictures)
         worst = (logits - own_logits).abs().max().item()
         difference = max(difference, float('inf') if worst != worst else worst)
+        largest = max(largest, own_logits.abs().max().item())
         equal += (labels == own_labels).sum().item()
         pixels += own_labels.numel()
     sizes = tuple((b.shape[0], *b.shape[2:]) for b in batches)
-    return Parity(difference, equal / pixels, sum(map(len, batches)), sizes)
+    return Parity(difference, largest, equal / pixels, sum(map(len, batches)), sizes)
 
 
 @torch.no_grad()
@@ -91,7 +94,8 @@ def scene_batches(shapes: Sequence[tuple[int, int, int]]) -> list[Tensor]:
 
 def torch_runner(path: Path) -> Run:
     """Runs a ``.pt2`` file."""
-    module = torch.export.load(path).module()
+    with path.open('rb') as file:
+        module = torch.export.load(file).module()
     return lambda pictures: tuple(module(pictures))
 
 

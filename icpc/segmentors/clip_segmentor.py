@@ -283,7 +283,7 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         text = self.encode_text(features, static)
         decoder_inputs, _ = self.decoder_inputs(features, text)
         maps = [self.decode_head.forward(decoder_inputs)]
-        check_logits(self.decode_head, maps[0], len(images))
+        check_logits(self.decode_head, maps[0], images.shape[0])
         if text is not None:
             maps.append(cosine_score_map(features.dense, text))
         return maps
