@@ -10,6 +10,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ import torch
 
 import icpc
 from icpc.datasets.scenes.composition import generate_scene
-from icpc.export.export import export_model
+from icpc.export.from_model import export_model
 from icpc.export.int8 import quantize
 from icpc.export.parity import onnx_runner, predicted
 
@@ -46,6 +47,10 @@ def mean_iou(labels: Callable, pictures: list, masks: list, classes: int) -> tup
     return 100 * (hits / union.clip(1))[union > 0].mean(), 1000 * seconds / len(pictures)
 
 
+def _labels(run: Callable, pictures: torch.Tensor) -> torch.Tensor:
+    return run(pictures)[1]
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -62,11 +67,9 @@ def main() -> None:
         size = SIDE, SIDE
         export_model(model, plain, 'onnx', names, predictor.palette, args.model, size)
         quantize(plain, small, model, calibration)
-        ways = {
-            'model': lambda x: predicted(model, x)[1],
-            'ONNX': lambda x, run=onnx_runner(plain): run(x)[1],
-            'ONNX int8': lambda x, run=onnx_runner(small): run(x)[1],
-        }
+        runs = {'ONNX': onnx_runner(plain), 'ONNX int8': onnx_runner(small)}
+        ways = {'model': lambda x: predicted(model, x)[1]}
+        ways |= {name: partial(_labels, run) for name, run in runs.items()}
         size = {'model': float('nan'), 'ONNX': plain.stat().st_size}
         size['ONNX int8'] = small.stat().st_size
         for name, labels in ways.items():

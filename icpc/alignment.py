@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from .exporting import is_exporting
+from .tracing.exporting import is_exporting
 
 LEAST_LENGTH = 1e-12  # as in F.normalize
 _CHANNELS = 32  # of which a core's cache holds a row of positions, our choice

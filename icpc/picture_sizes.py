@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .errors import UserError
-from .exporting import is_exporting
+from .tracing.exporting import is_exporting
 
 Step = Callable[[dict[str, Any]], list[Any]]
 

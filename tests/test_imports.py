@@ -12,7 +12,7 @@ import icpc
 
 PACKAGE = Path(icpc.__file__).parent
 # 'base' are the modules directly in icpc/, and these. A room may use itself and what is named.
-BASE_FOLDERS = {'upsampling', 'memory', 'foreign_files'}
+BASE_FOLDERS = {'upsampling', 'memory', 'foreign_files', 'tracing'}
 _METHOD = {'base', 'clip'}
 # From below to above: each of these rooms may use those before it; they know the parts of a model
 # by their registry names alone.
@@ -35,12 +35,22 @@ MAY_USE = {
     'references': {*_METHOD, *_RUN},
     'experiments': {*_METHOD, *_RUN, 'references'},
     'rehearsal': {'base', *_RUN},
+    # A file of a model, held against the model on pictures.
+    'export': {*_METHOD, *_RUN},
+    # A command line may begin any work.
+    'cli': {*_METHOD, *_RUN, 'commands', 'export', 'inference'},
     'commands': {*_METHOD, *_RUN, 'rehearsal', 'references', 'experiments', 'pretraining'},
 }
 MOST_MODULES = 14  # directly in one folder
 # CLIP is known by its own room, and by pre-training, which uses open_clip's loss and tokenizer.
 KNOW_OPEN_CLIP = {'clip', 'pretraining'}
-PURE = {'structures', 'alignment', 'upsampling', 'errors'}  # torch and the standard library only
+PURE = {
+    'structures',
+    'alignment',
+    'upsampling',
+    'errors',
+    'tracing',
+}  # torch and the standard library only
 
 FILES = sorted(path for path in PACKAGE.rglob('*.py') if path != PACKAGE / '__init__.py')
 

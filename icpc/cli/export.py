@@ -68,7 +68,7 @@ def _export(args: argparse.Namespace) -> None:
     predictor = load_model(args.model, device='cpu')
     model, classes, palette = _asked(predictor, args.classes)
 
-    from ..export.export import export_model
+    from ..export.from_model import export_model
     from ..export.int8 import quantize
     from ..export.picture_folder import batches_of
 

@@ -15,7 +15,7 @@ from torch.nn.modules.module import (
 )
 
 from ..errors import UserError
-from ..exporting import exporting
+from ..tracing.exporting import exporting
 from .about import KEY
 from .one_graph import OneGraph
 
@@ -32,7 +32,7 @@ def check_installed(kind: str) -> None:
     missing = [name for name in _NEEDED[kind] if find_spec(name) is None]
     if missing:
         raise UserError(
-            f"--format {kind} needs {', '.join(missing)}; install them with pip install "
+            f'--format {kind} needs {", ".join(missing)}; install them with pip install '
             "'icpc[export]'"
         )
 

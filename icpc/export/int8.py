@@ -16,9 +16,7 @@ from .parity import Parity, compare, onnx_runner
 _KINDS = ('Conv',)
 
 
-def quantize(
-    source: Path, path: Path, model: nn.Module, pictures: Sequence[Tensor]
-) -> Parity:
+def quantize(source: Path, path: Path, model: nn.Module, pictures: Sequence[Tensor]) -> Parity:
     """Write the int8 variant: weights for each channel, activations by the range of pictures.
 
     Args:

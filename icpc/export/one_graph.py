@@ -99,7 +99,9 @@ def steps_of(model: nn.Module) -> tuple[int, int, int]:
     known = isinstance(strides, (list, tuple)) and hasattr(model.backbone, 'size_divisor')
     least = math.ceil(max(strides)) if known else _STRIDE  # `strides` of others are of their stages
     test_cfg = getattr(model.data_preprocessor, 'test_cfg', None) or {}
-    divisor = math.lcm(getattr(model.backbone, 'size_divisor', 1), test_cfg.get('size_divisor') or 1)
+    divisor = math.lcm(
+        getattr(model.backbone, 'size_divisor', 1), test_cfg.get('size_divisor') or 1
+    )
     return divisor, least, math.lcm(least, divisor)
 
 

@@ -16,7 +16,7 @@ from ..alignment import (
     unit_length,
     without_autocast,
 )
-from ..exporting import is_exporting
+from ..tracing.exporting import is_exporting
 
 _BLOCK = 128  # channels of a triangular matrix that are multiplied together, our choice
 

@@ -10,8 +10,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..errors import UserError
-from ..exporting import is_exporting
 from ..structures import CLIPFeatures
+from ..tracing.exporting import is_exporting
 
 Shape = tuple[int | None, ...]  # None for any size
 

@@ -16,12 +16,12 @@ from tiny_clips import TINY_RESNET, TINY_VIT
 from torch import Tensor, nn
 
 from icpc.errors import UserError
-from icpc.export import export as export_module
-from icpc.export.export import export_model
+from icpc.export import from_model
 from icpc.export.exporters import captured, check_installed
+from icpc.export.from_model import export_model
 from icpc.export.int8 import quantize
 from icpc.export.one_graph import OneGraph, steps_of
-from icpc.export.parity import compare, onnx_runner, predicted, scene_batches
+from icpc.export.parity import compare, predicted, scene_batches
 from icpc.export.picture_folder import batches_of
 
 onnx = pytest.importorskip('onnx')
@@ -57,7 +57,6 @@ def build(tower: str = 'resnet', base: str = 'icpc', **parts: object) -> nn.Modu
     as_if_trained(model.decode_head)
     model.data_preprocessor = SegDataPreProcessor(**PIXELS, bgr_to_rgb=True)
     return model.eval()
-
 
 
 class Tiny(nn.Module):
@@ -127,8 +126,8 @@ def test_the_graph_predicts_as_the_model(make: Callable, shape: tuple) -> None:
 
 
 def test_onnx_of_any_size_takes_other_batches_and_sizes(tmp_path: Path) -> None:
-    """The text tower is in it, since the prompts depend on the picture."""
-    model = build('resnet', prompter=dict(type='InstancePrompter'))
+    """And int8 is made of it; what it says of itself is enough to use it."""
+    model = plain_model()
     path = tmp_path / 'model.onnx'
     found = write(model, path)
     assert found.holds(1e-4)
@@ -138,7 +137,7 @@ def test_onnx_of_any_size_takes_other_batches_and_sizes(tmp_path: Path) -> None:
     assert known['classes'] == NAMES
     assert known['palette'] == PALETTE
     assert known['input']['multiple_of'] == 32
-    assert known['normalisation']['mean_rgb'] == PIXELS['mean']
+    assert known['normalisation']['mean_rgb'] == PIXELS['mean'][::-1]  # the network's are B, G, R
     axes = proto.graph.input[0].type.tensor_type.shape.dim
     assert [axis.dim_param or axis.dim_value for axis in axes] == ['batch', 3, 'height', 'width']
     pictures = scene_batches([(1, 96, 64)])[0]
@@ -157,17 +156,26 @@ def test_onnx_of_any_size_takes_other_batches_and_sizes(tmp_path: Path) -> None:
     assert json.loads(onnx.load(small).metadata_props[0].value) == known
 
 
-def test_torch_file_holds_its_text_but_no_text_tower(tmp_path: Path) -> None:
-    model = build('vit', 'coop')
+def test_text_that_does_not_depend_on_the_picture_is_a_constant() -> None:
+    names = [*OneGraph(build('vit', 'coop')).state_dict()]
+    assert 'model.prompter.text' in names
+    assert not [name for name in names if 'token_embedding' in name or 'text_encoder' in name]
+
+
+@pytest.mark.slow
+def test_instance_prompts_are_in_the_torch_file(tmp_path: Path) -> None:
+    """Its text follows the picture, by the tower that is in it; weights of nothing are not."""
+    model = build('resnet')
     path = tmp_path / 'model.pt2'
     assert write(model, path, 'torch', (50, 70)).holds(1e-4)
     extra = {'icpc': ''}
     with path.open('rb') as file:
         program = torch.export.load(file, extra_files=extra)
     assert json.loads(extra['icpc'])['input']['height'] == 50
-    names = [*program.state_dict, *program.constants]
-    assert any(name.endswith('prompter.text') for name in names)
-    assert not [name for name in names if 'token_embedding' in name or 'text_encoder' in name]
+    names = [name.removeprefix('model.') for name in program.state_dict]
+    assert 'prompter.generator.layers.0.weight' in names
+    assert 'prompter.text_encoder.blocks.0.mlp.c_fc.weight' in names
+    assert not [name for name in names if 'auxiliary' in name or 'num_batches' in name]
 
 
 TOWERS = ('resnet', 'vit')
@@ -210,7 +218,11 @@ METHODS = {
 @pytest.mark.parametrize('method', list(METHODS))
 def test_every_method_is_exported_for_any_size(method: str, kind: str, tmp_path: Path) -> None:
     tower, base, parts = METHODS[method]
-    found = write(build(tower, base, **parts), tmp_path / f'model{dict(onnx=".onnx", torch=".pt2")[kind]}', kind)
+    found = write(
+        build(tower, base, **parts),
+        tmp_path / f'model{dict(onnx=".onnx", torch=".pt2")[kind]}',
+        kind,
+    )
     assert found.equal > 0.999
 
 
@@ -222,7 +234,7 @@ def test_a_file_that_differs_is_not_written(tmp_path: Path, monkeypatch: object)
         return lambda pictures: tuple(x + 1 for x in predicted(model, pictures))
 
     model = plain_model()
-    monkeypatch.setitem(export_module._WRITE, 'torch', (export_module.write_torch, wrong))
+    monkeypatch.setitem(from_model._WRITE, 'torch', (from_model.write_torch, wrong))
     with pytest.raises(UserError, match='was not written, it differs from the model: .*tolerance'):
         write(model, path, 'torch', (32, 32))
     assert path.read_text() == 'as before'

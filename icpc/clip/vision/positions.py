@@ -6,7 +6,7 @@ from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...exporting import is_exporting
+from ...tracing.exporting import is_exporting
 
 
 def resize_positions(table: Tensor, native: tuple[int, int], size: tuple[int, int]) -> Tensor:
