@@ -52,16 +52,13 @@ def run(args: argparse.Namespace) -> int:
 def _export(args: argparse.Namespace) -> None:
     from ..console.messages import say
     from ..errors import UserError
-    from ..export.exporters import SUFFIX, check_installed
+    from ..export.exporters import check_installed
 
     size = size_of(args.size)
     check_installed(args.kind)
     if args.int8 and (args.kind != 'onnx' or args.calibrate is None):
         raise UserError('--int8 needs --format onnx and --calibrate DIR, pictures of training')
-    name = Path(args.model).name.removesuffix('.pth') or 'model'
-    path = Path(args.out or f'{name}{SUFFIX[args.kind]}')
-    if path.suffix != SUFFIX[args.kind]:
-        raise UserError(f'--out {path}: a file of --format {args.kind} ends in {SUFFIX[args.kind]}')
+    path = path_of(args)
 
     from ..inference.loading import load_model
 
@@ -88,6 +85,22 @@ def _export(args: argparse.Namespace) -> None:
     if args.int8:
         small = path.with_name(f'{path.stem}-int8{path.suffix}')
         say(f'{small}: {quantize(path, small, model, calibrated)}')
+
+
+def path_of(args: argparse.Namespace) -> Path:
+    """The file that is written.
+
+    Raises:
+        UserError: Its ending is that of another format.
+    """
+    from ..errors import UserError
+    from ..export.exporters import SUFFIX
+
+    suffix = SUFFIX[args.kind]
+    path = Path(args.out or f'{Path(args.model).name.removesuffix(".pth") or "model"}{suffix}')
+    if path.suffix != suffix:
+        raise UserError(f'--out {path}: a file of --format {args.kind} ends in {suffix}')
+    return path
 
 
 def _asked(predictor: Any, classes: str | None) -> tuple[Any, tuple[str, ...], Any]:
