@@ -24,6 +24,7 @@ COMMANDS = (
     'report',
     'reproduce',
     'publish',
+    'export',
     'prepare-data',
     'verify-data',
     'browse',
