@@ -21,9 +21,9 @@ class OtherClasses(CLIPSegmentor):
     """The model for other names, over its weights; a class has the highest score of its words.
 
     The score map compares the picture with any text. A decode head that adds to a score map
-    (:class:`AddsToScoreMap`) does it for words that it was trained on; to all others it adds the
-    mean of what it adds to these, so that they are compared by their text. Its inputs are made with
-    the text of the training, which its channels belong to.
+    (:class:`AddsToScoreMap`) does it for words that it was trained on; to all others it adds
+    nothing, as an untrained channel does. Its inputs are made with the text of the training, which
+    its channels belong to.
 
     Made by :meth:`of`, from a model that stays as it is.
     """
@@ -61,9 +61,9 @@ class OtherClasses(CLIPSegmentor):
         twin.__dict__['trained'] = model  # no part of this one
         known = {name.strip().lower(): k for k, name in enumerate(model.class_names)}
         kept = model.trained_classes
-        twin.trained_ids = list(range(len(model.class_names))) if kept is None else kept.tolist()
+        trained = list(range(len(model.class_names))) if kept is None else kept.tolist()
         places = [known.get(word.lower()) for word in flat]
-        twin.places = [place if place in twin.trained_ids else None for place in places]
+        twin.places = [place if place in trained else None for place in places]
         with refusing('classes'), torch.no_grad():
             twin.text = prompter.static_text()  # (1, Q, D); None where all depends on the picture
         return twin
@@ -93,8 +93,8 @@ class OtherClasses(CLIPSegmentor):
         own = self.trained.encode_text(features)
         inputs, _ = self.trained.decoder_inputs(features, own)
         residual = self.decode_head.residual(inputs[:-1])  # (B, K, h, w) of the training's classes
-        mean = residual[:, self.trained_ids].mean(dim=1)
-        words = [mean if place is None else residual[:, place] for place in self.places]
+        nothing = torch.zeros_like(residual[:, 0])
+        words = [nothing if place is None else residual[:, place] for place in self.places]
         scores = self.neck.score_map(features, text, self.score_level)
         return self.decode_head.guided(torch.stack(words, dim=1), scores)
 
