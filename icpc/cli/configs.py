@@ -15,8 +15,8 @@ DESCRIPTION = (
     'List the packaged configs, a line each: name, method, backbone, steps, dataset and crop; then '
     'the studies. Every command takes such a name in the place of a file.'
 )
-# {method}_{backbone}_{head}_{steps}_{dataset}-{crop}
-_NAME = re.compile(r'[^/]+/([^_]+)_([^_]+)_[^_]+_([^_]+)_(.+)-(\d+)')
+# {method}_{backbone}_{head}_{steps}_{dataset}-{crop}; nothing is trained without head and steps
+_NAME = re.compile(r'[^/]+/([^_]+)_([^_]+)(?:_[^_]+_(\d+k))?_(.+)-(\d+)')
 _HEAD = ('config', 'method', 'backbone', 'steps', 'dataset', 'crop')
 _STUDY = ('study', 'what it compares')
 _STUDIES = 'studies/'
@@ -70,7 +70,7 @@ def list_configs(pattern: str = '', where: bool = False) -> list[str]:
 
 def _parts(name: str) -> tuple[str, ...]:
     found = _NAME.fullmatch(name)
-    return found.groups() if found else ('',) * (len(_HEAD) - 1)
+    return found.groups('-') if found else ('',) * (len(_HEAD) - 1)
 
 
 def _first_sentence(study: str) -> str:

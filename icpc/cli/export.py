@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from .arguments import quiet
+
 HELP = 'a model as one file that runs without icpc: torch.export or ONNX'
 DESCRIPTION = (
     'Write a model with its classes as one graph: RGB pictures 0 .. 255 go in, logits and labels '
@@ -44,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do it; the exit code."""
-    from ..commands.tool import run_tool
+    with quiet():
+        from ..commands.tool import run_tool
 
     return run_tool(lambda: _export(args), args.debug)
 
@@ -60,7 +63,8 @@ def _export(args: argparse.Namespace) -> None:
         raise UserError('--int8 needs --format onnx and --calibrate DIR, pictures of training')
     path = path_of(args)
 
-    from ..inference.loading import load_model
+    with quiet():
+        from ..inference.load_model import load_model
 
     predictor = load_model(args.model, device='cpu')
     model, classes, palette = _asked(predictor, args.classes)
@@ -110,10 +114,10 @@ def _asked(predictor: Any, classes: str | None) -> tuple[Any, tuple[str, ...], A
     if classes is None:
         return predictor.model, predictor.classes, predictor.palette
 
+    from ..inference.own_classes import first_word, vocabulary
     from ..inference.palettes import palette_for
-    from ..inference.vocabulary import first_word, vocabulary
 
-    words = vocabulary([name.strip() for name in classes.split(',') if name.strip()])
+    words = vocabulary(classes)
     if not hasattr(predictor.model, 'with_classes'):
         raise UserError(
             f'--classes: {type(predictor.model).__name__} knows the classes of its training alone'

@@ -75,7 +75,7 @@ class OtherClasses(CLIPSegmentor):
     def encode_text(self, features: CLIPFeatures, static: Tensor | None = None) -> Tensor:
         """(B or 1, Q, D) of all words."""
         text = self.prompter(features) if static is None else self.prompter.refine(static, features)
-        batch, words = len(features.pyramid[0]), len(self.places)
+        batch, words = features.pyramid[0].shape[0], len(self.places)
         check_text(self.prompter, text, batch, words, self.backbone.embed_dim)
         return text
 
