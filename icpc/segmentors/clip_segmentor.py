@@ -31,6 +31,7 @@ from .assembly import (
     check_kind,
     head_config,
     neck_sizes,
+    refuse_pretrained,
     score_level_for,
     without_text,
 )
@@ -89,11 +90,7 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         init_cfg: dict | None = None,
     ) -> None:
         _check_given(clip=clip, class_names=class_names, neck=neck, decode_head=decode_head)
-        if pretrained is not None:
-            raise ValueError(
-                f'model.pretrained={pretrained!r}: the weights of CLIP are named by '
-                'model.clip.pretrained, and those of a whole model by load_from; leave it out'
-            )
+        refuse_pretrained(pretrained)
         if prompter is not None and dict(backbone).get('dense', '') is None:
             raise ValueError(
                 'model.backbone.dense=None leaves no embedding that text could be compared with; '
