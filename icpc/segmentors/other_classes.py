@@ -10,10 +10,10 @@ from ..errors import UserError, refusing
 from ..memory.shared_weights import shared_copy
 from ..parts import AddsToScoreMap, BaseNeck
 from ..structures import CLIPFeatures
+from .class_words import vocabulary_of
 from .clip_segmentor import CLIPSegmentor
 from .contracts import check_text
 
-SEPARATOR = ';'
 _TEMPERATURE = 0.07  # of a score map's softmax where no loss has one: DenseCLIP, CLIP's initial
 
 
@@ -44,8 +44,7 @@ class OtherClasses(CLIPSegmentor):
                 'training alone'
             )
         _check_head(model, head)
-        words = [_words(name) for name in class_names]
-        flat = [word for one in words for word in one]
+        flat, owners = vocabulary_of(class_names)
         if flat == list(model.class_names):
             prompter = model.prompter
         else:
@@ -53,10 +52,8 @@ class OtherClasses(CLIPSegmentor):
                 prompter = model.prompter.with_names(flat)
         twin = shared_copy(model, class_names=tuple(class_names), prompter=prompter)
         twin.__class__ = cls
-        starts = [sum(map(len, words[:k])) for k in range(len(words))]
-        twin.owners = [
-            list(range(start, start + len(one))) for start, one in zip(starts, words, strict=True)
-        ]
+        places = range(len(flat))
+        twin.owners = [[q for q in places if owners[q] == k] for k in range(len(class_names))]
         twin.guided = head is None
         twin.__dict__['trained'] = model  # no part of this one
         known = {name.strip().lower(): k for k, name in enumerate(model.class_names)}
@@ -120,12 +117,3 @@ def _check_head(model: CLIPSegmentor, head: str | None) -> None:
             f'{len(model.class_names)} classes of its training and cannot answer for other names; '
             "head='score_map' takes the score map of pixels and text in its place, which can"
         )
-
-
-def _words(name: str) -> list[str]:
-    """The words of one class."""
-    words = [word.strip() for word in str(name).split(SEPARATOR)]
-    words = list(dict.fromkeys(word for word in words if word))
-    if not words:
-        raise UserError(f'classes: {name!r} has no word')
-    return words
