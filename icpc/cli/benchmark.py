@@ -8,13 +8,13 @@ from .arguments import add_overrides, quiet
 HELP = 'how long a prediction takes, and in how much memory'
 DESCRIPTION = (
     "Time a model's predictions of random pictures: median and 90th percentile, pictures a second, "
-    'peak memory. Weights are neither loaded nor needed.'
+    'peak memory. Weights of a config are neither loaded nor needed.'
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what it takes."""
-    text = 'a config, the name of a packaged one, a work dir or a published folder'
+    text = 'a config, the name of a packaged one, or a model as for icpc predict'
     parser.add_argument('model', help=text)
     parser.add_argument(
         '--size',

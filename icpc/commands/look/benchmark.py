@@ -13,6 +13,8 @@ from ...building import build_model
 from ...config.load import load_config
 from ...console.messages import say, silence_console
 from ...errors import UserError
+from ...inference.load_model import load_model
+from ...inference.model_sources import CHECKPOINTS, HUB, PACKAGED
 from ...memory.host import peak_memory
 
 _CONFIG = 'config.py'  # of a run, or of a published model
@@ -31,11 +33,11 @@ def benchmark(
 ) -> dict[str, float]:
     """Time predictions of random pictures, from pixels on the device to labels.
 
-    Weights do not change the time, so none are loaded.
+    Weights do not change the time: of a config, a work dir or a published folder none are loaded.
 
     Args:
-        source: The path or the name of a config; or a work dir or a published folder.
-        options: Overrides, as `--cfg-options`.
+        source: The path or the name of a config; or what `icpc.load_model` takes.
+        options: Overrides of the config, as `--cfg-options`.
         size: Height and width in pixels.
         batch: Pictures in a prediction.
         precisions: Of `float32` and `bf16` (autocast).
@@ -104,6 +106,11 @@ def _device(name: str | None) -> torch.device:
 
 def _model(source: str, options: Sequence[str]) -> nn.Module:
     folder = Path(source)
+    silence_console()  # mmengine would print how each parameter was initialised
+    if source in PACKAGED or source.startswith(HUB) or folder.suffix in CHECKPOINTS:
+        if options:
+            raise UserError(f'--cfg-options change a config, and {source} is a trained model')
+        return load_model(source, 'cpu').model
     if folder.is_dir():
         if not (folder / _CONFIG).is_file():
             raise UserError(f'{source}: no {_CONFIG} in it; give a work dir, or a config')
@@ -111,7 +118,6 @@ def _model(source: str, options: Sequence[str]) -> nn.Module:
     cfg = load_config(source, options)
     with suppress(AttributeError, TypeError):  # a model without CLIP has no weights of it
         cfg.model.clip.pretrained = None
-    silence_console()  # mmengine would print how each parameter was initialised
     return build_model(cfg)
 
 

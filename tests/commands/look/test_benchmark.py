@@ -49,3 +49,9 @@ def test_what_cannot_be_measured_is_refused(given, message, toy_config):
 def test_a_folder_without_a_config_is_refused(tmp_path):
     with pytest.raises(UserError, match='no config.py in it'):
         benchmark(str(tmp_path))
+
+
+def test_a_trained_model_is_measured_as_it_is():
+    assert benchmark('scenes', size=(64, 64), runs=1)['float32_median_ms'] > 0
+    with pytest.raises(UserError, match='scenes is a trained model'):
+        benchmark('scenes', ['lr=1'])
