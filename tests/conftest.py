@@ -46,12 +46,19 @@ def _plain_configs() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _notes_as_before() -> Iterator[None]:
-    """A tool that runs within this process takes icpc's notes to its console."""
-    notes = logging.getLogger('icpc')
-    kept = notes.propagate, notes.level, list(notes.handlers)
+def _notes_as_at_the_start() -> Iterator[None]:
+    """A tool that runs within this process takes icpc's notes to its console.
+
+    Fixtures of modules and of the session that run one come before this one.
+    """
+    _quiet_notes()
     yield
-    notes.propagate, notes.level, notes.handlers = kept
+    _quiet_notes()
+
+
+def _quiet_notes() -> None:
+    notes = logging.getLogger('icpc')
+    notes.propagate, notes.level, notes.handlers = True, logging.NOTSET, []
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.slow
 def test_four_ranks_train_and_evaluate_as_one(labelled_config, tmp_path):
     one, four = tmp_path / 'one', tmp_path / 'four'
     with torch.random.fork_rng():

@@ -31,6 +31,7 @@ def assert_close(first: dict, second: dict, **tolerance: float) -> None:
             torch.testing.assert_close(second[part][key], value, **tolerance, msg=key)
 
 
+@pytest.mark.slow
 def test_it_trains_saves_and_resumes_as_ddp(toy_config, tiny_vit_cfg, tmp_path):
     config = write_clip_config(tmp_path, toy_config, tiny_vit_cfg)
     command = [sys.executable, '-m', 'torch.distributed.run', '--standalone']
