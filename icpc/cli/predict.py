@@ -28,6 +28,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='TAG',
         help='weights of a CLIP that segments without a training, such as openai',
     )
+    parser.add_argument(
+        '--dense',
+        choices=('token', 'value', 'attention', 'sclip', 'clearclip', 'naclip'),
+        help="with --pretrained: how the tower's positions reach the joint space (default: naclip "
+        'of a ViT, value of a ResNet)',
+    )
+    parser.add_argument(
+        '--threshold',
+        type=float,
+        metavar='P',
+        help='with --pretrained: pixels whose best class is less probable belong to the first one, '
+        'the background',
+    )
     parser.add_argument('--config', help='of a checkpoint that lies apart from its work dir')
     parser.add_argument(
         '--classes',

@@ -23,7 +23,11 @@ def predict(args: Namespace, out: Path) -> list[Failure]:
         UserError: Words that do not go together, and whatever loading and predicting refuse.
     """
     options = dict(batch_size=args.batch_size)
+    of_clip = dict(dense=args.dense, threshold=args.threshold)
     if args.pretrained is None:
+        for name, value in of_clip.items():
+            if value is not None:
+                raise UserError(f'--{name} is for a CLIP alone: give --pretrained too')
         predictor = load_model(args.model, args.device, args.config)
         options |= dict(classes=args.classes, head=args.head)
     else:
@@ -31,7 +35,9 @@ def predict(args: Namespace, out: Path) -> list[Failure]:
             raise UserError('--pretrained: a CLIP alone takes neither --config nor --head')
         if args.classes is None:
             raise UserError('--pretrained: a CLIP alone needs --classes "cat, sofa, floor"')
-        predictor = load_clip_model(args.model, args.pretrained, args.classes, args.device)
+        predictor = load_clip_model(
+            args.model, args.pretrained, args.classes, args.device, **of_clip
+        )
     return predict_files(
         predictor, args.pictures, out, not args.no_overlays, args.score_maps, **options
     )

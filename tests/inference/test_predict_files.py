@@ -109,13 +109,15 @@ def test_a_video_goes_frame_by_frame(scenes, tmp_path, monkeypatch):
     ('words', 'message'),
     [
         (dict(pretrained='openai'), 'needs --classes'),
+        (dict(threshold=0.1), '--threshold is for a CLIP alone'),
+        (dict(dense='value'), '--dense is for a CLIP alone'),
         (dict(pretrained='openai', head='score_map', classes='a, b'), 'neither --config nor'),
         (dict(model='nothing'), 'no such model'),
     ],
 )
 def test_words_that_do_not_go_together(tmp_path, words, message):
     plain = dict(pictures=['x'], model='scenes', device='cpu', batch_size=8)
-    plain |= dict.fromkeys(('pretrained', 'config', 'classes', 'head'))
+    plain |= dict.fromkeys(('pretrained', 'config', 'classes', 'head', 'dense', 'threshold'))
     plain |= dict(no_overlays=False, score_maps=False)
     with pytest.raises(UserError, match=message):
         predict(argparse.Namespace(**plain | words), tmp_path / 'out')
