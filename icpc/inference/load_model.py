@@ -43,7 +43,7 @@ def load_model(
     Raises:
         UserError: There is no such model, its files do not fit together, or the device is not here.
     """
-    place = _device(device)
+    place = device_of(device)
     found = find_source(source, config)
     checkpoint = load_checkpoint(found.weights)
     meta = checkpoint.get('meta') or {}
@@ -67,7 +67,12 @@ def _numbered(model: nn.Module) -> list[str]:
     return [str(index) for index in range(model.decode_head.num_classes)]
 
 
-def _device(device: str | torch.device | None) -> torch.device:
+def device_of(device: str | torch.device | None) -> torch.device:
+    """A device that is here; None is the first GPU, or the CPU where there is none.
+
+    Raises:
+        UserError: It cannot be used.
+    """
     if device is None:
         return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     try:
@@ -105,7 +110,7 @@ def load_clip_model(
     """
     from .zero_shot import clip_model_config
 
-    place = _device(device)
+    place = device_of(device)
     known = signature(clip_model_config).parameters.keys() - {'model', 'pretrained', 'classes'}
     for name in options:
         if name not in known:

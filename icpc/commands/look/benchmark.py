@@ -13,7 +13,7 @@ from ...building import build_model
 from ...config.load import load_config
 from ...console.messages import say, silence_console
 from ...errors import UserError
-from ...inference.load_model import load_model
+from ...inference.load_model import device_of, load_model
 from ...inference.model_sources import CHECKPOINTS, HUB, PACKAGED
 from ...memory.host import peak_memory
 
@@ -54,7 +54,7 @@ def benchmark(
     for option, number in (('--size', min(size)), ('--batch', batch), ('--runs', runs)):
         if number < 1:
             raise UserError(f'{option} must be at least 1, got {number}')
-    place = _device(device)
+    place = device_of(device)
     register_all_modules(init_default_scope=True)
     model = _model(source, options).to(place).eval()
     images = torch.randn(batch, 3, *size, device=place)
@@ -87,21 +87,9 @@ def print_benchmark(source: str, found: dict[str, float], what: str) -> None:
 
 def described(device: str | None) -> str:
     """A device and its name, in words."""
-    place = _device(device)
+    place = device_of(device)
     name = torch.cuda.get_device_name(place) if place.type == 'cuda' else ''
     return f'{place} ({name or f"{torch.get_num_threads()} thread(s)"})'
-
-
-def _device(name: str | None) -> torch.device:
-    if name is None:
-        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    try:
-        place = torch.device(name)
-        torch.empty(1, device=place)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f'--device {name}: cannot be used here ({reason}); try cpu') from error
-    return place
 
 
 def _model(source: str, options: Sequence[str]) -> nn.Module:

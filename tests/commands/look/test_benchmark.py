@@ -38,7 +38,7 @@ def test_the_figures():
         (dict(size=(0, 4)), '--size must be at least 1, got 0'),
         (dict(batch=0), '--batch'),
         (dict(runs=0), '--runs'),
-        (dict(device='gpu'), '--device gpu: cannot be used here'),
+        (dict(device='gpu'), "device 'gpu' cannot be used"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(given, message, toy_config):
