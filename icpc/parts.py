@@ -244,7 +244,10 @@ class KnowsItsMemory(Protocol):
 
 @runtime_checkable
 class GivesLogits(Protocol):
-    """A model whose prediction is the best class of bilinearly resized logits."""
+    """A model whose prediction is the best class of bilinearly resized logits.
+
+    Where there is also a method ``of_resized``, it makes the classes' logits of what was resized.
+    """
 
     def logits(self, images: Tensor) -> Tensor:
         """(B, K, h, w) of normalised pictures (B, 3, H, W), padded as its backbone divides."""

@@ -1,6 +1,7 @@
 """From a model to a file that runs without icpc, and was compared with it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -63,7 +64,9 @@ def export_model(
     program = captured(graph, size)
     with put_in_place(path) as temporary:
         write(program, temporary, about(graph, classes, palette, source, size))
-        found = compare(model, runner(temporary), batches or scene_batches(_shapes(graph, size)))
+        pictures = batches or scene_batches(_shapes(graph, size))
+        with _one_message(path, size):
+            found = compare(model, runner(temporary), pictures)
         if not found.holds(tolerance):
             raise UserError(
                 f'{path} was not written, it differs from the model: {found}; at most '
@@ -71,6 +74,30 @@ def export_model(
                 'asked for. A larger --tolerance accepts more of the first, not of the second'
             )
     return found
+
+
+@contextmanager
+def _one_message(path: Path, size: tuple[int, int] | None) -> Iterator[None]:
+    """Raises UserError where a file of any size was captured for a few sizes alone."""
+    try:
+        yield
+    except (AssertionError, RuntimeError, *_onnx_errors()) as error:
+        if size is not None:
+            raise
+        reason = ' '.join(str(error).split())[:200]
+        raise UserError(
+            f'{path} was not written: it does not run on pictures of another size ({reason}); '
+            'give one size: --size H,W'
+        ) from error
+
+
+def _onnx_errors() -> tuple[type[Exception], ...]:
+    """What onnxruntime raises, where it is installed."""
+    try:
+        from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument
+    except ImportError:
+        return ()
+    return Fail, InvalidArgument
 
 
 def _shapes(graph: OneGraph, size: tuple[int, int] | None) -> list[tuple[int, int, int]]:

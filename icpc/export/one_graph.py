@@ -24,8 +24,8 @@ class OneGraph(nn.Module):
     in it; the text tower remains only where the prompts depend on the picture.
 
     Args:
-        model: a ``CLIPSegmentor`` or another ``EncoderDecoder`` of MMSegmentation; it stays as it
-            is.
+        model: a ``CLIPSegmentor``, a ``ZeroShotSegmentor`` or another ``EncoderDecoder`` of
+            MMSegmentation; it stays as it is.
 
     Attributes:
         divisor, least, multiple: pixels, see :func:`steps_of`.
@@ -37,7 +37,7 @@ class OneGraph(nn.Module):
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        if not isinstance(model, EncoderDecoder):
+        if not isinstance(model, (EncoderDecoder, GivesLogits)):
             raise UserError(
                 f'{type(model).__name__} cannot be exported: only models of the kind of '
                 "MMSegmentation's EncoderDecoder can (CLIPSegmentor is one)"
@@ -66,6 +66,9 @@ class OneGraph(nn.Module):
         aligned = not isinstance(self.model, GivesLogits) and self.model.align_corners
         logits = F.interpolate(logits, size=size, mode='bilinear', align_corners=aligned)
         logits = logits[:, :, :height, :width]
+        if hasattr(self.model, 'of_resized'):
+            logits = self.model.of_resized(logits)
+            return logits, logits.argmax(dim=1)
         if logits.shape[1] == 1:  # MMSegmentation's heads with one channel for two classes
             threshold = getattr(self.model.decode_head, 'threshold', None) or 0.3
             return logits, (logits.sigmoid() > threshold).long().squeeze(1)

@@ -94,5 +94,6 @@ def class_logits(
     classes = vocabulary.owners[-1] + 1
     logits = words if len(words) == classes else best_of_classes(words, owners, range(classes))
     if threshold is not None:
-        logits[0].clamp_(min=math.log(threshold))
+        first = logits[:1].clamp(min=math.log(threshold))
+        logits = torch.cat([first, logits[1:]])
     return logits

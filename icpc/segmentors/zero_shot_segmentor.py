@@ -147,8 +147,17 @@ class ZeroShotSegmentor(BaseSegmentor):
             text: as of :meth:`encode_text`.
         """
         features = self.backbone(pad_images(images, self.backbone.size_divisor))
-        check_features(self.backbone, features, len(images))
+        check_features(self.backbone, features, images.shape[0])
         return cosine_score_map(features.dense, text)
+
+    def logits(self, images: Tensor) -> Tensor:
+        """(B, Q, h, w) cosines with all words, at the network's own resolution."""
+        return self.cosines(images, self.encode_text())
+
+    def of_resized(self, cosines: Tensor) -> Tensor:
+        """(B, K, H, W) of :func:`class_logits` from resized :meth:`logits` (B, Q, H, W)."""
+        words = cosines.transpose(0, 1)
+        return class_logits(words, self.vocabulary, self.scale, self.threshold).transpose(0, 1)
 
     def predict(
         self,
@@ -234,7 +243,7 @@ class ZeroShotSegmentor(BaseSegmentor):
 
     def extract_feat(self, inputs: Tensor) -> Tensor:
         """(B, Q, h, w) cosines of whole pictures."""
-        return self.cosines(inputs, self.encode_text())
+        return self.logits(inputs)
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict] | None = None) -> Tensor:
         """(B, K, H, W) of :func:`class_logits` of whole pictures, for MMSegmentation's tools."""

@@ -23,6 +23,7 @@ from icpc.export.int8 import quantize
 from icpc.export.one_graph import OneGraph, steps_of
 from icpc.export.parity import compare, predicted, scene_batches
 from icpc.export.picture_folder import batches_of
+from icpc.segmentors.zero_shot_segmentor import ZeroShotSegmentor
 
 onnx = pytest.importorskip('onnx')
 ort = pytest.importorskip('onnxruntime')
@@ -224,6 +225,56 @@ def test_every_method_is_exported_for_any_size(method: str, kind: str, tmp_path:
         kind,
     )
     assert found.equal > 0.999
+
+
+@pytest.mark.parametrize(('dense', 'threshold'), [('naclip', 0.34), ('value', None)])
+def test_the_graph_of_a_clip_alone(dense: str, threshold: float | None) -> None:
+    model = zero_shot(dense, threshold)
+    (pictures,) = scene_batches([(2, 64, 80)])
+    with torch.no_grad():
+        logits, labels = OneGraph(model)(pictures)
+    own_logits, own_labels = predicted(model, pictures)
+    assert (logits - own_logits).abs().max() < 1e-4
+    assert (labels == own_labels).float().mean() > 0.999
+    assert len(labels.unique()) > 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('kind', ['onnx', 'torch'])
+@pytest.mark.parametrize('dense', ['naclip', 'value', 'sclip'])
+def test_a_clip_alone_is_exported_for_any_size(dense: str, kind: str, tmp_path: Path) -> None:
+    path = tmp_path / f'model{dict(onnx=".onnx", torch=".pt2")[kind]}'
+    assert write(zero_shot(dense, 0.34), path, kind).equal > 0.999
+
+
+def zero_shot(dense: str, threshold: float | None) -> nn.Module:
+    """A class with two words, and a threshold that some pixels are below."""
+    torch.manual_seed(0)
+    parts = dict(backbone=dict(dense=dense), threshold=threshold)
+    names = ['sky;cloud', 'tree', 'wall']
+    model = ZeroShotSegmentor(dict(model=deepcopy(TINY_VIT)), names, **parts)
+    model.data_preprocessor = SegDataPreProcessor(**PIXELS, bgr_to_rgb=True)
+    return model
+
+
+@pytest.mark.parametrize(('size', 'kind'), [(None, UserError), ((64, 64), RuntimeError)])
+def test_a_file_that_takes_one_size_alone(
+    size: tuple | None, kind: type, tmp_path: Path, monkeypatch: object
+) -> None:
+    """It is one message where any size was asked for; otherwise it is a fault of ours."""
+
+    def refuses(path: Path) -> Callable:
+        def run(pictures: Tensor) -> None:
+            raise RuntimeError('Guard failed: 64')
+
+        return run
+
+    monkeypatch.setitem(from_model._WRITE, 'torch', (lambda *_: None, refuses))
+    monkeypatch.setattr(from_model, 'captured', lambda *_: None)
+    with pytest.raises(kind, match='Guard failed: 64') as refused:
+        write(plain_model(), tmp_path / 'model.pt2', 'torch', size)
+    assert ('give one size: --size H,W' in str(refused.value)) == (size is None)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_that_differs_is_not_written(tmp_path: Path, monkeypatch: object) -> None:

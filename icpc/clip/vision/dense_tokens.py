@@ -105,4 +105,6 @@ def _neighbourhood(size: Sequence[int], std: float, like: Tensor) -> Tensor:
     """(h * w, 1 + h * w): 1 for a position itself, less with distance; 0 for the class token."""
     places = (torch.arange(side, device=like.device, dtype=torch.float32) for side in size)
     axes = [torch.exp((p[:, None] - p).square() / (-2 * std**2)) for p in places]
-    return F.pad(torch.kron(*axes), (1, 0)).to(like.dtype)
+    rows, columns = axes
+    near = rows[:, None, :, None] * columns[None, :, None, :]  # (h, w, h, w)
+    return F.pad(near.flatten(2).flatten(0, 1), (1, 0)).to(like.dtype)
