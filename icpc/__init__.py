@@ -1,48 +1,40 @@
-"""CLIP-guided semantic segmentation. Importing it fills the registry of mmseg."""
+"""CLIP-guided semantic segmentation.
+
+`import icpc` is quick: what it offers is imported when it is asked for, and mmseg's registry gets
+icpc's parts before the first of them is looked up.
+"""
 
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
-from . import opencv  # noqa: F401  isort: skip  (first: it says what to do where cv2 fails)
-from . import (  # noqa: F401
-    backbones,
-    checkpoints,
-    clip,
-    console,
-    datasets,
-    evaluation,
-    heads,
-    losses,
-    necks,
-    prompts,
-    run_dir,
-    segmentors,
-    training,
-)
-from .building import build_model
-from .config import load_config
+from .startup import program, registration
 
-_LATE = {'load_model': 'inference.load_model', 'load_clip_model': 'inference.load_model'}
+if not program.is_command():  # a command does it when its work begins, so that --help is quick
+    from .startup import opencv  # noqa: F401  (it says what to do where cv2 fails)
+
+registration.arrange()
+
+__version__ = '0.1.0'
+_PUBLIC = {  # name -> the module that has it
+    'build_model': 'building',
+    'load_clip_model': 'inference.load_model',
+    'load_config': 'config',
+    'load_model': 'inference.load_model',
+}
+__all__ = [*_PUBLIC, 'backbones', 'clip', 'heads', 'losses', 'necks', 'prompts', 'segmentors']
 
 
 def __getattr__(name: str) -> Any:
-    """What few programs need is imported when it is first asked for."""
-    if name in _LATE:
-        return getattr(import_module(f'{__name__}.{_LATE[name]}'), name)
+    """What is asked for first: a public function, or a module of the package."""
+    if name in _PUBLIC:
+        value = getattr(import_module(f'{__name__}.{_PUBLIC[name]}'), name)
+        globals()[name] = value
+        return value
+    if not name.startswith('_') and any(name == found.name for found in iter_modules(__path__)):
+        return import_module(f'{__name__}.{name}')
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 
-__version__ = '0.1.0'
-__all__ = [
-    'backbones',
-    'build_model',
-    'clip',
-    'heads',
-    'load_clip_model',
-    'load_config',
-    'load_model',
-    'losses',
-    'necks',
-    'prompts',
-    'segmentors',
-]
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

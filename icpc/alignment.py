@@ -8,6 +8,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from .tracing.exporting import is_exporting
+
 LEAST_LENGTH = 1e-12  # as in F.normalize
 _CHANNELS = 32  # of which a core's cache holds a row of positions, our choice
 
@@ -28,7 +30,7 @@ def unit_length(embeddings: Tensor, dim: int) -> Tensor:
 
 def without_autocast(device: torch.device) -> AbstractContextManager:
     """A block that computes in the types of its inputs; meta tensors know no autocast."""
-    if torch.amp.is_autocast_available(device.type):
+    if torch.amp.is_autocast_available(device.type) and not is_exporting():
         return torch.autocast(device.type, enabled=False)
     return nullcontext()
 
@@ -51,7 +53,10 @@ def cosine_score_map(dense: Tensor, text: Tensor) -> Tensor:
     Returns:
         (B, K, h, w) in [-1, 1].
     """
-    classes = unit_length(text, dim=-1).expand(len(dense), -1, -1)  # (B, K, D)
+    classes = unit_length(text, dim=-1).expand(dense.shape[0], -1, -1)  # (B, K, D)
+    if is_exporting():
+        scores = classes @ unit_length(dense.flatten(2), dim=1)
+        return scores.unflatten(2, dense.shape[2:])
     with without_autocast(dense.device):
         scores = _Cosine.apply(at_least_float32(dense.flatten(2)), classes)
     return scores.unflatten(2, dense.shape[2:])

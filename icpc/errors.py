@@ -30,6 +30,10 @@ class ToldToStop(BaseException):
     exit_code = REQUEUED
 
 
+# What ends a program from outside passes through the user's code; what that raises itself does not.
+PASSES = (KeyboardInterrupt, ToldToStop)
+
+
 class Requeue(ToldToStop, Exception):
     """A training was told to stop and has saved itself; the same command with --resume goes on."""
 

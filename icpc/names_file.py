@@ -2,6 +2,7 @@
 
 import codecs
 import re
+import unicodedata
 from collections import Counter
 from pathlib import Path
 
@@ -19,7 +20,8 @@ def read_names(path: str | Path, where: str) -> list[str]:
         where: The option or key that an error names.
 
     Raises:
-        UserError: A missing, unreadable or empty file, or a name that comes twice.
+        UserError: A missing, unreadable or empty file, a name that comes twice, or one that would
+            be more than text in a config or a terminal.
     """
     path = Path(path)
     if not path.is_file():
@@ -28,6 +30,12 @@ def read_names(path: str | Path, where: str) -> list[str]:
     names = [line for line in lines if line and not line.startswith('#')]
     if not names:
         raise UserError(f'{where}: it is empty; write one class name a line')
+    for name in names:
+        if '${' in name or any(unicodedata.category(char) == 'Cc' for char in name):
+            raise UserError(
+                f'{where}: {name!r} holds a control character or ${{, which is more than text to a '
+                'terminal or to a config; write another name'
+            )
     refuse_repeated(names, where)
     return names
 

@@ -252,6 +252,15 @@ class KnowsItsMemory(Protocol):
 
 
 @runtime_checkable
+class GivesLogits(Protocol):
+    """A model whose prediction is the best class of bilinearly resized logits."""
+
+    def logits(self, images: Tensor) -> Tensor:
+        """(B, K, h, w) of normalised pictures (B, 3, H, W), padded as its backbone divides."""
+        ...
+
+
+@runtime_checkable
 class GivesScoreMaps(Protocol):
     """A model whose test step can also give the score maps of a few classes."""
 

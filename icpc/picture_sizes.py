@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .errors import UserError
+from .tracing.exporting import is_exporting
 
 Step = Callable[[dict[str, Any]], list[Any]]
 
@@ -25,7 +26,7 @@ def padded_size(size: Sequence[int], divisor: int) -> tuple[int, int]:
         size: (H, W) in pixels.
         divisor: a backbone's ``size_divisor``.
     """
-    return size[0] + -size[0] % divisor, size[1] + -size[1] % divisor
+    return -(-size[0] // divisor) * divisor, -(-size[1] // divisor) * divisor
 
 
 def pad_images(images: Tensor, divisor: int) -> Tensor:
@@ -69,7 +70,7 @@ def pad_samples(
 def _pad(values: Tensor, size: Sequence[int], value: int) -> Tensor:
     """Pads (..., h, w) at the right and at the bottom to ``size`` (H, W)."""
     height, width = values.shape[-2:]
-    if (height, width) == tuple(size):
+    if not is_exporting() and (height, width) == tuple(size):
         return values
     return F.pad(values, (0, size[1] - width, 0, size[0] - height), value=value)
 

@@ -12,7 +12,7 @@ import icpc
 
 PACKAGE = Path(icpc.__file__).parent
 # 'base' are the modules directly in icpc/, and these. A room may use itself and what is named.
-BASE_FOLDERS = {'upsampling', 'memory', 'foreign_files'}
+BASE_FOLDERS = {'upsampling', 'memory', 'foreign_files', 'startup', 'tracing'}
 _METHOD = {'base', 'clip'}
 # From below to above: each of these rooms may use those before it; they know the parts of a model
 # by their registry names alone.
@@ -20,6 +20,7 @@ _RUN = (
     *('console', 'checkpoints', 'datasets', 'config'),
     *('evaluation', 'ranks', 'run_dir', 'training'),
 )
+_BESIDE = ('rehearsal', 'references', 'experiments', 'pretraining', 'inference')
 MAY_USE = {
     'base': set(),
     'clip': {'base'},
@@ -36,21 +37,20 @@ MAY_USE = {
     'references': {*_METHOD, *_RUN},
     'experiments': {*_METHOD, *_RUN, 'references', 'inference'},
     'rehearsal': {'base', *_RUN},
-    'commands': {
-        *_METHOD,
-        *_RUN,
-        'rehearsal',
-        'references',
-        'experiments',
-        'pretraining',
-        'inference',
+    'export': {*_METHOD, *_RUN},
+    'commands': {*_METHOD, *_RUN, *_BESIDE},
+    'cli': {*_METHOD, *_RUN, *_BESIDE, 'commands', 'export'},  # a command line may begin any work
+    # It imports whatever has something for the registry.
+    'all_parts': {
+        *(*_METHOD, *_RUN, 'segmentors'),
+        *('prompts', 'backbones', 'necks', 'losses', 'heads'),
     },
-    'cli': {*_METHOD, *_RUN, 'references', 'experiments', 'pretraining', 'commands', 'inference'},
 }
 MOST_MODULES = 14  # directly in one folder
 # CLIP is known by its own room, and by pre-training, which uses open_clip's loss and tokenizer.
 KNOW_OPEN_CLIP = {'clip', 'pretraining'}
-PURE = {'structures', 'alignment', 'upsampling', 'errors'}  # torch and the standard library only
+# Torch and the standard library only.
+PURE = {'structures', 'alignment', 'upsampling', 'errors', 'tracing'}
 
 NO_CODE = PACKAGE / 'assets'  # a published config is read as values
 FILES = sorted(
@@ -174,7 +174,9 @@ def test_relative_imports_of_packages_are_resolved() -> None:
 
 
 def test_a_room_has_few_modules_and_each_name_is_one() -> None:
-    folders = Counter(path.parent for path in FILES)
+    # One for each command, named as it is typed, as are those of commands that do the work.
+    rooms = [path for path in FILES if path.parent.name != 'cli']
+    folders = Counter(path.parent for path in rooms)
     assert {folder.name: n for folder, n in folders.items() if n > MOST_MODULES} == {}
-    names = Counter(path.stem for path in FILES if path.stem != '__init__')
+    names = Counter(path.stem for path in rooms if path.stem != '__init__')
     assert [name for name, n in names.items() if n > 1] == []

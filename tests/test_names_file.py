@@ -42,6 +42,8 @@ def test_names_are_read(tmp_path, data):
         (b'\x89PNG\r\n\x1a\n', 'KEY: line 1 is not in UTF-8'),
         (b'', 'KEY: it is empty'),
         (b'# only\n', 'KEY: it is empty'),
+        (b'a\n${lr}\n', r"KEY: '\$\{lr\}' holds"),
+        (b'a\n\x1b[31mb\n', r"KEY: '\\x1b\[31mb' holds a control character"),
         (b'a\nb\na \n', "KEY: 'a' comes twice"),
     ],
 )

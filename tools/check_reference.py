@@ -1,48 +1,10 @@
-"""Compare ours with recorded values of published models: `check_reference.py FILE.npz|FOLDER`."""
+"""Compare our model with recorded values of the published one: `check_reference.py FILE.npz`."""
 
-import argparse
 import sys
-from functools import partial
-from pathlib import Path
 
-from arguments import new_parser, quiet
+from icpc.cli.main import script
 
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = new_parser(
-        'Rebuild a DenseCLIP model from the weights in FILE and print the max abs '
-        'error of every recorded tensor; exit 0 below 2e-5. Attention heads and taps do not show '
-        'in the shapes of weights: those not given are looked for, the published values first. For '
-        'a FOLDER with values of training-free segmentation print the relative errors instead.'
-    )
-    parser.add_argument(
-        'file', help='recorded weights, inputs and outputs (.npz)', metavar='FILE|FOLDER'
-    )
-    parser.add_argument('--image-heads', type=int, help='of the image tower or attention pool')
-    parser.add_argument('--text-heads', type=int, help='of the text transformer')
-    parser.add_argument('--decoder-heads', type=int, help='of the context decoder')
-    parser.add_argument('--taps', type=int, nargs=4, help='blocks of a vision transformer')
-    return parser.parse_args()
-
-
-def main() -> int:
-    """Run the tool."""
-    args = parse_args()
-    with quiet():
-        from icpc.commands.tool import run_tool
-        from icpc.references import training_free
-        from icpc.references.published_values import TOLERANCE, report
-
-    names = ('image_heads', 'text_heads', 'decoder_heads', 'taps')
-    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    errors = []
-    compare = partial(report, known=given)
-    if Path(args.file).is_dir():
-        compare = training_free.report
-    code = run_tool(lambda: errors.append(compare(args.file)), args.debug)
-    return code or int(not errors[0] < TOLERANCE)
-
+main = script('check-reference')
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -110,7 +110,7 @@ class PromptMatchedBackbone(TakesClassPrior, BaseBackbone):
 
         def enter(stage: int, features: Tensor) -> Tensor:
             matcher = self.matchers[stage]
-            prior = self.prior[:, None, None].expand(len(images), -1, 1, 1)
+            prior = self.prior[:, None, None].expand(images.shape[0], -1, 1, 1)
             semantic = interim[-1] if interim else prior
             features, semantic = recomputed(matcher, matcher, features, semantic)
             interim.append(semantic)

@@ -42,9 +42,10 @@ def lack_of_room(runner: Runner) -> str | None:
 
 
 def _weights(runner: Runner) -> int:
-    """Bytes of the weights, twice where a moving average is saved, too."""
-    averaged = any(type(hook).__name__ == 'WeightAverageHook' for hook in runner.hooks)
-    return bytes_of(runner.bare_model.state_dict()) * (1 + averaged)
+    """Bytes of the weights, and of those that train once more where an average is saved, too."""
+    model, averages = runner.bare_model, [getattr(hook, 'averages', False) for hook in runner.hooks]
+    trained = [p for p in model.parameters() if p.requires_grad] if any(averages) else []
+    return bytes_of(model.state_dict()) + bytes_of(trained)
 
 
 def _state(runner: Runner) -> int:

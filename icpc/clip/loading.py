@@ -1,20 +1,22 @@
 """One strict and safe entry for CLIP models and weights."""
 
-import json
 from copy import deepcopy
 from pathlib import Path
 
 import open_clip
+import timm
 from open_clip.modified_resnet import ModifiedResNet
 from open_clip.timm_model import TimmModel
 from torch import nn
 
 from ..errors import did_you_mean
+from ..files import read_json
 from .vision.positions import resize_image_tower
 from .weights import downloaded_weights, load_weights
 
 PACKAGED = Path(__file__).resolve().parent.parent / 'assets'
 CONFIG_FILE, _WEIGHTS = 'open_clip_config.json', 'open_clip_model.safetensors'
+_DEEPEST, _WIDEST = 1000, 2**20  # layers; any other number, vocabularies too: our choice
 _PARTS = ('all', 'text', 'image')
 
 
@@ -69,8 +71,11 @@ def model_config(model: str | dict) -> tuple[dict, Path | None]:
         return deepcopy(dict(model)), None
     for folder in (Path(model), PACKAGED / model):
         if (folder / CONFIG_FILE).is_file():
-            config = json.loads((folder / CONFIG_FILE).read_text())
-            return config.get('model_cfg', config), folder
+            config = read_json(folder / CONFIG_FILE, 'take a whole copy of the folder')
+            config = config.get('model_cfg', config)
+            if not isinstance(config, dict):
+                raise ValueError(f'{folder / CONFIG_FILE}: model_cfg must be a dict')
+            return config, folder
     config = open_clip.get_model_config(model)
     if config is None:
         packaged = sorted(path.parent.name for path in PACKAGED.glob(f'*/{CONFIG_FILE}'))
@@ -140,20 +145,42 @@ def fault_of_clip(model: str | dict, pretrained: str | None) -> str | None:
 
 def _build(config: dict) -> nn.Module:
     config = deepcopy(config)
+    _check_towers(config)
     if config.get('text_cfg', {}).get('hf_model_name'):
         raise ValueError(
             'CLIP models with a Hugging Face text tower are not supported: their text is not '
             'causal; choose one with open_clip text transformer'
         )
+    tower = config.get('vision_cfg', {}).get('timm_model_name')
+    if tower is not None:
+        if not (isinstance(tower, str) and timm.is_model(tower)):
+            raise ValueError(
+                f'clip.model: timm_model_name={tower!r} is no architecture of timm; names of '
+                'places to download from are not followed'
+            )
+        # timm would download weights and unpickle them; ours are loaded, strictly, afterwards.
+        config['vision_cfg'] = {**config['vision_cfg'], 'timm_model_pretrained': False}
     custom = config.pop('custom_text', False)
     config.pop('multimodal_cfg', None)
     try:
         clip = (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**config)
-    except TypeError as error:
+    except Exception as error:  # whatever open_clip makes of a config from elsewhere
         raise ValueError(f'clip.model is not a valid open_clip model_cfg: {error}') from error
     # Read by TextEncoder: names become tokens by CLIP's own byte pairs, or by this one.
     clip.foreign_tokenizer = config.get('text_cfg', {}).get('hf_tokenizer_name')
     return clip
+
+
+def _check_towers(config: dict) -> None:
+    """Raises for towers that are no dicts, or too large for any machine."""
+    for name in ('vision_cfg', 'text_cfg'):
+        tower = config.get(name, {})
+        if not isinstance(tower, dict):
+            raise ValueError(f'clip.model: {name} must be a dict, got {tower!r}')
+        for key, value in tower.items():
+            for number in value if isinstance(value, (list, tuple)) else (value,):
+                if isinstance(number, int) and number > (_DEEPEST if key == 'layers' else _WIDEST):
+                    raise ValueError(f'clip.model: {name}.{key}={number:,} is no size of a CLIP')
 
 
 def backbone_type(visual: nn.Module) -> str:

@@ -20,6 +20,7 @@ from ..run_dir.metrics_file import NAME as METRICS
 from ..run_dir.record import RECORD, RESOLVED, RESOLVED_PY
 from ..run_dir.starts import start_record
 from ..training.preemption import any_rank
+from ..training.speed import fault_of_compiling
 
 _WRITTEN = {RECORD, RESOLVED, RESOLVED_PY, 'config.py', METRICS}
 _LOGS = re.compile(r'\d{8}_\d{6}')  # the folder of mmengine's log, by the time of the start
@@ -94,6 +95,9 @@ def first_step(begin: Begin) -> Iterator[None]:
     except (UserError, ToldToStop):
         raise
     except Exception as error:
+        fault = fault_of_compiling(error)
+        if fault is not None:
+            raise fault from error
         together = world_size() > 1 and isinstance(error, RuntimeError)  # another rank is gone
         if begin.stepped or together or own_fault(error) is not None:
             raise

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ..evaluation.confusion import IGNORED, intersection_over_union
+from ..startup.program import name_of
 
 COLOUR_BINS = (2, 4, 6, 8, 12, 16)
 POSITION_BINS = (1, 2, 4, 8, 16)
@@ -50,7 +51,7 @@ def read_split(root: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     if not paths:
         raise FileNotFoundError(
             f'no picture in {root / "images" / split}: '
-            f'run tools/prepare_data.py scenes --out {root}'
+            f'run {name_of("prepare-data")} scenes --out {root}'
         )
     masks = (root / 'annotations' / split / path.name for path in paths)
     labels = np.stack([np.asarray(Image.open(mask)) for mask in masks])

@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 from mmengine.logging import MMLogger
 from rich.console import Console
+from rich.text import Text
 
-from ..console.messages import say, show_notes
+from ..console.messages import say, show_notes, visible
 from ..errors import (
     INTERRUPTED,
     REFUSED,
@@ -46,7 +47,7 @@ def run_tool(work: Callable[[], None], debug: bool = False) -> int:
         say(str(stop))
         _leave_at_once(stop.exit_code)
         return stop.exit_code
-    except (KeyboardInterrupt, SystemExit, Exception) as error:
+    except BaseException as error:
         if is_interruption(error):
             Console(stderr=True).print('[bold red]interrupted[/]')
             _leave_at_once(INTERRUPTED)
@@ -67,9 +68,8 @@ def run_tool(work: Callable[[], None], debug: bool = False) -> int:
 def _print_error(message: str) -> None:
     if len(message) > _LONGEST:
         message = f'{message[: _LONGEST // 2]} [...] {message[-_LONGEST // 4 :]}'
-    Console(stderr=True, highlight=False).print(
-        '[bold red]error:[/] ' + message.replace('[', r'\['), soft_wrap=True
-    )
+    text = Text.assemble(('error:', 'bold red'), ' ', visible(message))
+    Console(stderr=True, highlight=False).print(text, soft_wrap=True)
 
 
 def _about_a_fault() -> str:

@@ -12,12 +12,13 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmseg.utils import register_all_modules
 
 from ..checkpoints.content import check_loads_safely
 from ..datasets.checks.verification import LOADERS
-from ..errors import UserError, own_fault
+from ..errors import PASSES, UserError, own_fault
 from ..memory.host import available_memory
+from ..startup import registration
+from ..startup.packaged import find_config
 from . import unread_keys
 from .bases import config_files, mentioned, own_names
 from .batch_plan import plan_batch, world_size
@@ -27,7 +28,7 @@ from .overrides import apply_overrides, parse_overrides
 from .signatures import find_type, is_free
 from .switches import take_switches
 from .user_modules import import_modules
-from .value_ranges import check_containers, check_values
+from .values.value_ranges import check_containers, check_values
 
 logger = logging.getLogger('icpc')
 
@@ -51,7 +52,8 @@ def load_config(
     """Load a config, apply overrides, resolve `${...}`, and check all of it.
 
     Args:
-        path: A text config (`_base_` style).
+        path: A text config (`_base_` style), or the name of a packaged one, such as
+            `icpc/icpc_rn50_fpn_80k_ade20k-512`.
         overrides: `['a.b=1', ...]` or `{'a.b': 1}`.
         work_dir: Where the run writes; by default `work_dirs/<config name>`.
 
@@ -72,13 +74,11 @@ def merge_config(
 
     The config's own `overrides`, a dict in the notation of the command line, come first.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f'{path}: no such config file')
+    path = find_config(path)
     parsed = parse_overrides(overrides)
     files = config_files(path)
     unread_keys.check_no_remote_config(files, parsed)
-    register_all_modules(init_default_scope=False)
+    registration.fill()
     tree = _read(path)
     import_modules(tree, parsed, path)
     set_here = own_names(path, files[path]) or set(tree)
@@ -97,12 +97,17 @@ def merge_config(
     return Config(tree, filename=str(path))
 
 
+def overrides_of(path: Path) -> dict[str, Any]:
+    """What a config file overrides itself, `{dotted path: value}`."""
+    return _own_overrides(_read(path), path)
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         return Config.fromfile(str(path), import_custom_modules=False).to_dict()
-    except UserError:
+    except (UserError, *PASSES):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         fault = own_fault(error)
         raise UserError(f'{path}: {error}' if fault is None else str(fault)) from error
 

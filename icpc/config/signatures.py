@@ -111,6 +111,21 @@ def _dotted(kind: str, name: str, path: str) -> Callable[..., Any]:
     return found
 
 
+def check_built(node: Any, path: str) -> None:
+    """Raise for a dotted type in what a part builds by itself, unless it is registered.
+
+    Args:
+        node: Such as a `norm_cfg` or an `init_cfg`, whose keys are the part's own matter.
+        path: Where it stands.
+    """
+    if isinstance(node, (list, tuple)):
+        node = dict(enumerate(node))
+    for key, value in node.items() if isinstance(node, dict) else ():
+        if key == 'type' and isinstance(value, str) and '.' in value:
+            _dotted(value, 'WEIGHT_INITIALIZERS' if 'init_cfg' in path else 'MODELS', path)
+        check_built(value, f'{path}.{key}')
+
+
 def _classes(registry: Registry | None) -> list[Any]:
     found: list[Any] = []
     while registry is not None:

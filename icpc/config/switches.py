@@ -31,7 +31,8 @@ def take_switches(tree: dict[str, Any]) -> None:
     recompute = tree.pop('activation_checkpointing', False)
     if not isinstance(recompute, bool):
         raise UserError(f'activation_checkpointing must be True or False, got {recompute!r}')
-    options = compile_options(tree.pop('compile', False))
+    hook = (tree.get('default_hooks') or {}).get('switches') or {}
+    options = compile_options(hook.get('compile', tree.pop('compile', False)))
     parallel = tree.get('parallel', 'ddp')
     if parallel not in ('ddp', 'fsdp2'):
         raise UserError(f"parallel must be 'ddp' or 'fsdp2', got {parallel!r}")

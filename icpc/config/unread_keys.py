@@ -13,7 +13,7 @@ from mmseg.engine.hooks import SegVisualizationHook
 
 from ..errors import UserError, did_you_mean
 from .interpolation import references
-from .signatures import accepted_keys, find_type, registry_at
+from .signatures import accepted_keys, check_built, find_type, registry_at
 
 logger = logging.getLogger('icpc')
 
@@ -135,7 +135,9 @@ def _check_node(node: Any, path: str) -> None:
             raise UserError(
                 f'{path}.{key}: {owner} has no such argument{did_you_mean(key, accepted)}'
             )
-        if not _BUILDER_DICT.fullmatch(str(key)):
+        if _BUILDER_DICT.fullmatch(str(key)):
+            check_built(value, f'{path}.{key}')
+        else:
             _check_node(value, f'{path}.{key}')
 
 

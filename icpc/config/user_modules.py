@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ..errors import INSTALLED, UserError, described, own_fault
+from ..errors import INSTALLED, PASSES, UserError, described, own_fault
 
 _KEY = 'custom_imports'
 logger = logging.getLogger('icpc')
@@ -49,11 +49,13 @@ def _setting(tree: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def _fault(name: str) -> tuple[str, Exception] | None:
+def _fault(name: str) -> tuple[str, BaseException] | None:
     """Import a module; what is wrong with it in words and as an exception, None for nothing."""
     try:
         import_module(name)
-    except (Exception, SystemExit) as error:
+    except PASSES:
+        raise
+    except BaseException as error:
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         if not missing or not f'{name}.'.startswith(f'{missing}.'):
             return f'{name} cannot be imported: {own_fault(error) or described(error)}', error

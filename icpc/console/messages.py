@@ -1,6 +1,7 @@
 """The one console that the tools print to: ours alone, rank 0 alone."""
 
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger
 from rich.console import Console
 
+_CONTROLS = re.compile(r'[\x00-\x08\x0b-\x1f\x7f-\x9f]')
 _PLAIN_WIDTH = 120  # characters of a line in a log file
 
 
@@ -25,7 +27,13 @@ def console() -> Console:
 def say(text: Any) -> None:
     """Print text or a rich renderable once, from rank 0."""
     if is_main_process():
-        console().print(text, markup=False, soft_wrap=isinstance(text, str))
+        plain = isinstance(text, str)
+        console().print(visible(text) if plain else text, markup=False, soft_wrap=plain)
+
+
+def visible(text: str) -> str:
+    """Text whose control characters a terminal shows and does not obey; lines and tabs stay."""
+    return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 @cache

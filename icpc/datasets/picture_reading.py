@@ -16,12 +16,13 @@ from PIL import Image, UnidentifiedImageError
 from torch.utils.data import Dataset
 
 from ..errors import UserError
+from ..startup.program import name_of
 from .mask_reading import MaskFault, find_step
 from .transparency import on_white
 
 _WAY_OUT = (
-    'mend or replace it (tools/verify_data.py finds all such files); a training that had begun '
-    'goes on with --resume'
+    f'mend or replace it ({name_of("verify-data")} finds all such files); a training that had '
+    'begun goes on with --resume'
 )
 _JPEG, _JPEG_END = b'\xff\xd8\xff', b'\xff\xd9'
 _TAIL = 4096  # bytes in which the end of a JPEG stands; cameras write something behind it

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..foreign_files.arrays import NotPlainArrays, read_arrays
+from ..startup.program import name_of
 
 
 def read_confusion(path: Path) -> dict[str, np.ndarray]:
@@ -23,7 +24,7 @@ def read_confusion(path: Path) -> dict[str, np.ndarray]:
         return found
     except (NotPlainArrays, OSError) as error:
         raise UserError(
-            f'{path}: is cut or damaged ({error}); make it again with tools/train.py --resume, '
+            f'{path}: is cut or damaged ({error}); make it again with {name_of("train")} --resume, '
             'which evaluates a finished run anew, or leave the run out'
         ) from error
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 from PIL import Image
 
 from ..files import put_in_place
 from .pictures import BORDER, colourise
+
+if TYPE_CHECKING:  # importing it takes half a second, and most commands draw no panel
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _CELL = 1.75  # inches
 _LONGEST = 640  # pixels; twice what a cell shows
@@ -68,6 +70,8 @@ def save_panel(
         palette: (K, 3) uint8 RGB.
         title: The title of the predictions.
     """
+    from matplotlib.figure import Figure
+
     columns = 3 + max(len(row.score_maps) for row in rows)
     present = _present(rows, len(names))
     width = _CELL * columns + (0.5 if columns > 3 else 0)
@@ -88,6 +92,8 @@ def save_panel(
 
 
 def _draw_legend(figure: Figure, colours: dict[str, np.ndarray], columns: int) -> None:
+    from matplotlib.patches import Patch
+
     patches = [
         Patch(facecolor=np.asarray(colour) / 255, edgecolor=BORDER, linewidth=0.9)
         for colour in colours.values()

@@ -16,11 +16,11 @@ from ..run_dir.record import RESOLVED
 
 HUB = 'hf-hub:'
 WEIGHTS, CONFIG = 'model.safetensors', 'config.py'
-_CHECKPOINTS = ('.pth', '.safetensors')
-_PACKAGED = {'scenes': PACKAGE / 'assets' / 'scenes_icpc'}
+CHECKPOINTS = ('.pth', '.safetensors')
+PACKAGED = {'scenes': PACKAGE / 'assets' / 'scenes_icpc'}
 _ALLOWED = (
     "a run's work dir, a checkpoint (.pth), a folder that tools/publish.py wrote, "
-    f'{HUB}org/name, or a packaged model ({", ".join(_PACKAGED)})'
+    f'{HUB}org/name, or a packaged model ({", ".join(PACKAGED)})'
 )
 
 
@@ -53,13 +53,13 @@ def find_source(source: str | Path, config: Any = None) -> Source:
         raise UserError(f'load_model takes {_ALLOWED}; got {type(source).__name__}')
     if isinstance(source, str) and source.startswith(HUB):
         path = _from_hub(source)
-    elif str(source) in _PACKAGED and not (Path(source) / CONFIG).is_file():
-        path = _PACKAGED[str(source)]
+    elif str(source) in PACKAGED and not (Path(source) / CONFIG).is_file():
+        path = PACKAGED[str(source)]
     else:
         path = Path(source).expanduser()
     if path.is_dir():
         weights = _weights_in(path)
-    elif path.is_file() and path.suffix in _CHECKPOINTS:
+    elif path.is_file() and path.suffix in CHECKPOINTS:
         weights = path
     else:
         raise UserError(_unknown(source, path))
@@ -100,8 +100,8 @@ def _unknown(source: str | Path, path: Path) -> str:
     near = []
     if path.parent.is_dir():
         near = [str(path.parent / p.name) for p in path.parent.iterdir()]
-        near = [name for name in near if Path(name).is_dir() or name.endswith(_CHECKPOINTS)]
-    hint = did_you_mean(str(path), [*near, *_PACKAGED])
+        near = [name for name in near if Path(name).is_dir() or name.endswith(CHECKPOINTS)]
+    hint = did_you_mean(str(path), [*near, *PACKAGED])
     if not hint and re.fullmatch(r'[\w.-]+/[\w.-]+', str(source)):
         hint = f'; did you mean {HUB}{source}?'
     return f'{source}: no such model; load_model takes {_ALLOWED}{hint}'

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
+from ..class_lookup import SEPARATOR
 from ..errors import UserError
 from ..names_file import refuse_repeated
-
-SEPARATOR = ';'
 
 
 def vocabulary(classes: str | Sequence[str]) -> tuple[str, ...]:

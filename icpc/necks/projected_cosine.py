@@ -16,6 +16,7 @@ from ..alignment import (
     unit_length,
     without_autocast,
 )
+from ..tracing.exporting import is_exporting
 
 _LAST_FACTORS: dict[tuple, tuple[Tensor, Tensor]] = {}  # of a few shapes: the levels of models
 _BLOCK = 128  # channels of a triangular matrix that are multiplied together, our choice
@@ -39,7 +40,8 @@ def projected_score_map(features: Tensor, weight: Tensor, bias: Tensor, text: Te
     Returns:
         (B, K, h, w) in [-1, 1], but for rounding.
     """
-    if not is_cheaper(*weight.shape[:2], features.shape[2] * features.shape[3]):
+    positions = features.shape[2] * features.shape[3]
+    if is_exporting() or not is_cheaper(*weight.shape[:2], positions):
         return cosine_score_map(torch.nn.functional.conv2d(features, weight, bias), text)
     with without_autocast(features.device):
         x, weight, bias = map(at_least_float32, (features.flatten(2), weight.flatten(1), bias))

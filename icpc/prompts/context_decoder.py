@@ -31,7 +31,7 @@ class PostModelRefiner(nn.Module):
         """(B or 1, K, D) -> (B, K, D)."""
         positions = features.dense.flatten(2).transpose(1, 2)  # (B, h * w, D)
         context = torch.cat([features.pooled[:, None], positions], dim=1)
-        text = text.expand(len(context), -1, -1)
+        text = text.expand(context.shape[0], -1, -1)
         return text + self.gamma * self.decoder(text, context)
 
 

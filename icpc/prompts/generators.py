@@ -69,7 +69,7 @@ class CrossAttentionNet(nn.Module):
         positions = features.dense.flatten(2).transpose(1, 2)  # (B, h * w, D)
         memory = torch.cat([features.pooled[:, None], positions], dim=1)
         memory = self.memory(unit_length(memory, dim=2))
-        queries = self.queries.expand(len(memory), -1, -1)
+        queries = self.queries.expand(memory.shape[0], -1, -1)
         attended = self.attention(queries, memory, memory, need_weights=False)[0]
         return self.output(attended + queries)
 

@@ -92,5 +92,5 @@ class InstancePrompter(Prompter):
         made = self.generator(features)  # (B, tokens, W)
         if self.mode != 'concat':
             return self.contexts + made
-        shared = self.contexts.expand(len(made), -1, -1)
+        shared = self.contexts.expand(made.shape[0], -1, -1)
         return torch.cat([shared, self.instance_contexts + made], dim=1)

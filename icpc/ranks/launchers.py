@@ -3,6 +3,7 @@
 import os
 
 from ..errors import UserError
+from ..startup.program import typed_for_ranks
 
 # Rank and number of ranks come first.
 _VARIABLES = {
@@ -10,10 +11,6 @@ _VARIABLES = {
     'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID', 'SLURM_NODELIST'),
 }
 _TEXTS = {'MASTER_ADDR', 'SLURM_NODELIST'}
-_STARTS = {
-    'pytorch': 'torchrun --nproc_per_node N tools/train.py ...',
-    'slurm': 'srun --ntasks=N python tools/train.py ...',
-}
 
 
 def numbers_of(launcher: str) -> tuple[int, int]:
@@ -25,7 +22,7 @@ def numbers_of(launcher: str) -> tuple[int, int]:
     Raises:
         UserError: When what it sets is missing, a part of it or all, or is no such number.
     """
-    start = f'start with `{_STARTS[launcher]}`'
+    start = f'start with `{typed_for_ranks(launcher)}`'
     names = _VARIABLES[launcher]
     missing = [name for name in names if not os.environ.get(name)]
     if len(missing) == len(names):

@@ -13,8 +13,11 @@ from ..config.user_modules import user_files
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # They make data or weights, which have fingerprints of their own, or watch or compare runs.
-_OTHER_ROOMS = {'assets', 'console', 'experiments', 'inference', 'pretraining', 'references'}
-_OTHER_ROOMS |= {'rehearsal', 'run_dir'}
+# An installed package holds copies of tools/ and configs/.
+_OTHER_ROOMS = (
+    *('assets', 'cli', 'configs', 'console', 'experiments', 'inference', 'pretraining'),
+    *('references', 'rehearsal', 'run_dir', 'tools'),
+)
 _WATCHERS = {'commands/tool.py', 'config/user_modules.py'}
 _SAMPLED_FILES = 64  # read whole; all others count by name and size
 _DIGITS = 10

@@ -11,7 +11,9 @@ from typing import Any
 
 import torch
 
+from ..errors import INSTALLED
 from ..files import read_json
+from ..startup.program import SCRIPT, is_script
 
 _LIBRARIES = [
     'icpc',
@@ -31,14 +33,16 @@ GIT_FILE = 'git.json'  # beside a copied package: the state of git when it was c
 
 
 def git_state(package: Path) -> dict[str, Any] | None:
-    """The commit, and the files that differ from it; None outside a git repository.
+    """The commit, and the files that differ from it; None where it is of no repository.
 
     Args:
         package: The package's folder, in a working tree or copied from one.
     """
     folder = package.parent
     if (folder / GIT_FILE).is_file():
-        return read_json(folder / GIT_FILE, 'take the copy of the code anew')
+        return read_json(folder / GIT_FILE, 'take the copy of the code anew') or None
+    if not INSTALLED.isdisjoint(package.parts):  # in a repository of somebody else's, if in any
+        return None
     try:
         commit = _git(folder, 'rev-parse', 'HEAD').strip()
         changed = _git(folder, 'status', '--porcelain').splitlines()
@@ -70,19 +74,24 @@ def command_line(launcher: str | None) -> str:
     Args:
         launcher: `none`, `pytorch` (torchrun) or `slurm`.
     """
-    starter = [Path(sys.executable).name]
+    python, words = [Path(sys.executable).name], sys.argv
+    if is_script():  # which needs no Python named, and torchrun has to know that it is none
+        python, words = [], [SCRIPT, *sys.argv[1:]]
+    starter = python
     if launcher in (None, 'none'):
-        return shlex.join([*starter, *sys.argv])
+        return shlex.join([*starter, *words])
     ranks = int(os.environ.get('WORLD_SIZE', 1))
     here = int(os.environ.get('LOCAL_WORLD_SIZE', ranks))
     if launcher == 'slurm':
-        starter = ['srun', f'--ntasks={ranks}', *starter]
+        starter = ['srun', f'--ntasks={ranks}', *python]
     elif launcher == 'pytorch':
         starter = ['torchrun', '--nproc_per_node', str(here)]
     if launcher == 'pytorch' and ranks > here:  # each node runs the same line
         meeting = ['--rdzv_backend', 'c10d', '--rdzv_endpoint', 'FIRST_NODE:29500']
         starter += ['--nnodes', str(ranks // here), *meeting]
-    return shlex.join([*starter, *sys.argv])
+    if launcher == 'pytorch' and not python:
+        starter.append('--no-python')
+    return shlex.join([*starter, *words])
 
 
 def machine() -> dict[str, Any]:

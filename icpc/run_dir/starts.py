@@ -14,6 +14,7 @@ from ..config.batch_plan import plan_batch, world_size
 from ..config.user_modules import user_modules
 from ..console.messages import say
 from ..files import Replacing, write_text_atomically
+from ..startup.program import typed
 from .fingerprints import (
     PACKAGE,
     code_fingerprint,
@@ -42,7 +43,7 @@ def describe(cfg: Config, overrides: dict[str, Any], launcher: str = 'none') -> 
         'state': RUNNING,
         'run': uuid.uuid4().hex,
         'command': command_line(launcher),
-        'reproduce': f'python tools/reproduce.py {shlex.quote(str(cfg.work_dir))}',
+        'reproduce': typed('reproduce', shlex.quote(str(cfg.work_dir))),
         'config': str(cfg.filename),
         'overrides': plain_tree(overrides),
         'seed': tree.get('seed'),

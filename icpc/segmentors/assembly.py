@@ -74,6 +74,15 @@ def check_kind(key: str, cls: type | None, base: type) -> None:
         )
 
 
+def refuse_pretrained(value: object) -> None:
+    """Raises ValueError for weights in the place where MMSegmentation's own functions put None."""
+    if value is not None:
+        raise ValueError(
+            f'model.pretrained={value!r}: the weights of CLIP are named by '
+            'model.clip.pretrained, and those of a whole model by load_from; leave it out'
+        )
+
+
 def build_losses(config: dict | None) -> nn.ModuleDict:
     """Builds the alignment losses; entries that are None are left out."""
     losses = nn.ModuleDict()

@@ -31,6 +31,7 @@ from .assembly import (
     check_kind,
     head_config,
     neck_sizes,
+    refuse_pretrained,
     score_level_for,
     without_text,
 )
@@ -89,11 +90,7 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         init_cfg: dict | None = None,
     ) -> None:
         _check_given(clip=clip, class_names=class_names, neck=neck, decode_head=decode_head)
-        if pretrained is not None:
-            raise ValueError(
-                f'model.pretrained={pretrained!r}: the weights of CLIP are named by '
-                'model.clip.pretrained, and those of a whole model by load_from; leave it out'
-            )
+        refuse_pretrained(pretrained)
         if prompter is not None and dict(backbone).get('dense', '') is None:
             raise ValueError(
                 'model.backbone.dense=None leaves no embedding that text could be compared with; '
@@ -132,7 +129,7 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
     def encode_images(self, images: Tensor) -> CLIPFeatures:
         """Features of pictures (B, 3, H, W), padded to a size that the backbone divides."""
         features = self.backbone(pad_images(images, self.backbone.size_divisor))
-        check_features(self.backbone, features, len(images))
+        check_features(self.backbone, features, images.shape[0])
         return features
 
     @staticmethod
@@ -162,7 +159,7 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
             return None
         encode = self.prompter if static is None else partial(self.prompter.refine, static)
         text = encode(features)
-        batch, classes = len(features.pyramid[0]), len(self.class_names)
+        batch, classes = features.pyramid[0].shape[0], len(self.class_names)
         check_text(self.prompter, text, batch, classes, self.backbone.embed_dim)
         return text
 
@@ -290,10 +287,18 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
         text = self.encode_text(features, static)
         decoder_inputs, _ = self.decoder_inputs(features, text)
         maps = [self.decode_head.forward(decoder_inputs)]
-        check_logits(self.decode_head, maps[0], len(images))
+        check_logits(self.decode_head, maps[0], images.shape[0])
         if text is not None:
             maps.append(cosine_score_map(features.dense, text))
         return maps
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Head logits (B, K, h, w) at the network's own resolution, that of the padded pictures.
+
+        Args:
+            images: (B, 3, H, W), normalised.
+        """
+        return self._maps(images, None)[0]
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict] | None = None) -> Tensor:
         """Head logits (B, K, H, W) of whole pictures, for MMSegmentation's tools."""
@@ -336,7 +341,7 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
     ) -> tuple[tuple[Tensor, ...], list[Tensor]]:
         """What the head takes, and the neck's score maps (B, K, h_i, w_i)."""
         output = self.neck(features, text)
-        batch, classes = len(features.pyramid[0]), len(self.class_names)
+        batch, classes = features.pyramid[0].shape[0], len(self.class_names)
         check_alignment(self.neck, output, batch, len(features.pyramid), classes)
         pyramid, score_maps = output
         if self.score_level is None:

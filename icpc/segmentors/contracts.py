@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import UserError
 from ..structures import CLIPFeatures
+from ..tracing.exporting import is_exporting
 
 Shape = tuple[int | None, ...]  # None for any size
 
@@ -81,7 +82,7 @@ def _fits(value: Any, shape: Shape) -> bool:
     return (
         isinstance(value, Tensor)
         and value.dim() == len(shape)
-        and all(n in (None, m) for n, m in zip(shape, value.shape, strict=True))
+        and (is_exporting() or all(n in (None, m) for n, m in zip(shape, value.shape, strict=True)))
     )
 
 

@@ -10,10 +10,10 @@ from ..errors import UserError, refusing
 from ..memory.shared_weights import shared_copy
 from ..parts import AddsToScoreMap, BaseNeck
 from ..structures import CLIPFeatures
+from .class_words import vocabulary_of
 from .clip_segmentor import CLIPSegmentor
 from .contracts import check_text
 
-SEPARATOR = ';'
 _TEMPERATURE = 0.07  # of a score map's softmax where no loss has one: DenseCLIP, CLIP's initial
 
 
@@ -21,9 +21,9 @@ class OtherClasses(CLIPSegmentor):
     """The model for other names, over its weights; a class has the highest score of its words.
 
     The score map compares the picture with any text. A decode head that adds to a score map
-    (:class:`AddsToScoreMap`) does it for words that it was trained on; to all others it adds the
-    mean of what it adds to these, so that they are compared by their text. Its inputs are made with
-    the text of the training, which its channels belong to.
+    (:class:`AddsToScoreMap`) does it for words that it was trained on; to all others it adds
+    nothing, as an untrained channel does. Its inputs are made with the text of the training, which
+    its channels belong to.
 
     Made by :meth:`of`, from a model that stays as it is.
     """
@@ -44,8 +44,7 @@ class OtherClasses(CLIPSegmentor):
                 'training alone'
             )
         _check_head(model, head)
-        words = [_words(name) for name in class_names]
-        flat = [word for one in words for word in one]
+        flat, owners = vocabulary_of(class_names)
         if flat == list(model.class_names):
             prompter = model.prompter
         else:
@@ -53,17 +52,15 @@ class OtherClasses(CLIPSegmentor):
                 prompter = model.prompter.with_names(flat)
         twin = shared_copy(model, class_names=tuple(class_names), prompter=prompter)
         twin.__class__ = cls
-        starts = [sum(map(len, words[:k])) for k in range(len(words))]
-        twin.owners = [
-            list(range(start, start + len(one))) for start, one in zip(starts, words, strict=True)
-        ]
+        places = range(len(flat))
+        twin.owners = [[q for q in places if owners[q] == k] for k in range(len(class_names))]
         twin.guided = head is None
         twin.__dict__['trained'] = model  # no part of this one
         known = {name.strip().lower(): k for k, name in enumerate(model.class_names)}
         kept = model.trained_classes
-        twin.trained_ids = list(range(len(model.class_names))) if kept is None else kept.tolist()
+        trained = list(range(len(model.class_names))) if kept is None else kept.tolist()
         places = [known.get(word.lower()) for word in flat]
-        twin.places = [place if place in twin.trained_ids else None for place in places]
+        twin.places = [place if place in trained else None for place in places]
         with refusing('classes'), torch.no_grad():
             twin.text = prompter.static_text()  # (1, Q, D); None where all depends on the picture
         return twin
@@ -75,7 +72,7 @@ class OtherClasses(CLIPSegmentor):
     def encode_text(self, features: CLIPFeatures, static: Tensor | None = None) -> Tensor:
         """(B or 1, Q, D) of all words."""
         text = self.prompter(features) if static is None else self.prompter.refine(static, features)
-        batch, words = len(features.pyramid[0]), len(self.places)
+        batch, words = features.pyramid[0].shape[0], len(self.places)
         check_text(self.prompter, text, batch, words, self.backbone.embed_dim)
         return text
 
@@ -93,8 +90,8 @@ class OtherClasses(CLIPSegmentor):
         own = self.trained.encode_text(features)
         inputs, _ = self.trained.decoder_inputs(features, own)
         residual = self.decode_head.residual(inputs[:-1])  # (B, K, h, w) of the training's classes
-        mean = residual[:, self.trained_ids].mean(dim=1)
-        words = [mean if place is None else residual[:, place] for place in self.places]
+        nothing = torch.zeros_like(residual[:, 0])
+        words = [nothing if place is None else residual[:, place] for place in self.places]
         scores = self.neck.score_map(features, text, self.score_level)
         return self.decode_head.guided(torch.stack(words, dim=1), scores)
 
@@ -120,12 +117,3 @@ def _check_head(model: CLIPSegmentor, head: str | None) -> None:
             f'{len(model.class_names)} classes of its training and cannot answer for other names; '
             "head='score_map' takes the score map of pixels and text in its place, which can"
         )
-
-
-def _words(name: str) -> list[str]:
-    """The words of one class."""
-    words = [word.strip() for word in str(name).split(SEPARATOR)]
-    words = list(dict.fromkeys(word for word in words if word))
-    if not words:
-        raise UserError(f'classes: {name!r} has no word')
-    return words

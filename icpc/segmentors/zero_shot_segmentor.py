@@ -19,7 +19,7 @@ from ..memory.budget import check_memory_budget
 from ..memory.prediction import PredictionMemory, prediction_memory
 from ..memory.windows import BUDGET_KEY, MEMORY_BUDGET
 from ..picture_sizes import in_groups, pad_images
-from .assembly import build_backbone, build_prompter
+from .assembly import build_backbone, build_prompter, refuse_pretrained
 from .class_words import best_of_classes, class_logits, vocabulary_of
 from .clip_segmentor import CLIPSegmentor
 from .contracts import check_features, check_text
@@ -47,7 +47,7 @@ class ZeroShotSegmentor(BaseSegmentor):
         scale: of the cosines in the softmax (40: SCLIP, NACLIP).
         threshold: pixels whose best class has a probability below it belong to class 0, the
             background; None for no threshold, for classes without a background.
-        data_preprocessor, test_cfg, init_cfg: as for :class:`CLIPSegmentor`.
+        pretrained, data_preprocessor, train_cfg, test_cfg, init_cfg: as for :class:`CLIPSegmentor`.
 
     Attributes:
         trains: False: there is nothing to train, and no checkpoint is needed.
@@ -71,10 +71,15 @@ class ZeroShotSegmentor(BaseSegmentor):
         synonyms: Mapping[str, str] | None = None,
         scale: float = 40.0,
         threshold: float | None = None,
+        pretrained: None = None,
+        train_cfg: dict | None = None,
         data_preprocessor: dict | None = None,
         test_cfg: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
+        refuse_pretrained(pretrained)
+        if train_cfg:
+            raise ValueError('model.train_cfg: nothing is trained here; leave it out')
         backbone = dict(backbone or {})
         data_preprocessor, _ = with_pixels(data_preprocessor, clip, backbone)
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)

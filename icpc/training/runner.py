@@ -43,6 +43,7 @@ from ..picture_sizes import predict_in_groups
 from ..ranks.fsdp import WholeInEvaluationHook, shard, whole
 from ..ranks.hook_calls import HookCalls
 from ..run_dir.record import run_identity
+from ..startup.program import typed_for_ranks
 from .data_order import KeyedDataset, samples_positions
 from .loading.patient_loader import PatientLoader
 from .loop import GlobalBatchLoop
@@ -182,8 +183,8 @@ class SafeRunner(HookCalls):
             raise UserError("parallel='fsdp2' does not read model_wrapper_cfg: take it out")
         if not self.distributed:
             raise UserError(
-                "parallel='fsdp2' splits the model over several processes: start with `torchrun "
-                "--nproc_per_node N tools/train.py ... --launcher pytorch`, or set parallel='ddp'"
+                "parallel='fsdp2' splits the model over several processes: start with "
+                f"`{typed_for_ranks('pytorch')} --launcher pytorch`, or set parallel='ddp'"
             )
         model = model.to(get_device())
         kind = self.cfg.get('sync_bn')

@@ -61,6 +61,23 @@ class ModelSwitchesHook(AroundEvaluation):
         self.leave(runner)
 
 
+def fault_of_compiling(error: BaseException | None) -> UserError | None:
+    """The message about code that torch could not compile, None for any other exception.
+
+    Args:
+        error: As a step raised it.
+    """
+    while error is not None:
+        if type(error).__module__.startswith(('torch._inductor', 'torch._dynamo')):
+            reason = next(iter(str(error).splitlines()), '')
+            return UserError(
+                f'compile: {type(error).__name__}: {reason}; set compile=False (and leave '
+                'default_hooks.switches.compile alone), or repair the compiler (CXX names it)'
+            )
+        error = error.__cause__
+    return None
+
+
 def _recompute(model: nn.Module) -> None:
     parts = [module for module in model.modules() if isinstance(module, Recomputes)]
     if not parts:

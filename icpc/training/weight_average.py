@@ -39,9 +39,14 @@ class WeightAverageHook(AroundEvaluation):
         self._weights: dict[str, Tensor] = {}
         self._average: dict[str, Tensor] = {}
 
+    @property
+    def averages(self) -> bool:
+        """Whether there is an average, which checkpoints hold beside the weights."""
+        return self.decay is not None
+
     def before_train(self, runner: Runner) -> None:
         """Take hold of the trained weights."""
-        if self.decay is not None:
+        if self.averages:
             model = bare(runner.model)
             self._weights = {
                 name: p.detach() for name, p in model.named_parameters() if p.requires_grad
@@ -88,6 +93,6 @@ class WeightAverageHook(AroundEvaluation):
         if weights is None or not runner.cfg.get('resume'):
             return
         state = checkpoint['state_dict']
-        if self.decay is not None:
+        if self.averages:
             self._average = {name: state[name].clone() for name in weights}
         state.update(weights)

@@ -5,14 +5,20 @@ import json
 import shutil
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
+from icpc.checkpoints import room
 from icpc.checkpoints.hook import NewestCheckpointsHook
 from icpc.commands.tool import run_tool
 from icpc.commands.train import train
+from icpc.console.messages import say
+from icpc.errors import UserError
 from icpc.files import write_text_atomically
 from icpc.system_errors import in_words
+from icpc.training.weight_average import WeightAverageHook
 
 QUICK = {'max_iters': 2, 'val_interval': 2, 'default_hooks.panel': None}
 
@@ -25,8 +31,14 @@ def refused(capsys, config, work_dir, options=()) -> str:
     return ' '.join(text.split())
 
 
+def as_refusal_of(quoted: str) -> None:
+    raise UserError(f'{quoted}: so')
+
+
 CONFIGS = {
     'sys.exit(3)': ('import sys\nsys.exit(3)', r'it ends the program (sys.exit) with 3'),
+    'own BaseException': ('class Out(BaseException): ...\nraise Out(3)', 'Out: 3'),
+    'GeneratorExit': ('raise GeneratorExit', 'GeneratorExit'),
     'brackets': ('x = ' + '[' * 10_000, 'too many nested parentheses'),
     'operators': ('x = ' + '-' * 10_000 + '1', 'too many brackets or operators'),
     'itself': ("_base_ = ['toy.py']", 'leads back to the file itself'),
@@ -82,6 +94,26 @@ def test_room_for_checkpoints_is_looked_at_before_the_first_step(
     assert not (tmp_path / 'run').exists()
 
 
+@pytest.mark.parametrize(('ema', 'times'), [(None, 1), (0.5, 2)])
+def test_weights_are_counted_twice_where_an_average_is_saved(ema, times):
+    model = torch.nn.BatchNorm1d(5)  # 10 numbers that train, 10 and a count that do not
+    model.weight.requires_grad_(False)
+    runner = SimpleNamespace(bare_model=model, hooks=[WeightAverageHook(ema)])
+    assert room._weights(runner) == 4 * (15 + 5 * times) + 8
+
+
+def test_code_that_cannot_be_compiled_leaves_nothing_and_says_how_to_go_on(
+    toy_config, tmp_path, capsys
+):
+    options = {'default_hooks.switches.compile': {'backend': 'nothing'}}
+    message = refused(capsys, toy_config, tmp_path / 'run', options)
+    assert message.startswith('error: compile: ')
+    assert 'set compile=False' in message
+    assert not (tmp_path / 'run').exists()
+    options |= {'parallel': 'fsdp2'}  # the hook's own value counts
+    assert 'choose one' in refused(capsys, toy_config, tmp_path / 'run', options)
+
+
 def test_a_first_step_that_fails_leaves_nothing(toy_config, tmp_path, capsys):
     options = {'model.decode_head.in_channels': 4}  # the backbone gives 8
     message = refused(capsys, toy_config, tmp_path / 'run', options)
@@ -108,6 +140,15 @@ def test_a_fault_of_ours_says_what_to_report(toy_config, tmp_path, capsys, monke
     assert 'Please report it' in text
     assert 'the command: ' in text
     assert 'torch' in text
+
+
+def test_what_a_message_quotes_is_text(capsys):
+    for quoted in ('a[/red]b', r'a\[/red]b', '[link=x]', 'a\\', '\x1b]0;x\x07'):
+        shown = quoted.replace('\x1b', r'\x1b').replace('\x07', r'\x07')
+        for work in (partial(say, f'{quoted}: so'), partial(as_refusal_of, quoted)):
+            run_tool(work)
+            printed = capsys.readouterr()
+            assert f'{shown}: so' in printed.out + printed.err
 
 
 def test_a_folder_in_the_place_of_a_file(tmp_path, capsys):

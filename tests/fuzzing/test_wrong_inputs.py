@@ -25,6 +25,7 @@ from icpc.commands.tool import run_tool
 from icpc.commands.train import run, train
 from icpc.config.load import load_config
 from icpc.config.overrides import parse_overrides
+from icpc.errors import ToldToStop
 from icpc.experiments.publish import publish
 from icpc.experiments.report.page import write_report
 from icpc.experiments.reproduce.verdict import compare, same_but_seed
@@ -38,8 +39,10 @@ QUICK = {'max_iters': 2, 'val_interval': 1, 'default_hooks.panel': None}
 LATE = ('--debug shows', 'not finite', 'no gradient', 'no loss depends', 'icpc_fuzz_late')
 
 
-class Enough(BaseException):
+class Enough(ToldToStop):
     """The first step is done: nothing was wrong."""
+
+    exit_code = 0
 
 
 class StopHook(Hook):
@@ -71,8 +74,6 @@ def outcome(work) -> tuple[int, str]:
     try:
         with redirect_stderr(err), redirect_stdout(out):
             return run_tool(work), err.getvalue()
-    except Enough:
-        return 0, ''
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, former)

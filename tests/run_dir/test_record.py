@@ -85,6 +85,11 @@ def test_git_state_of_a_tree_and_of_a_copy(tmp_path):
     assert git_state(package) == {**state, 'dirty': True, 'changed': ['package/a.py']}
     (tmp_path / 'git.json').write_text('{"commit": "x"}')
     assert git_state(package) == {'commit': 'x'}
+    (tmp_path / 'git.json').write_text('{}')  # a copy of what is of no repository
+    assert git_state(package) is None
+    installed = tmp_path / 'site-packages' / 'package'
+    installed.mkdir(parents=True)
+    assert git_state(installed) is None  # whatever repository its environment lies in
 
 
 def test_published_weights_give_the_same_result(toy_config, tmp_path):

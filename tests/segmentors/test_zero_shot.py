@@ -108,6 +108,8 @@ def test_nothing_is_trained_and_other_classes_leave_the_model_as_it_is(model):
         (dict(threshold=1.0), 'model.threshold must be a probability'),
         (dict(scale=0), 'model.scale must be above 0'),
         (dict(backbone=dict(dense=None)), 'leaves no embedding'),
+        (dict(train_cfg=dict(a=1)), 'nothing is trained'),
+        (dict(pretrained='x.pth'), 'model.clip.pretrained'),
         (dict(prompter=dict(type='InstancePrompter')), 'take TemplatePrompter'),
         (dict(class_names=['cat', ' ; ']), 'has no word'),
         (dict(synonyms=dict(boat='ship')), "there is no class 'boat'"),

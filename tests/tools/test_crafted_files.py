@@ -17,6 +17,9 @@ _DATA = [*_OPTIONS, 'data_root={data}']
 # {file} is the crafted one, {dir} an empty folder; {run} holds it as the run's last checkpoint.
 CALLS = {
     'train, load_from': ['train.py', DEMO, '--work-dir', '{dir}', *_DATA, 'load_from={file}'],
+    'rehearse, load_from': [
+        *('train.py', DEMO, '--work-dir', '{dir}', '--rehearse', *_DATA, 'load_from={file}'),
+    ],
     'train, resume': ['train.py', DEMO, '--work-dir', '{run}', '--resume', *_DATA],
     'train, CLIP': [
         *('train.py', DEMO, '--work-dir', '{dir}', *_DATA),
@@ -43,6 +46,9 @@ def write_data(root: Path) -> Path:
 # TorchScript's weights can be read without its code, so these fail by what they hold.
 ROWS = [(call, crafted_files.pickled) for call in CALLS]
 ROWS += [(call, crafted_files.scripted) for call in CALLS if call != 'check_reference']
+KINDS = [crafted_files.old_pickled, crafted_files.bare_pickle, *crafted_files.SIZES]
+ROWS += [(call, make) for call in ('test', 'publish, file', 'train, resume') for make in KINDS]
+ROWS += [('import_denseclip', crafted_files.old_pickled)]
 LARGE = {('train, CLIP', crafted_files.scripted), ('import_denseclip', crafted_files.scripted)}
 MARKS = [[pytest.mark.slow] if row in LARGE else [] for row in ROWS]
 

@@ -2,7 +2,8 @@
 
 import open_clip
 
-from tools.list_clips import FAMILIES, attempt, members
+from icpc.clip.families import FAMILIES, members
+from icpc.commands.clip_families import attempt
 
 
 def test_every_architecture_is_in_exactly_one_family():

@@ -9,12 +9,25 @@ from pathlib import Path
 
 import pytest
 
+from icpc.cli.main import COMMANDS, module_of
+
+# All that a script in tools/ holds; icpc/cli has the rest.
+_SCRIPT = """import sys
+
+from icpc.cli.main import script
+
+main = script('{}')
+
+if __name__ == '__main__':
+    sys.exit(main())
+"""
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = sorted((ROOT / 'tools').glob('*.py'))
 # What a tool does, in short: it prints much to both, then does the rest of its work.
 _PRINT = """
 import sys
-import arguments
+from icpc.cli.streams import keep_working
+keep_working()
 from rich.console import Console
 for _ in range(3000):
     print('ä' * 50, flush=True)
@@ -60,17 +73,21 @@ def test_the_work_is_done_wherever_its_output_goes(tmp_path, where):
 
 
 def test_a_closed_stream_s_number_is_given_to_no_file(tmp_path):
-    code = "import arguments, sys; sys.exit(open('result', 'w').fileno() < 3)"
+    code = 'from icpc.cli.streams import keep_working; keep_working(); import sys; '
+    code += "sys.exit(open('result', 'w').fileno() < 3)"
     assert shell([sys.executable, '-c', code], 'all closed', tmp_path).returncode == 0
 
 
 def test_every_tool_works_so():
-    tools = [path for path in TOOLS if path.name not in ('arguments.py', 'streams.py')]
-    assert len(tools) > 10
-    for path in tools:
-        lines = path.read_text().splitlines()
-        assert any(line.startswith('from arguments import') for line in lines), path
-        assert '    with quiet():' in lines, path
+    assert len(TOOLS) > 10
+    for path in TOOLS:
+        command = path.stem.replace('_', '-')
+        assert command in COMMANDS
+        _, _, script = path.read_text().partition('"""\n\n')
+        assert script == _SCRIPT.format(command), path
+    for command in COMMANDS:
+        text = Path(module_of(command).__file__).read_text()
+        assert '    with quiet():\n' in text or command == 'configs'
 
 
 @pytest.mark.parametrize('where', ['head', 'full', 'closed'])
@@ -81,7 +98,7 @@ def test_help_too(tmp_path, where):
 
 
 def test_ctrl_c_during_the_start_is_no_traceback(capsys):
-    import arguments
+    from icpc.cli import arguments
 
     with pytest.raises(SystemExit) as end, arguments.quiet():
         raise KeyboardInterrupt

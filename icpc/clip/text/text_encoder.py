@@ -101,7 +101,7 @@ class TextEncoder(Recomputes, nn.Module):
             return self._encode_prompts(contexts, names)
         prefix = 1 + contexts.shape[1]
         names.check_budget(prefix, self.num_positions)
-        room = self._tokens_at_once(len(contexts), prefix + names.max_length, contexts)
+        room = self._tokens_at_once(contexts.shape[0], prefix + names.max_length, contexts)
         parts = names.split(room - prefix)
         if len(parts) == 1:
             return self._encode(contexts, names)

@@ -6,6 +6,8 @@ from open_clip.transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...tracing.exporting import is_exporting
+
 RULES = ('size', 'scale')
 
 
@@ -31,7 +33,7 @@ def resize_positions(
     Returns:
         (1 + h * w, C); the table itself at its native size.
     """
-    if tuple(native) == tuple(size):
+    if not is_exporting() and tuple(native) == tuple(size):
         return table
     if rule == 'scale' and native[0] * native[1] == size[0] * size[1]:
         return table

@@ -141,7 +141,7 @@ class CLIPTimm(BaseBackbone):
             return CLIPFeatures(pyramid, None, None)
         size = maps[-1].shape[2:]
         dense = self._embed(self._single_positions(final))  # (B * h * w, D)
-        dense = dense.unflatten(0, (len(images), *size)).permute(0, 3, 1, 2)
+        dense = dense.unflatten(0, (images.shape[0], *size)).permute(0, 3, 1, 2)
         return CLIPFeatures(pyramid, dense, self._embed(final))
 
     def _layout(self, images: Tensor) -> Channels:

@@ -186,7 +186,7 @@ class CLIPViT(BaseBackbone):
         size = tuple(x.shape[-2:])
         table = visual.positional_embedding
         positions = resize_positions(table, visual.grid_size, size, self.positions)
-        first = visual.class_embedding.expand(len(x), 1, -1)
+        first = visual.class_embedding.expand(x.shape[0], 1, -1)
         if self.double_class_embedding:
             first = 2 * first
         x = torch.cat([first, x.flatten(2).transpose(1, 2)], dim=1) + positions

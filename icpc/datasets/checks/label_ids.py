@@ -11,6 +11,7 @@ from mmseg.datasets.transforms import LoadAnnotations
 from torch.utils.data import Dataset
 
 from ...class_lookup import class_indices
+from ...startup.program import name_of
 
 _COCO_HIGHEST = 182
 
@@ -101,10 +102,10 @@ class LabelScheme:
         if strange == [255]:
             return '255 is no class; set ignore_index=255 on the dataset if it means unlabelled'
         if len(self.names) == 171 and strange[-1] <= _COCO_HIGHEST:
-            return 'raw COCO-Stuff ids; convert them with tools/prepare_data.py'
+            return f'raw COCO-Stuff ids; convert them with {name_of("prepare-data")}'
         if len(self.names) == 19 and strange[-1] <= 33:
-            return (
-                'Cityscapes labelIds instead of trainIds; convert them with tools/prepare_data.py'
+            return 'Cityscapes labelIds instead of trainIds; convert them with ' + name_of(
+                'prepare-data'
             )
         return 'another edition of the dataset, or masks that were not converted to class ids'
 

@@ -13,6 +13,7 @@ from mmseg.registry import DATASETS
 from ...console.messages import say
 from ...errors import UserError
 from ...names_file import read_lines
+from ...startup.program import name_of
 from ..preparation import how_to_prepare
 from .folder_files import files_below, other_suffixes
 from .listed_pictures import IN_TRAINING, check_indices, of_both
@@ -44,7 +45,7 @@ def check_data(cfg: Config, loaders: Iterable[str] = LOADERS) -> None:
         if shared:
             raise UserError(
                 f'{name}: {len(shared)} {IN_TRAINING}, among them {_some(shared)}; give the split '
-                'pictures of its own (data_prefix or ann_file); tools/test.py measures on any'
+                f'pictures of its own (data_prefix or ann_file); {name_of("test")} measures on any'
             )
 
 
@@ -88,7 +89,7 @@ def _verify_files(dataset: dict[str, Any]) -> list[str]:
         raise UserError(
             f'{images}: {len(left)} pictures do not end in {image_suffix}, which is img_suffix, so '
             f'that they would be left out, among them {_some(left)}; give all pictures one suffix '
-            '(tools/prepare_data.py folder does)'
+            f'({name_of("prepare-data")} folder does)'
         )
     if not lonely:
         return []

@@ -7,6 +7,7 @@ from PIL import Image
 
 from ...errors import UserError
 from ..mask_reading import decode_labels
+from ..picture_reading import READ_ERRORS
 from .masks import encode_ids
 from .plan import Plan, stems
 from .source_pictures import pixels_of
@@ -105,7 +106,7 @@ def _header(source: Source, path: str) -> tuple[str, tuple[int, int]]:
         with Image.open(io.BytesIO(source.read(path))) as picture:
             picture.load()
             return picture.mode, picture.size
-    except (OSError, SyntaxError, ValueError) as error:
+    except READ_ERRORS as error:
         raise UserError(
             f'{path}: cannot be read ({type(error).__name__}); fetch it again'
         ) from error

@@ -15,6 +15,7 @@ from ...errors import UserError
 from ...files import put_in_place
 from ...temporary_files import remove_temporary_files
 from .. import manifest
+from ..picture_reading import READ_ERRORS
 from .sources import Source
 
 FEW = 200  # jobs that are done before other processes have started
@@ -165,7 +166,7 @@ def convert_content(path: str, content: bytes, convert: Callable[[bytes], Any]) 
         return convert(content)
     except UserError as error:
         raise UserError(f'{path}: {error}') from error
-    except (OSError, ValueError, SyntaxError, KeyError) as error:
+    except (ValueError, KeyError, *READ_ERRORS) as error:
         raise UserError(
             f'{path}: cannot be read ({type(error).__name__}: {error}); the file is damaged or of '
             'another edition'

@@ -1,6 +1,5 @@
 """The ways in which a download fails, each with what to do."""
 
-import errno
 import socket
 import ssl
 import urllib.error
@@ -11,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...errors import UserError
+from ...system_errors import NO_ROOM, reason_of
 from .offers import File
 
 _AGAIN = 'the same command goes on with it'
 _BY_HAND = 'or get {name} yourself ({page}) and give its folder as --source'
-_FULL = {errno.ENOSPC: 'the disk is full', errno.EDQUOT: 'the disk quota is used up'}
 _MB = 1e6
 
 
@@ -112,9 +111,8 @@ def room(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in NO_ROOM:
             advice = f'what has come is kept; make room, and {_AGAIN}'
         else:
             advice = 'give another --keep'
-        reason = _FULL.get(error.errno, error.strerror or str(error))
-        raise UserError(f'{folder}: cannot be written, {reason}; {advice}') from error
+        raise UserError(f'{folder}: cannot be written, {reason_of(error)}; {advice}') from error

@@ -122,7 +122,7 @@ def _opened(
 
 def _ask(file: File, headers: dict[str, str], page: str) -> http.client.HTTPResponse | None:
     """The answer to a request; None where the wanted range does not exist."""
-    headers = {'User-Agent': 'icpc (tools/prepare_data.py)', **headers}
+    headers = {'User-Agent': 'icpc (prepare-data)', **headers}
     request = urllib.request.Request(file.url, headers=headers)  # noqa: S310
     try:
         return urllib.request.build_opener().open(request, timeout=_TIMEOUT)

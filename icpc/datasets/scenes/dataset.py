@@ -9,6 +9,7 @@ from mmseg.registry import DATASETS
 from icpc.datasets.scenes.scene_classes import CLASSES, CONDITIONS, PALETTE
 from icpc.datasets.scenes.scene_files import META_FILE
 from icpc.errors import UserError, did_you_mean
+from icpc.startup.program import name_of
 
 
 @DATASETS.register_module()
@@ -65,7 +66,7 @@ class ScenesDataset(BaseSegDataset):
         if 'condition' not in self.data_list[0]:
             raise UserError(
                 f'{self._meta_file} tells no conditions of {self._split}: write the scenes with '
-                'tools/prepare_data.py, or set the conditions to None'
+                f'{name_of("prepare-data")}, or set the conditions to None'
             )
         chosen = [picture for picture in self.data_list if picture['condition'] in conditions]
         wanted = self._indices if isinstance(self._indices, int) else 1

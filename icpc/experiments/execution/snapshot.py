@@ -64,7 +64,7 @@ def take_snapshot(base: Path, tools: Path, out: Path, modules: Iterable[str] = (
             target = half_done / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
-        write_text_atomically(json.dumps(git_state(PACKAGE)), half_done / GIT_FILE)
+        write_text_atomically(json.dumps(git_state(PACKAGE) or {}), half_done / GIT_FILE)
         _move(half_done, folder)
     return Snapshot(folder, folder / base.name)
 

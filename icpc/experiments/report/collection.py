@@ -11,12 +11,14 @@ from ...errors import UserError
 from ...files import read_json
 from ...run_dir.record import RECORD, RESOLVED, RunRecord
 from ...run_dir.same_run import FREE_AND_SEED, differences, recorded_settings
+from ...startup.program import name_of
 from ..study.runs import Run
 from ..study.schema import Study
 from ..study.study_files import INDEX
 
 _REMEDY = (
-    'make it again: tools/ablate.py with the study file writes it, and makes no finished run anew'
+    f'make it again: {name_of("ablate")} with the study file writes it, and makes no finished run '
+    'anew'
 )
 _METRICS = ('mIoU', 'score_mIoU')  # of runs that belong to no study
 
@@ -116,7 +118,8 @@ def _from_work_dirs(folders: Sequence[Path], baseline: str | None) -> Collection
         if (row, seed) in runs:
             raise UserError(
                 f'{folder} has the config and the seed of {runs[row, seed].work_dir}: a repetition '
-                'is no further seed; leave one of them out (tools/reproduce.py compares the two)'
+                f'is no further seed; leave one of them out ({name_of("reproduce")} compares '
+                'the two)'
             )
         runs[row, seed] = _run('', row, seed, folder)
     if not rows:

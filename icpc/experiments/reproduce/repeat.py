@@ -11,6 +11,7 @@ from ...console.messages import say
 from ...errors import REQUEUED, UserError
 from ...files import read_json, write_text_atomically
 from ...run_dir.record import RECORD, RESOLVED, RunRecord
+from ...startup.program import name_of
 
 MARK = 'repeats.json'  # in the work dir of a repetition
 
@@ -25,7 +26,9 @@ def finished_record(work_dir: Path) -> RunRecord:
         raise UserError(f'{work_dir}: no run.json in it; give the work dir of a run')
     record = RunRecord.of(work_dir)
     if not record.finished:
-        raise UserError(f'{work_dir}: the run is not finished; go on with tools/train.py --resume')
+        raise UserError(
+            f'{work_dir}: the run is not finished; go on with {name_of("train")} --resume'
+        )
     return record
 
 

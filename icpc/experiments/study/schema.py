@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ValidationError, model_validator
 
-from ...errors import UserError, described, did_you_mean, own_fault
+from ...errors import PASSES, UserError, described, did_you_mean, own_fault
+from ...startup.packaged import find_config
 from .variables import Axis, Metrics, Name, Overrides, Seeds, fault_of
 
 _WHAT = {
@@ -132,7 +133,7 @@ def load_study(path: str | Path) -> Study:
     Raises:
         UserError: For an error in the file, and a missing, unknown, wrong or contradictory value.
     """
-    path = Path(path)
+    path = find_config(path, 'study')
     given = _run(path)
     try:
         return _study(path, given)
@@ -161,11 +162,11 @@ def _study(path: Path, given: dict[str, Any]) -> Study:
 
 def _run(path: Path) -> dict[str, Any]:
     """Run a study file; those of its variables that are for the study."""
-    if not path.is_file():
-        raise UserError(f'{path}: no such study file')
     try:
         found = runpy.run_path(str(path))
-    except (Exception, SystemExit) as error:
+    except PASSES:
+        raise
+    except BaseException as error:
         raise own_fault(error) or UserError(f'{path}: {described(error)}') from error
     return {
         key: value

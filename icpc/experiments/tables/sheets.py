@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -124,10 +125,14 @@ def as_markdown(sheet: Sheet) -> str:
     """For a document."""
     rows = [sheet.head, ['---', *['---:'] * (len(sheet.head) - 1)], *sheet.body]
     lines = [
-        '| ' + ' | '.join(_one_line(cell).replace('|', r'\|') for cell in row) + ' |'
-        for row in rows
+        '| ' + ' | '.join(markdown(cell).replace('|', r'\|') for cell in row) + ' |' for row in rows
     ]
-    return '\n'.join([f'**{_one_line(sheet.title)}**', '', *lines, ''])
+    return '\n'.join([f'**{markdown(sheet.title)}**', '', *lines, ''])
+
+
+def markdown(text: str) -> str:
+    """One line of text in which nothing opens a tag or a link; numbers and intervals stay."""
+    return re.sub(r'<(?=[A-Za-z/!?])', '&lt;', _one_line(text)).replace('](', r']\(')
 
 
 def _one_line(text: str) -> str:

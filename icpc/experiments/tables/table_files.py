@@ -8,7 +8,7 @@ from ...files import write_text_atomically
 from ..study.runs import PlannedRun
 from ..study.schema import Study
 from ..study.wanted_metrics import Results, read_results
-from .sheets import as_csv, as_latex, as_markdown, as_rich, csv_text, sheets
+from .sheets import as_csv, as_latex, as_markdown, as_rich, csv_text, markdown, sheets
 from .study_results import rows_without_value, tabulate
 
 
@@ -26,7 +26,9 @@ def write_tables(study: Study, runs: Sequence[PlannedRun], out: Path) -> None:
     note = ' '.join([*_notes(results, runs), *rows_without_value(tables), *results.faults])
     out.mkdir(parents=True, exist_ok=True)
     for name, text in {
-        'table.md': '\n'.join([f'# {study.name}', '', *map(as_markdown, pages), note, '']),
+        'table.md': '\n'.join(
+            [f'# {markdown(study.name)}', '', *map(as_markdown, pages), markdown(note), '']
+        ),
         'table.tex': '\n'.join(map(as_latex, pages)),
         'table.csv': as_csv(tables),
         'runs.csv': _runs_csv(results),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from icpc.cli.prepare_data import DATASETS
 from icpc.datasets import manifest
 from icpc.datasets.converters import ade20k_full, writing
 from icpc.datasets.converters import prepare as commands
@@ -252,4 +253,4 @@ def test_object_ids_above_255():
 
 def test_every_command_has_a_converter():
     known = {*commands._PLANS, 'ade20k-full', 'folder', 'scenes'}
-    assert set(prepare_data.COMMANDS) == known
+    assert set(DATASETS) == known

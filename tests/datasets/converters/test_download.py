@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from file_server import FileServer, serving
 
+from icpc.cli.prepare_data import DATASETS
 from icpc.datasets.downloads import fetching, transfer
 from icpc.datasets.downloads.offers import ELSEWHERE, OFFERS, File, Offer
 from icpc.errors import UserError
@@ -355,5 +356,5 @@ def test_options_that_do_not_fit(tmp_path, monkeypatch, capsys, more, message):
 
 
 def test_every_data_set_is_offered_or_elsewhere():
-    assert set(OFFERS) | set(ELSEWHERE) == set(prepare_data.COMMANDS) - {'scenes'}
+    assert set(OFFERS) | set(ELSEWHERE) == set(DATASETS) - {'scenes'}
     assert not set(OFFERS) & set(ELSEWHERE)

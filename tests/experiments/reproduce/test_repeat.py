@@ -74,6 +74,16 @@ def test_a_finished_repetition_is_compared_as_it_is_and_only_with_its_run(
             repeat(run, out, trainer('finished'))
 
 
+@pytest.mark.parametrize(('config', 'flags'), [({'seed': None}, '--seed 7'), ({'seed': 7}, '')])
+def test_a_seed_that_chance_chose_is_passed_on(config, flags, make_run, trainer, tmp_path):
+    run, out = make_run('a', '1'), tmp_path / 'out'
+    record = json.loads((run / 'run.json').read_text())
+    (run / 'run.json').write_text(json.dumps({**record, 'seed': 7}))
+    (run / 'resolved_config.json').write_text(json.dumps(config))
+    repeat(run, out, trainer('finished'))
+    assert calls(out) == f'{flags}|'
+
+
 def test_an_unfinished_repetition_is_resumed(make_run, trainer, tmp_path):
     run, out = make_run('a', '1'), tmp_path / 'out'
     with pytest.raises(UserError, match='failed with exit code 9'):

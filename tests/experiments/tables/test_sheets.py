@@ -4,7 +4,15 @@ import math
 
 import pytest
 
-from icpc.experiments.tables.sheets import as_csv, as_latex, as_markdown, clock, latex, sheets
+from icpc.experiments.tables.sheets import (
+    as_csv,
+    as_latex,
+    as_markdown,
+    clock,
+    latex,
+    markdown,
+    sheets,
+)
 from icpc.experiments.tables.statistics import paired_difference, summarise
 from icpc.experiments.tables.study_results import (
     Cost,
@@ -74,6 +82,11 @@ def test_markdown_and_latex_have_a_cell_for_each_column():
 )
 def test_latex_escapes(text, expected):
     assert latex(text) == expected
+
+
+def test_markdown_opens_neither_tags_nor_links():
+    assert markdown('<script> [a](b)\nc') == r'&lt;script> [a]\(b) c'
+    assert markdown('< 0.001 [1.0, 2.0]') == '< 0.001 [1.0, 2.0]'
 
 
 def test_csv_is_not_rounded():

@@ -1,4 +1,4 @@
-"""What the tools' command lines have in common. Nothing of icpc is imported, so --help is quick."""
+"""What the command lines have in common. Nothing slow is imported, so --help is quick."""
 
 import argparse
 import contextlib
@@ -8,22 +8,36 @@ import sys
 import warnings
 from collections.abc import Iterator
 
-from streams import keep_working
-
 _INTERRUPTED = 130  # exit code, as of shells after Ctrl-C
 
-keep_working()  # every tool imports this module first
 
-
-def new_parser(description: str) -> argparse.ArgumentParser:
-    """A parser of one tool, with --debug.
+def new_parser(
+    description: str,
+    name: str | None = None,
+    formatter: type[argparse.HelpFormatter] = argparse.HelpFormatter,
+) -> argparse.ArgumentParser:
+    """A parser of one command, with --debug.
 
     Args:
-        description: What the tool does, in a sentence.
+        description: What the command does, in a sentence.
+        name: What the usage begins with.
+        formatter: Of the help.
     """
-    parser = argparse.ArgumentParser(description=description)
+    parser = argparse.ArgumentParser(name, description=description, formatter_class=formatter)
     parser.add_argument('--debug', action='store_true', help='show tracebacks and warnings')
     return parser
+
+
+def add_config(parser: argparse.ArgumentParser, which: str = 'a config') -> None:
+    """Add the config.
+
+    Args:
+        parser: Of the command.
+        which: What the config is here.
+    """
+    example = 'icpc/icpc_rn50_fpn_80k_ade20k-512'
+    text = f'{which}: a file, or the name of a packaged one, such as {example}'
+    parser.add_argument('config', help=text)
 
 
 def add_overrides(parser: argparse.ArgumentParser) -> None:
@@ -56,10 +70,10 @@ def add_ranks(parser: argparse.ArgumentParser) -> None:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Swallow what libraries print while they are imported; exceptions pass.
+    """Swallow what libraries print while they are imported; exceptions pass. Checks cv2 first.
 
-    mmseg tries mmpretrain, compiled operators and more, and prints each miss. Ctrl-C ends the tool
-    without a traceback.
+    mmseg tries mmpretrain, compiled operators and more, and prints each miss. Ctrl-C ends the
+    command without a traceback.
     """
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
@@ -71,6 +85,8 @@ def quiet() -> Iterator[None]:
             contextlib.redirect_stderr(sink),
         ):
             warnings.simplefilter('ignore')
+            from ..startup import opencv  # noqa: F401
+
             yield
     except KeyboardInterrupt:
         print('interrupted', file=sys.stderr)

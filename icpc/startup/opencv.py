@@ -9,6 +9,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from .program import is_command
+
 _EXIT_CODE = 2  # of every tool that stops for a reason that the user can put right
 
 
@@ -34,7 +36,7 @@ def check_opencv() -> None:
             f'{pip} uninstall -y opencv-python opencv-python-headless && '
             f'{pip} install opencv-python-headless'
         )
-        if not _a_tool_runs():
+        if not is_command():
             raise ImportError(message, name='cv2') from error
         print(f'error: {message}', file=sys.__stderr__)  # tools swallow what imports print
         raise SystemExit(_EXIT_CODE) from error
@@ -47,12 +49,6 @@ def _headless_lacks_a_library(error: Exception) -> bool:
         return False
     version = Path(spec.origin).with_name('version.py')
     return version.is_file() and 'headless = True' in version.read_text()
-
-
-def _a_tool_runs() -> bool:
-    """Whether the program is one of ``tools/``."""
-    program = getattr(sys.modules.get('__main__'), '__file__', None)
-    return program is not None and Path(program).resolve().parent.name == 'tools'
 
 
 check_opencv()

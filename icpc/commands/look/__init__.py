@@ -1,0 +1,1 @@
+"""Commands that show data, configs and costs, and train nothing."""

@@ -1,0 +1,1 @@
+"""How icpc is started: what comes before anything slow is imported."""
