@@ -204,6 +204,15 @@ class KnowsItsClasses(Protocol):
 
 
 @runtime_checkable
+class HoldsClassTensors(Protocol):
+    """A module with tensors that have an entry for each class, so that other classes move them."""
+
+    def class_tensors(self) -> dict[str, tuple[int, int]]:
+        """Name in its state dict -> the dimension of the K classes, and where they begin in it."""
+        ...
+
+
+@runtime_checkable
 class HoldsOutClasses(Protocol):
     """A model that trains on some of its classes."""
 

@@ -71,6 +71,15 @@ class PromptMatchedBackbone(TakesClassPrior, BaseBackbone):
         for name in ('channels', 'strides', 'dense_level', 'embed_dim', 'size_divisor'):
             setattr(self, name, getattr(self.tower, name))
 
+    def class_tensors(self) -> dict[str, tuple[int, int]]:
+        """The prior, and what the matchers read and write maps of classes with."""
+        found = {'prior': (0, 0)}
+        for place in range(len(self.matchers)):
+            start = f'matchers.{place}'
+            found |= {f'{start}.embed.weight': (1, 0)}
+            found |= {f'{start}.classify.{name}': (0, 0) for name in ('weight', 'bias')}
+        return found
+
     @property
     def pooled_only(self) -> tuple[nn.Parameter, ...]:
         """The tower's, frozen or not."""

@@ -10,12 +10,21 @@ from ..console.messages import say
 from ..errors import UserError
 from ..parts import class_names_of
 from .content import refuse_no_tensors
+from .partial import Partial
 
 _LISTED = 4  # names in a message
+_PARTIAL = (
+    'load_from_partial=True takes what fits, the entries of classes by their names, and lists the '
+    'rest, which keeps its initial values'
+)
 
 
 def load_weights(
-    model: nn.Module, checkpoint: dict[str, Any], source: str | Path, fine_tunes: bool = False
+    model: nn.Module,
+    checkpoint: dict[str, Any],
+    source: str | Path,
+    fine_tunes: bool = False,
+    partial: bool = False,
 ) -> None:
     """Load a checkpoint's weights; every key must fit, and the classes must be the same.
 
@@ -25,12 +34,14 @@ def load_weights(
         model: The model.
         checkpoint: What `load_checkpoint` gave.
         source: Its path, for messages.
-        fine_tunes: Whether the model begins a training of its own: where it was trained on other
-            classes, what does not fit stays at its start, and is listed.
+        fine_tunes: Whether the model begins a training of its own, which may take less.
+        partial: Take what fits, classes by their names, and list the rest, which keeps its initial
+            values (`load_from_partial`).
 
     Raises:
         UserError: With the missing, the unexpected and the misshapen keys; or where the model has
-            other classes than the checkpoint, or the same in another order.
+            other classes than the checkpoint, or the same in another order. With `partial`:
+            nothing fits.
     """
     own, bare = model.state_dict(), checkpoint.get('state_dict', checkpoint)
     try:
@@ -38,30 +49,22 @@ def load_weights(
     except ValueError as error:
         raise UserError(f'{source}: no checkpoint, {error}') from error
     state = _without_wrappers(bare, own, source)
-    others = _other_classes(class_names_of(model), checkpoint, source)
-    if others is not None and not fine_tunes:
-        raise UserError(
-            f'{source} was trained with other class names: {others}; give classes=[...] as in the '
-            'training, or train on with load_from, which fine-tunes on other classes'
-        )
+    trained, names = trained_classes(checkpoint), _stripped(class_names_of(model))
+    if partial:
+        _load_what_fits(model, state, trained, names, source)
+        return
+    _check_classes(trained, names, source, fine_tunes)
     missing, unexpected = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
-    shapes = [
-        key for key in sorted(own.keys() & state.keys()) if own[key].shape != state[key].shape
-    ]
-    if others is not None and fine_tunes:
-        say(f'note: {source} was trained on other classes: {others}')
-        if shapes:
-            say(f'these keep their initial values, the file has other shapes: {", ".join(shapes)}')
-        state = {**state, **{key: own[key] for key in shapes}}
-        shapes = []
     told = [
         f'{key} {tuple(state[key].shape)} in the file, {tuple(own[key].shape)} in the model'
-        for key in shapes
+        for key in sorted(own.keys() & state.keys())
+        if own[key].shape != state[key].shape
     ]
     faults = (('missing', missing), ('not in the model', unexpected), ('other shape', told))
     text = '; '.join(f'{len(keys)} {name}: {_some(keys)}' for name, keys in faults if keys)
     if text:
-        raise UserError(f'{source} does not fit the model of the config: {text}')
+        advice = f'; {_PARTIAL}' if fine_tunes else ''
+        raise UserError(f'{source} does not fit the model of the config: {text}{advice}')
     model.load_state_dict(state)
 
 
@@ -83,27 +86,61 @@ def _without_wrappers(
     return {renamed.get(key, key): value for key, value in state.items()}
 
 
-def _other_classes(
-    names: Sequence[str], checkpoint: dict[str, Any], source: str | Path
-) -> str | None:
-    """How the checkpoint's classes differ from the model's; None where they are the same.
+def _load_what_fits(
+    model: nn.Module,
+    state: dict[str, Tensor],
+    trained: list[str],
+    names: list[str],
+    source: str | Path,
+) -> None:
+    fitting = Partial(model, state, trained, names)
+    if not fitting.taken:
+        raise UserError(
+            f'{source}: load_from_partial=True, but nothing of it fits the model of the config: it '
+            f'has {_some(sorted(state))}; the model has {_some(sorted(model.state_dict()))}'
+        )
+    say(f'{source}: {fitting.taken} of {len(fitting.state)} tensors of the model are taken')
+    for line in fitting.lines():
+        say(line)
+    model.load_state_dict(fitting.state)
 
-    Raises:
-        UserError: They are the same in another order: each channel would mean another class.
+
+def trained_classes(checkpoint: dict[str, Any]) -> list[str]:
+    """The classes that a checkpoint was trained on, without outer spaces; empty if not recorded.
+
+    Args:
+        checkpoint: What `load_checkpoint` gave.
     """
-    trained = checkpoint.get('classes') or (checkpoint.get('meta') or {}).get('classes')
-    trained, names = ([str(name).strip() for name in part or ()] for part in (trained, names))
+    return _stripped(checkpoint.get('classes') or (checkpoint.get('meta') or {}).get('classes'))
+
+
+def _stripped(names: Sequence[str] | None) -> list[str]:
+    return [str(name).strip() for name in names or ()]
+
+
+def _check_classes(
+    trained: list[str], names: list[str], source: str | Path, fine_tunes: bool
+) -> None:
+    """Raise for other classes, or the same in another order: a channel would mean another class."""
     if not trained or not names or trained == names:
-        return None
+        return
     pairs = zip(trained, names, strict=False)
     differing = next((pair for pair in pairs if pair[0] != pair[1]), None)
     first = differing and f'{differing[0]!r} there is {differing[1]!r} here'
+    advice = f'; {_PARTIAL}' if fine_tunes else ''
     if sorted(trained) == sorted(names):
         raise UserError(
             f'{source} was trained with the same classes in another order: {first}; give '
-            'classes=[...] in the order of the training'
+            f'classes=[...] in the order of the training{advice}'
         )
-    return first or f'{len(trained)} there, {len(names)} here'
+    advice = advice or (
+        ', or train on with load_from and load_from_partial=True, which fine-tunes on other classes'
+    )
+    first = first or f'{len(trained)} there, {len(names)} here'
+    raise UserError(
+        f'{source} was trained with other class names: {first}; give classes=[...] as in the '
+        f'training{advice}'
+    )
 
 
 def _some(keys: list[str]) -> str:

@@ -6,7 +6,10 @@ from pathlib import Path
 from .arguments import quiet
 
 HELP = 'a checkpoint as safetensors, with its config and a model card'
-DESCRIPTION = 'Write model.safetensors, config.py and a model card into a folder.'
+DESCRIPTION = (
+    'Write model.safetensors, config.py and a model card into a folder, which the Hub takes as it '
+    'is, and push it there if asked.'
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help="half the numbers' length (float16), without a text tower that icpc has anyway",
     )
+    parser.add_argument(
+        '--push',
+        metavar='ORG/NAME',
+        help='upload the folder to the Hub, too; the token is that of HF_TOKEN or `hf auth login`',
+    )
+    parser.add_argument('--private', action='store_true', help='with --push: hide a new model')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,5 +42,8 @@ def run(args: argparse.Namespace) -> int:
 
     source, out = Path(args.checkpoint), Path(args.out)
     return run_tool(
-        lambda: say(publish(source, out, args.name, args.license, args.small)), args.debug
+        lambda: say(
+            publish(source, out, args.name, args.license, args.small, args.push, args.private)
+        ),
+        args.debug,
     )

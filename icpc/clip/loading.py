@@ -9,13 +9,15 @@ from open_clip.modified_resnet import ModifiedResNet
 from open_clip.timm_model import TimmModel
 from torch import nn
 
-from ..errors import did_you_mean
+from ..errors import UserError, did_you_mean
 from ..files import read_json
+from ..foreign_files.hub import HUB, from_hub
 from .vision.positions import resize_image_tower
 from .weights import downloaded_weights, load_weights
 
 PACKAGED = Path(__file__).resolve().parent.parent / 'assets'
 CONFIG_FILE, _WEIGHTS = 'open_clip_config.json', 'open_clip_model.safetensors'
+_PICKLED = 'open_clip_pytorch_model.bin'  # of models on the Hub without the other file
 _DEEPEST, _WIDEST = 1000, 2**20  # layers; any other number, vocabularies too: our choice
 _PARTS = ('all', 'text', 'image')
 
@@ -30,11 +32,12 @@ def load_clip(
 
     Args:
         model: an open_clip architecture (``'RN50-quickgelu'``); a folder in open_clip's format or
-            the name of a packaged one (``'scenes_clip'``); or open_clip's ``model_cfg`` as a dict
+            the name of a packaged one (``'scenes_clip'``); such a folder on the Hub
+            (``'hf-hub:org/name'``, ``'hf-hub:org/name@revision'``); or ``model_cfg`` as a dict
             (``embed_dim``, ``vision_cfg``, ``text_cfg``, optionally ``quick_gelu``).
         pretrained: None for random weights; an open_clip tag (``'openai'``, downloaded); a file:
             OpenAI's archive (``RN50.pt``), a ``.pt`` state dict or ``.safetensors``; ``'auto'``
-            for the weights beside a folder's config.
+            for the weights beside a folder's config, on the Hub too.
         parts: which towers get the weights: ``'all'``, ``'text'`` or ``'image'``; the other one
             stays random (a control of what pre-training brings).
         image_size: side in pixels whose grid the image tower's position table is resized to, once,
@@ -48,6 +51,7 @@ def load_clip(
         ValueError: unknown architecture, tag or part; weights of another architecture or another
             activation; missing or unexpected weights.
         FileNotFoundError: the weights file does not exist.
+        UserError: no way to a model on the Hub, and it is not in its cache.
     """
     if parts not in _PARTS:
         raise ValueError(f'clip.parts must be one of {_PARTS}, got {parts!r}')
@@ -66,16 +70,23 @@ def model_config(model: str | dict) -> tuple[dict, Path | None]:
 
     Raises:
         ValueError: an unknown architecture.
+        UserError: a model on the Hub that is not there.
     """
     if isinstance(model, dict):
         return deepcopy(dict(model)), None
-    for folder in (Path(model), PACKAGED / model):
+    of_hub = model.startswith(HUB)
+    places = [from_hub(model, [CONFIG_FILE])] if of_hub else [Path(model), PACKAGED / model]
+    for folder in places:
         if (folder / CONFIG_FILE).is_file():
             config = read_json(folder / CONFIG_FILE, 'take a whole copy of the folder')
             config = config.get('model_cfg', config)
             if not isinstance(config, dict):
                 raise ValueError(f'{folder / CONFIG_FILE}: model_cfg must be a dict')
             return config, folder
+    if of_hub:
+        raise ValueError(
+            f'clip.model={model!r}: {CONFIG_FILE} is not in it, so it is no model of open_clip'
+        )
     config = open_clip.get_model_config(model)
     if config is None:
         packaged = sorted(path.parent.name for path in PACKAGED.glob(f'*/{CONFIG_FILE}'))
@@ -112,13 +123,25 @@ def _resolve_weights(
                 f"clip.pretrained='auto' needs clip.model to be a folder, got {model!r}; "
                 'give an open_clip tag such as openai, or a file'
             )
-        return folder / _WEIGHTS
+        return _hub_weights(model) if str(model).startswith(HUB) else folder / _WEIGHTS
     path = Path(pretrained)
     if path.suffix or path.is_file():
         return path
     if not isinstance(model, str) or folder is not None:
         raise FileNotFoundError(f'clip.pretrained: no file {pretrained!r}')
     return downloaded_weights(model, pretrained, bool(config.get('quick_gelu')))
+
+
+def _hub_weights(model: str) -> Path:
+    """The file in the Hub's cache; the pickled one, which is not executed, if there is no other."""
+    for name in (_WEIGHTS, _PICKLED):
+        path = from_hub(model, [CONFIG_FILE, name]) / name
+        if path.is_file():
+            return path
+    raise ValueError(
+        f'clip.model={model!r}: neither {_WEIGHTS} nor {_PICKLED} is in it; give '
+        'clip.pretrained=/path/to/weights'
+    )
 
 
 def fault_of_clip(model: str | dict, pretrained: str | None) -> str | None:
@@ -134,7 +157,9 @@ def fault_of_clip(model: str | dict, pretrained: str | None) -> str | None:
         _, folder = model_config(model)
     except ValueError as error:
         return f'model.{error}'
-    if pretrained == 'auto' and folder is not None:
+    except UserError as error:
+        return f'model.clip.model={error}'
+    if pretrained == 'auto' and folder is not None and not str(model).startswith(HUB):
         path = folder / _WEIGHTS
         return None if path.is_file() else f'model.clip.model={model}: {path} is missing'
     # Anything else without a suffix is a tag, which open_clip downloads.

@@ -67,20 +67,34 @@ def evaluate(
     _keep_test_only(cfg, split, checkpoint)
     if tta:
         _augment(cfg)
-    if out or show_dir:
-        saving = dict(type='SavePredictionsHook', out=out, show_dir=show_dir)
-        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), saving]
+    save_predictions(cfg, out, show_dir)
     if change is not None:
         change(cfg)
     check_data(cfg, ('test_dataloader',))
-    with distributed.watched(cfg.get('rank_timeout')), _only_writer(work_dir, out, show_dir):
+    with distributed.watched(cfg.get('rank_timeout')), writing_to(work_dir, out, show_dir):
         say(', '.join([Path(config).name, *([checkpoint] if checkpoint else []), f'{split} split']))
-        return _run(cfg, launcher, hooks)
+        return run_test(cfg, launcher, hooks)
+
+
+def save_predictions(cfg: Config, out: str | None, show_dir: str | None) -> None:
+    """Have predictions saved where a folder is given.
+
+    Args:
+        cfg: The config, changed in place.
+        out, show_dir: As for :func:`evaluate`.
+    """
+    if out or show_dir:
+        saving = dict(type='SavePredictionsHook', out=out, show_dir=show_dir)
+        cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), saving]
 
 
 @contextmanager
-def _only_writer(work_dir: str, out: str | None, show_dir: str | None) -> Iterator[None]:
-    """Hold the folders that the evaluation writes to."""
+def writing_to(work_dir: str, out: str | None, show_dir: str | None) -> Iterator[None]:
+    """Hold the folders that an evaluation writes to, while it does.
+
+    Args:
+        work_dir, out, show_dir: As for :func:`evaluate`.
+    """
     options = {'--show-dir': show_dir, '--out': out, '--work-dir': work_dir}
     folders = {Path(folder).resolve(): option for option, folder in options.items() if folder}
     with ExitStack() as held:
@@ -89,7 +103,14 @@ def _only_writer(work_dir: str, out: str | None, show_dir: str | None) -> Iterat
         yield
 
 
-def _run(cfg: Config, launcher: str, hooks: Sequence[Hook]) -> dict[str, float]:
+def run_test(cfg: Config, launcher: str = 'none', hooks: Sequence[Hook] = ()) -> dict[str, float]:
+    """Test, print the table, and return the metrics in percent.
+
+    Args:
+        cfg: A finished config with a test split alone.
+        launcher: `none`, `pytorch` or `slurm`.
+        hooks: Watch the evaluation besides the config's.
+    """
     runner, results = SafeRunner.from_cfg(cfg, launcher), ResultsHook()
     for hook in (results, *hooks):
         runner.register_hook(hook)

@@ -143,6 +143,10 @@ def finish_config(merged: Config, work_dir: str | Path | None = None) -> Config:
     _check_batch(tree)
     if tree.get('load_from'):
         check_loads_safely(tree['load_from'])
+    elif tree.get('load_from_partial'):
+        raise UserError('load_from_partial=True: there is no load_from; name the checkpoint')
+    if not tree.get('load_from_partial'):
+        tree.pop('load_from_partial', None)  # as in runs that have no such key
     return Config(tree, filename=merged.filename)
 
 

@@ -23,6 +23,7 @@ _OTHER_KEYS = {
     'compile',
     'custom_imports',
     'find_unused_parameters',
+    'load_from_partial',
     'model_wrapper_cfg',
     'parallel',
     'rank_timeout',

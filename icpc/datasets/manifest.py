@@ -54,6 +54,16 @@ def is_complete(out: Path) -> bool:
         return False
 
 
+def dataset_in(folder: Path) -> str | None:
+    """The name by which a folder was prepared, such as `ade20k`; None where it was not.
+
+    Raises:
+        UserError: The manifest cannot be read.
+    """
+    name = _read(folder).get('dataset')
+    return name if isinstance(name, str) else None
+
+
 def fingerprint(data: bytes) -> str:
     """A number of 128 bits in hexadecimal digits that other content does not have."""
     return hashlib.sha256(data).hexdigest()[:32]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import ModelCard, ModelCardData
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from safetensors.torch import load_file, save_file
 
 from ..checkpoints.content import latest_checkpoint, load_checkpoint
@@ -20,11 +20,15 @@ from ..run_dir.lock import only_writer
 from ..run_dir.provenance import versions
 from ..run_dir.record import RESOLVED, RunRecord
 from .published_config import published_config
+from .push import check_push, push
 from .tables.sheets import number
 
 WEIGHTS, CONFIG, CARD = 'model.safetensors', 'config.py', 'README.md'
+ABOUT = 'config.json'  # by whose downloads the Hub counts a model's; icpc does not read it
+FILES = (WEIGHTS, CONFIG, CARD, ABOUT)
 _LICENSE = re.compile(r'[A-Za-z0-9][A-Za-z0-9.+_-]*')
 _ENTITIES = {char: f'&#{ord(char)};' for char in '&<>|`[]*'}
+_TASK = 'image-segmentation'  # the Hub's name of it
 _TAGS = ['semantic-segmentation', 'clip', 'mmsegmentation']
 
 
@@ -34,8 +38,10 @@ def publish(
     name: str | None = None,
     license_name: str = 'other',
     small: bool = False,
+    repository: str | None = None,
+    private: bool = False,
 ) -> Path:
-    """Write weights, config and model card into a folder.
+    """Write weights, config and model card into a folder, which the Hub takes as it is.
 
     Args:
         source: A checkpoint, or a work dir for its last one.
@@ -43,22 +49,31 @@ def publish(
         name: The model's name; by default the folder's.
         license_name: The license of the weights, as the card's metadata name it.
         small: Write numbers in float16, and leave out a text tower that the package has.
+        repository: `org/name` on the Hub, to which the folder is pushed; None for nowhere.
+        private: Whether a model that is new there is hidden from others.
 
     Returns:
         The folder.
 
     Raises:
-        UserError: When there is no checkpoint, it is not safe to load, or files would be replaced.
+        UserError: When there is no checkpoint, it is not safe to load, or files would be replaced;
+            or the folder, which is whole then, cannot be pushed.
     """
     _check_words(name or out.name, license_name)
+    if repository is not None:
+        check_push(repository)
+    elif private:
+        raise UserError('--private: says how --push makes a model on the Hub; give --push org/name')
     checkpoint_path = find_checkpoint(source)
     with only_writer(out, 'publishes', '--out'):
         _publish(checkpoint_path, out, name or out.name, license_name, small)
+    if repository is not None:
+        say(f'pushed to {push(out, FILES, repository, private)}')
     return out
 
 
 def _publish(checkpoint_path: Path, out: Path, name: str, license_name: str, small: bool) -> None:
-    there = [file for file in (WEIGHTS, CONFIG, CARD) if (out / file).exists()]
+    there = [file for file in FILES if (out / file).exists()]
     if there:
         raise UserError(f'{out} holds {", ".join(there)} already; choose another --out')
     checkpoint = load_checkpoint(checkpoint_path)
@@ -75,17 +90,46 @@ def _publish(checkpoint_path: Path, out: Path, name: str, license_name: str, sma
     tower = (resolved.get('model') or {}).get('clip', {}).get('model')
     _write_weights(checkpoint, classes, out / WEIGHTS, tower if small else None, small)
     write_text_atomically(published.text, out / CONFIG)
+    write_text_atomically(_about(classes, resolved), out / ABOUT)
+    tables = _card(checkpoint, resolved, record)
     card = ModelCard.from_template(
-        ModelCardData(license=license_name, library_name='icpc', tags=_TAGS),
+        _metadata(name, license_name, tables['results'], resolved),
         template_path=PACKAGE / 'assets' / 'model_card' / 'README.md.j2',
         name=_plain(name),
         classes=[_plain(one) for one in classes],
         published=published,
         weights=WEIGHTS,
         config=CONFIG,
-        **_plain_tables(_card(checkpoint, resolved, record)),
+        **_plain_tables(tables),
     )
     write_text_atomically(f'{card.content}\n', out / CARD)
+
+
+def _metadata(
+    name: str, license_name: str, results: dict[Any, Any], resolved: dict[str, Any]
+) -> ModelCardData:
+    """The card's front matter; results stand in it where data and mIoU of the test are known."""
+    found = {key: value for key, value in results.items() if key == ('test', 'mIoU')}
+    dataset = ((resolved.get('test_dataloader') or {}).get('dataset') or {}).get('type')
+    known: dict[str, Any] = {}
+    if found and isinstance(dataset, str):
+        data = dataset.removesuffix('Dataset')
+        known = dict(
+            model_name=name,
+            eval_results=[
+                EvalResult(_TASK, data.lower(), data, 'mean_iou', value, metric_name='mIoU, %')
+                for value in map(float, found.values())
+            ],
+        )
+    return ModelCardData(license=license_name, library_name='icpc', tags=_TAGS, **known)
+
+
+def _about(classes: list[str], resolved: dict[str, Any]) -> str:
+    """`config.json`: the names by id, as other libraries of the Hub write them."""
+    names = {str(index): str(name).strip() for index, name in enumerate(classes)}
+    kind = (resolved.get('model') or {}).get('type')
+    about = dict(library_name='icpc', architectures=[kind] if kind else [], id2label=names)
+    return f'{json.dumps(about, indent=2, ensure_ascii=False)}\n'
 
 
 def _check_words(name: str, license_name: str) -> None:

@@ -50,6 +50,7 @@ def published_config(path: Path, classes: list[str], resolved: dict[str, Any]) -
     tree.pop('work_dir', None)
     if tree.get('load_from') or tree.get('resume'):
         tree.update(load_from=None, resume=False)
+        tree.pop('load_from_partial', None)
     if 'classes' in tree and classes and not isinstance(tree['classes'], (list, tuple)):
         tree['classes'] = [name.strip() for name in classes]
     model = tree.get('model') or {}

@@ -1,6 +1,5 @@
 """Where a model comes from: a run, a checkpoint, a published folder, the Hub, or the package."""
 
-import os
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,12 +9,14 @@ from ..checkpoints.newest import newest_whole
 from ..config.load import load_config
 from ..errors import UserError, did_you_mean
 from ..files import read_json
+from ..foreign_files.hub import HUB, from_hub
 from ..foreign_files.plain_values import read_values
 from ..run_dir.fingerprints import PACKAGE
 from ..run_dir.record import RESOLVED
+from ..startup.program import typed
 
-HUB = 'hf-hub:'
 WEIGHTS, CONFIG = 'model.safetensors', 'config.py'
+CARD, ABOUT = 'README.md', 'config.json'  # nothing here reads them
 CHECKPOINTS = ('.pth', '.safetensors')
 PACKAGED = {'scenes': PACKAGE / 'assets' / 'scenes_icpc'}
 _ALLOWED = (
@@ -109,32 +110,11 @@ def _unknown(source: str | Path, path: Path) -> str:
 
 def _from_hub(source: str) -> Path:
     """The folder of the cache that holds a published model, downloaded where it is not there."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
-
-    name = source.removeprefix(HUB)
-    repository, _, revision = name.partition('@')
-    try:
-        folder = snapshot_download(
-            repository, revision=revision or None, allow_patterns=[WEIGHTS, CONFIG, 'README.md']
-        )
-    except HFValidationError as error:
-        raise UserError(f'{source}: expected {HUB}org/name or {HUB}org/name@revision') from error
-    except RepositoryNotFoundError as error:
-        raise UserError(
-            f'{source}: the Hub knows no such model, or you have no access; log in with '
-            '`hf auth login` where it is private'
-        ) from error
-    except Exception as error:  # of requests, httpx, the cache: each has a kind of its own
-        offline = os.environ.get('HF_HUB_OFFLINE', '').upper() in ('1', 'ON', 'YES', 'TRUE')
-        why = 'HF_HUB_OFFLINE is set' if offline else ' '.join(str(error).split())[:200]
-        raise UserError(
-            f'{source}: it is not in the cache of the Hub and cannot be downloaded ({why}); '
-            'connect, or give the path of a downloaded folder'
-        ) from error
-    missing = [file for file in (WEIGHTS, CONFIG) if not (Path(folder) / file).is_file()]
+    folder = from_hub(source, [WEIGHTS, CONFIG, CARD, ABOUT])
+    missing = [file for file in (WEIGHTS, CONFIG) if not (folder / file).is_file()]
     if missing:
         raise UserError(
-            f'{source}: {" and ".join(missing)} is not in it, so tools/publish.py did not write it'
+            f'{source}: {" and ".join(missing)} is not in it, so it is no model of icpc that '
+            f'{typed("publish")} wrote; an open_clip model of the Hub goes into model.clip.model'
         )
-    return Path(folder)
+    return folder

@@ -147,7 +147,7 @@ class Predictor:
         model, names, palette = self.model, self.classes, self.palette
         if classes is not None or head is not None:
             words = vocabulary(self.model.class_names if classes is None else classes)
-            model = self._asked(words, head)
+            model = self.model_for(words, head)
             names = tuple(map(first_word, words))
             palette = self._colours(names)
         if keeps_logits and isinstance(model, KnowsItsMemory):
@@ -159,8 +159,16 @@ class Predictor:
         step = partial(model.test_step_with_maps, classes=range(len(names)))
         return _Answer(model, partial(in_groups, step), names, palette, keeps_logits)
 
-    def _asked(self, words: tuple[str, ...], head: str | None) -> nn.Module:
-        """The model for other classes; the last ones are kept with their text."""
+    def model_for(self, words: tuple[str, ...], head: str | None = None) -> nn.Module:
+        """The model for other classes; the last ones are kept with their text.
+
+        Args:
+            words: As `vocabulary` gives them.
+            head: As for :meth:`predict`.
+
+        Raises:
+            UserError: The model knows the classes of its training alone.
+        """
         with self._lock:
             found = self._models.pop((words, head), None)
             if found is None:

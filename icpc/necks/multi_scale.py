@@ -66,6 +66,14 @@ class MultiScaleAlignment(BaseNeck, BaseModule):
         )
         joined = [c + num_classes * (i in self.levels) for i, c in enumerate(in_channels)]
         self.fpn = FPN(joined, out_channels, num_outs=len(in_channels))
+        self._joined_at = {level: in_channels[level] for level in self.levels}
+
+    def class_tensors(self) -> dict[str, tuple[int, int]]:
+        """The inputs of the FPN that read joined score maps, behind the level's channels."""
+        return {
+            f'fpn.lateral_convs.{level}.conv.weight': (1, first)
+            for level, first in self._joined_at.items()
+        }
 
     def unused(self, outputs: Container[int], maps: Container[int]) -> list[nn.Module]:
         """Convolutions of levels that nothing reads, and those that make unused score maps."""

@@ -35,6 +35,10 @@ class ClassVectorPrompter(BasePrompter):
         init_std = embed_dim**-0.5 if init_std is None else init_std
         self.vectors = nn.Parameter(init_std * torch.randn(len(class_names), embed_dim))
 
+    def class_tensors(self) -> dict[str, tuple[int, int]]:
+        """The vectors (K, D)."""
+        return {'vectors': (0, 0)}
+
     def with_names(self, class_names: Sequence[str]) -> 'ClassVectorPrompter':
         """Raises UserError: a name says nothing to it."""
         raise UserError(

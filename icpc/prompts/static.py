@@ -62,6 +62,10 @@ class StaticPrompter(Prompter):
         if class_specific or name_position != 'end':
             self.layout = self._layout(class_names)
 
+    def class_tensors(self) -> dict[str, tuple[int, int]]:
+        """The contexts, where each class has its own."""
+        return {'contexts': (0, 0)} if self.contexts.dim() == 3 else {}
+
     def _layout(self, class_names: Sequence[str]) -> PromptLayout:
         tokens = [tokenize(prompt_name(name)) for name in class_names]
         behind = tokenize(self.suffix) if self.suffix else []

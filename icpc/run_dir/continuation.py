@@ -68,6 +68,7 @@ def check_continues(
     # load_from may be left out: nothing reads it again
     if 'weights' in old and '+' not in (new['weights'] or ''):
         old = {**old, 'weights': (old['weights'] or '').partition('+')[0] or None}
+        before = {key: value for key, value in before.items() if key != 'load_from_partial'}
     length, longer = ((tree.get('train_cfg') or {}).get('max_iters') for tree in (before, now))
     is_longer = None not in (length, longer) and longer > length
     free = FREE | {Part.LENGTH} if is_longer else FREE

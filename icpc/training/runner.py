@@ -248,12 +248,13 @@ class SafeRunner(HookCalls):
         return bare(self.model)
 
     def load_checkpoint(self, filename: str, map_location: str = 'cpu', **_: Any) -> dict[str, Any]:
-        """Load weights strictly; returns the whole checkpoint."""
+        """Load weights, strictly but for `load_from_partial`; returns the whole checkpoint."""
         checkpoint = load_checkpoint(filename, map_location)
         with _as_written(filename):
             self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         fine_tunes = self._train_loop is not None and not self.cfg.get('resume')
-        load_weights(self.bare_model, checkpoint, filename, fine_tunes)
+        partial = fine_tunes and bool(self.cfg.get('load_from_partial'))
+        load_weights(self.bare_model, checkpoint, filename, fine_tunes, partial)
         self.logger.info(f'loaded {filename}')
         return checkpoint
 

@@ -60,22 +60,33 @@ def test_the_classes_are_those_of_the_training(tmp_path, kind, names, message):
     assert torch.equal(other.weight, before)
 
 
+def two_layers(names: str) -> nn.Module:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, len(names)))
+    model.class_names = list(names)
+    return model
+
+
 def test_fine_tuning_keeps_what_fits_and_lists_the_rest(capsys):
-    model, other = (nn.Sequential(nn.Linear(2, 2), nn.Linear(2, k)) for k in (3, 5))
-    model.class_names, other.class_names = list('abc'), list('abcde')
+    model, other = two_layers('abc'), two_layers('abcde')
     start = other[1].weight.clone()
-    load_weights(other, saved(model), 'a.pth', fine_tunes=True)
+    with pytest.raises(UserError, match='3 there, 5 here.*load_from_partial=True takes what fits'):
+        load_weights(other, saved(model), 'a.pth', fine_tunes=True)
+    load_weights(other, saved(model), 'a.pth', fine_tunes=True, partial=True)
     assert torch.equal(other[0].weight, model[0].weight)
     assert torch.equal(other[1].weight, start)
     said = capsys.readouterr().out
-    assert 'other classes: 3 there, 5 here' in said
-    assert '1.bias, 1.weight' in said
-    other.class_names = list('abc')  # the same classes: nothing may be left out
-    with pytest.raises(UserError, match='other shape: 1.bias'):
+    assert 'a.pth: 2 of 4 tensors of the model are taken' in said
+    assert 'not taken, shape (3, 2) in the file, (5, 2) in the model: 1.weight' in said
+    other.class_names = list('abc')  # the same classes: nothing may be left out unless told
+    with pytest.raises(UserError, match='other shape: 1.bias.*load_from_partial=True'):
         load_weights(other, saved(model), 'a.pth', fine_tunes=True)
-    reordered = model_of('b', 'a', 'c')
-    with pytest.raises(UserError, match='another order'):
-        load_weights(reordered, saved(model_of('a', 'b', 'c')), 'a.pth', fine_tunes=True)
+    with pytest.raises(UserError, match='another order.*load_from_partial=True'):
+        load_weights(two_layers('bac'), saved(model), 'a.pth', fine_tunes=True)
+    with pytest.raises(UserError) as error:  # a test takes nothing in part
+        load_weights(two_layers('bac'), saved(model), 'a.pth')
+    assert 'partial' not in str(error.value)
+    with pytest.raises(UserError, match='nothing of it fits the model'):
+        load_weights(nn.Conv2d(1, 1, 1), saved(model), 'a.pth', fine_tunes=True, partial=True)
 
 
 @pytest.mark.parametrize('prefix', ['module.', '_orig_mod.', 'module._orig_mod.'])

@@ -91,6 +91,7 @@ def test_nothing_is_left_to_resolve(toy_config):
         ('param_scheduler.0.by_epoch=True', r'param_scheduler.0: set by_epoch=False'),
         ('log_processor.by_epoch=True', 'log_processor: set by_epoch=False'),
         ('load_from=missing.pth', 'no such checkpoint'),
+        ('load_from_partial=True', 'there is no load_from'),
         ('model.backbone.type=mmseg::x', 'install packages'),
         ('randomness.sed=1', 'did you mean seed'),
     ],

@@ -28,6 +28,7 @@ REFUSED = {
     'train_images': [0, -1, 'x'],
     'resume': ['x'],
     'load_from': [5],
+    'load_from_partial': ['x', 1, None],
     'launcher': ['pytorch'],
     'default_scope': ['nope', 3],
     'default_hooks': [None, {'x': 3}, {}],

@@ -112,7 +112,7 @@ def test_a_crafted_checkpoint_is_refused_and_runs_nothing(work_dir, tmp_path, mo
 def test_nothing_is_replaced_and_what_is_missing_is_named(work_dir, tmp_path):
     out = publish(work_dir, tmp_path / 'out')
     with pytest.raises(
-        UserError, match=r'holds model\.safetensors, config\.py, README\.md already'
+        UserError, match=r'holds model\.safetensors, config\.py, README\.md, config\.json already'
     ):
         publish(work_dir, out)
     with pytest.raises(UserError, match='no checkpoint there'):

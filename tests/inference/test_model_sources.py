@@ -6,8 +6,6 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from hub_server import serving
-from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
 import icpc
@@ -127,36 +125,6 @@ def test_a_folder_or_file_without_a_model(run, tmp_path):
         icpc.load_model(f'{run.folder}s')
     with pytest.raises(UserError, match="device 'nothing' cannot be used"):
         icpc.load_model(run.folder, 'nothing')
-
-
-def test_the_hub_offline(published, run, tmp_path, monkeypatch):
-    monkeypatch.setattr(constants, 'HF_HUB_OFFLINE', True)
-    monkeypatch.setenv('HF_HUB_OFFLINE', '1')
-    monkeypatch.setattr(constants, 'HF_HUB_CACHE', str(tmp_path))
-    with pytest.raises(UserError, match='HF_HUB_OFFLINE is set.*downloaded folder'):
-        icpc.load_model('hf-hub:org/name')
-    snapshot = tmp_path / 'models--org--name' / 'snapshots' / ('0' * 40)
-    shutil.copytree(published, snapshot)
-    refs = snapshot.parents[1] / 'refs'
-    refs.mkdir()
-    (refs / 'main').write_text('0' * 40)
-    check(icpc.load_model('hf-hub:org/name', 'cpu'), run)
-
-
-def test_the_hub_over_http(published, run, tmp_path, monkeypatch):
-    monkeypatch.setattr(constants, 'HF_HUB_CACHE', str(tmp_path))
-    monkeypatch.setattr(constants, 'HF_HUB_OFFLINE', False)
-    monkeypatch.delenv('HF_HUB_OFFLINE', raising=False)
-    with serving({'org/name': published}) as address:
-        monkeypatch.setattr(constants, 'ENDPOINT', address)
-        template = address + '/{repo_id}/resolve/{revision}/{filename}'
-        monkeypatch.setattr(constants, 'HUGGINGFACE_CO_URL_TEMPLATE', template)
-        check(icpc.load_model('hf-hub:org/name', 'cpu'), run)
-        with pytest.raises(UserError, match='the Hub knows no such model'):
-            icpc.load_model('hf-hub:org/other')
-    check(icpc.load_model('hf-hub:org/name', 'cpu'), run)  # of the cache, without the Hub
-    with pytest.raises(UserError, match=r'cannot be downloaded \(.*connect, or give'):
-        icpc.load_model('hf-hub:org/third')
 
 
 def test_the_packaged_example(scenes):

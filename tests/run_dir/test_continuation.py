@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -171,6 +172,10 @@ def test_the_weights_at_the_beginning_are_the_run_s(began, now, same):
     )
     if same:
         check_continues('run', former, tree, record, tree)
+        in_part = {**tree, 'load_from_partial': True}  # goes with load_from
+        read_again = '+' in (now or '')
+        with pytest.raises(UserError, match='partial') if read_again else nullcontext():
+            check_continues('run', former, in_part, record, tree)
         kept = starts.continued(former, record, Path(__file__), done=False)
         assert kept['fingerprints']['weights'] == began
     else:

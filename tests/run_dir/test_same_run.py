@@ -83,6 +83,7 @@ def allowed_on_resume(now, prints=PRINTS):
     ('path', 'value', 'part'),
     [
         ('lr', 1, RECIPE),
+        ('load_from_partial', True, RECIPE),
         ('optim_wrapper.optimizer.lr', 1, RECIPE),
         ('global_batch', 8, RECIPE),
         ('randomness.deterministic', True, RECIPE),

@@ -55,6 +55,16 @@ def test_a_start_that_is_refused_leaves_the_former_run_alone(original, finished,
     assert not list(finished.glob('run.former*'))
 
 
+def test_a_start_in_part_trains_and_is_recorded(original, tmp_path, capsys):
+    start = {'load_from': str(original / 'run' / 'iter_2.pth'), 'load_from_partial': True}
+    options = {**QUICK, **start, 'model.decode_head.channels': 4}
+    train(str(original / 'toy.py'), options, str(tmp_path / 'new'))
+    said = capsys.readouterr().out
+    assert 'not taken, shape (3, 8, 1, 1) in the file, (3, 4, 1, 1) in the model: ' in said
+    tree = json.loads((tmp_path / 'new' / 'resolved_config.json').read_text())
+    assert tree['load_from_partial'] is True
+
+
 def test_a_run_that_replaces_a_finished_one_keeps_its_record(original, finished, capsys):
     first = (finished / 'run.json').read_text()
     for number in (1, 2):
