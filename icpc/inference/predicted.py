@@ -16,6 +16,7 @@ from ..files import put_in_place
 
 _LISTED = 3  # classes in a representation of one line
 _LEGEND = 12  # classes in a notebook's legend
+_SMALL = 256  # pixels, our choice: what is smaller is enlarged in a notebook
 
 
 class Prediction:
@@ -156,9 +157,12 @@ class Prediction:
             + f'<td style="text-align:left">{html.escape(name)}</td><td>{share:.1%}</td></tr>'
             for k, name, share in self._largest(_LEGEND)
         )
+        height, width = self.labels.shape
+        width *= max(1, _SMALL // max(height, width))
         return (
             '<div style="display:flex;gap:1em;align-items:flex-start">'
-            f'<img alt="prediction" style="max-width:70%" src="data:image/png;base64,{picture}">'
+            f'<img alt="prediction" width="{width}" style="max-width:70%;image-rendering:pixelated"'
+            f' src="data:image/png;base64,{picture}">'
             f'<table>{rows}</table></div>'
         )
 

@@ -44,14 +44,13 @@ class _Answer(NamedTuple):
 class Predictor:
     """Predicts with one model; several threads may share it.
 
+    The four arguments are attributes, too.
+
     Args:
         model: In evaluation mode, on its device.
         cfg: What `prediction_config` gave.
         classes: K names.
         palette: (K, 3) uint8 RGB.
-
-    Attributes:
-        model, cfg, classes, palette: As given.
     """
 
     def __init__(
