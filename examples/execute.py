@@ -25,7 +25,7 @@ SHOWN = (*PREDICTIONS, 'plt.subplots')
 PAGE = """<meta charset="utf-8"><style>
 body { margin: 16px; font: 14px sans-serif; background: white }
 pre { background: #f4f4f4; padding: 10px; margin: 0 0 10px; font: 13px monospace }
-section { margin-bottom: 22px } h3 { margin: 0 0 8px; font-weight: normal }
+section { margin-bottom: 22px; flex-shrink: 0 } h3 { margin: 0 0 8px; font-weight: normal }
 img { max-width: none !important } td { padding: 1px 6px }
 </style>"""
 
@@ -109,5 +109,5 @@ if __name__ == '__main__':
     with tempfile.TemporaryDirectory() as work:
         done = execute(nbformat.read(NOTEBOOK, as_version=4), Path(work))
         nbformat.write(done, NOTEBOOK)
-        draw(page(done), DOCS / 'notebook.png', '860,1100')
-        draw(strip(done, Path(work, PREDICTED)), DOCS / 'prediction.png', '1120,320')
+        draw(page(done), DOCS / 'notebook.png', '860,1180')
+        draw(strip(done, Path(work, PREDICTED)), DOCS / 'prediction.png', '1190,316')

@@ -3,6 +3,7 @@
 from argparse import Namespace
 from pathlib import Path
 
+from ..console.messages import say
 from ..errors import UserError
 from .load_model import load_clip_model, load_model
 from .predict_files import predict_files
@@ -25,6 +26,8 @@ def predict(args: Namespace, out: Path) -> list[Failure]:
     options = dict(batch_size=args.batch_size)
     if args.pretrained is None:
         predictor = load_model(args.model, args.device, args.config)
+        if args.model == 'scenes':
+            say('scenes, the packaged example, knows drawn scenes alone; --model takes yours')
         options |= dict(classes=args.classes, head=args.head)
     else:
         if args.config or args.head:
