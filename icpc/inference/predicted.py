@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import UserError, did_you_mean
-from ..evaluation.pictures import overlay, save_overlay
+from ..evaluation.pictures import BORDER, overlay, save_overlay
 from ..files import put_in_place
 
 _LISTED = 3  # classes in a representation of one line
@@ -151,8 +151,8 @@ class Prediction:
         """Overlay and legend with shares, for notebooks; names are text, never markup."""
         picture = base64.b64encode(self._repr_png_()).decode()
         rows = ''.join(
-            '<tr><td style="background:rgb({},{},{});width:1.5em"></td>'.format(
-                *self.palette[k].tolist()
+            '<tr><td style="background:rgb({},{},{});width:1.5em;border:1px solid {}"></td>'.format(
+                *self.palette[k].tolist(), BORDER
             )
             + f'<td style="text-align:left">{html.escape(name)}</td><td>{share:.1%}</td></tr>'
             for k, name, share in self._largest(_LEGEND)
