@@ -21,7 +21,12 @@ docs: setup
 		-c constraints.txt ./tools/opencv-headless -e '.[docs]'
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
-.PHONY: setup demo test test-all docs lint clean
+# make notebook   execute examples/quickstart.ipynb anew, and draw docs/notebook.png and
+# docs/prediction.png of it (Chromium draws)
+notebook: setup
+	$(RUN) examples/execute.py
+
+.PHONY: setup demo test test-all docs notebook lint clean
 
 setup: $(VENV)/.installed
 

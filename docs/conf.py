@@ -23,6 +23,7 @@ PAGES = {
     '../README.md': 'index.md',
     '../SECURITY.md': 'reporting.md',
     '../CHANGELOG.md': 'changes.md',
+    '../icpc/assets/scenes_icpc/README.md': 'packaged_model.md',
 }
 
 
@@ -35,7 +36,7 @@ def _to_pages(app: Sphinx, name: str, source: list[str]) -> None:
 def _included_to_pages(app: Sphinx, path: object, name: str, source: list[str]) -> None:
     for file, page in PAGES.items():
         source[0] = source[0].replace(f']({file.removeprefix("../")}', f']({page}')
-    source[0] = source[0].replace('](docs/', '](')
+    source[0] = source[0].replace('](docs/', '](').replace('](examples/', '](../examples/')
 
 
 def setup(app: Sphinx) -> None:

@@ -9,6 +9,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 from .startup import program, registration
+from .startup.quiet import quiet_imports
 
 if not program.is_command():  # a command does it when its work begins, so that --help is quick
     from .startup import opencv  # noqa: F401  (it says what to do where cv2 fails)
@@ -28,7 +29,9 @@ __all__ = [*_PUBLIC, 'backbones', 'clip', 'heads', 'losses', 'necks', 'prompts',
 def __getattr__(name: str) -> Any:
     """What is asked for first: a public function, or a module of the package."""
     if name in _PUBLIC:
-        value = getattr(import_module(f'{__name__}.{_PUBLIC[name]}'), name)
+        with quiet_imports():
+            module = import_module(f'{__name__}.{_PUBLIC[name]}')
+        value = getattr(module, name)
         globals()[name] = value
         return value
     if not name.startswith('_') and any(name == found.name for found in iter_modules(__path__)):

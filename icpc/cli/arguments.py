@@ -2,11 +2,10 @@
 
 import argparse
 import contextlib
-import io
-import logging
 import sys
-import warnings
 from collections.abc import Iterator
+
+from ..startup.quiet import quiet_imports
 
 _INTERRUPTED = 130  # exit code, as of shells after Ctrl-C
 
@@ -70,26 +69,10 @@ def add_ranks(parser: argparse.ArgumentParser) -> None:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Swallow what libraries print while they are imported; exceptions pass. Checks cv2 first.
-
-    mmseg tries mmpretrain, compiled operators and more, and prints each miss. Ctrl-C ends the
-    command without a traceback.
-    """
-    disabled = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    sink = io.StringIO()
+    """As `quiet_imports`; Ctrl-C ends the command without a traceback."""
     try:
-        with (
-            warnings.catch_warnings(),
-            contextlib.redirect_stdout(sink),
-            contextlib.redirect_stderr(sink),
-        ):
-            warnings.simplefilter('ignore')
-            from ..startup import opencv  # noqa: F401
-
+        with quiet_imports():
             yield
     except KeyboardInterrupt:
         print('interrupted', file=sys.stderr)
         sys.exit(_INTERRUPTED)
-    finally:
-        logging.disable(disabled)

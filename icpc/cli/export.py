@@ -2,7 +2,6 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from .arguments import quiet
 
@@ -25,6 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--classes', metavar='"A, B"', help='other names than those of the training, with commas'
+    )
+    parser.add_argument(
+        '--head',
+        choices=('score_map',),
+        help="write the score map of pixels and text in the decode head's place",
     )
     parser.add_argument('--out', metavar='FILE', help='the file (default: MODEL.onnx or MODEL.pt2)')
     parser.add_argument(
@@ -67,7 +71,7 @@ def _export(args: argparse.Namespace) -> None:
         from ..inference.load_model import load_model
 
     predictor = load_model(args.model, device='cpu')
-    model, classes, palette = _asked(predictor, args.classes)
+    model, classes, palette = predictor.answering(args.classes, args.head)
 
     from ..export.from_model import export_model
     from ..export.int8 import quantize
@@ -105,26 +109,6 @@ def path_of(args: argparse.Namespace) -> Path:
     if path.suffix != suffix:
         raise UserError(f'--out {path}: a file of --format {args.kind} ends in {suffix}')
     return path
-
-
-def _asked(predictor: Any, classes: str | None) -> tuple[Any, tuple[str, ...], Any]:
-    """Model, names and colours, for other classes if any are given."""
-    from ..errors import UserError
-
-    if classes is None:
-        return predictor.model, predictor.classes, predictor.palette
-
-    from ..inference.own_classes import first_word, vocabulary
-    from ..inference.palettes import palette_for
-
-    words = vocabulary(classes)
-    if not hasattr(predictor.model, 'with_classes'):
-        raise UserError(
-            f'--classes: {type(predictor.model).__name__} knows the classes of its training alone'
-        )
-    names = tuple(map(first_word, words))
-    model = predictor.model.with_classes(words)
-    return model, names, palette_for(names, predictor.classes, predictor.palette)
 
 
 def size_of(text: str) -> tuple[int, int] | None:

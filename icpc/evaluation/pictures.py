@@ -11,6 +11,8 @@ from ..datasets.picture_reading import load_picture, picture_loader
 
 _UNLABELLED = (20, 20, 20)
 _SHORT_SIDE = 384  # pixels; smaller pictures are enlarged so that the legend beside them is legible
+_LONG_SIDE = 4096  # pixels, our choice: nothing is enlarged beyond it
+_JPEG = 65500  # pixels, the longest side that a JPEG can have here
 BORDER = '#808080'  # of a legend's patch, so that a white one shows
 _ROW = 22  # pixels of a legend's line
 
@@ -79,6 +81,8 @@ def save_overlay(
 ) -> None:
     """Write the picture, the overlay and a legend of the classes in it, side by side.
 
+    Small pictures are enlarged; what would be longer than a JPEG can be is made smaller.
+
     Args:
         path: A .png or .jpg.
         image: (H, W, 3) uint8 RGB.
@@ -86,12 +90,14 @@ def save_overlay(
         names: K class names.
         palette: (K, 3) uint8 RGB.
     """
-    scale = max(1, round(_SHORT_SIDE / min(image.shape[:2])))
+    sides = image.shape[:2]
+    scale = max(1, min(round(_SHORT_SIDE / min(sides)), _LONG_SIDE // max(sides)))
     pair = [_enlarge(part, scale) for part in (image, overlay(image, labels, palette))]
     legend = _legend(labels, names, palette, pair[0].height)
     sheet = Image.new('RGB', (2 * pair[0].width + legend.width, pair[0].height), 'white')
     for part, left in zip((*pair, legend), (0, pair[0].width, 2 * pair[0].width), strict=True):
         sheet.paste(part, (left, 0))
+    sheet.thumbnail((_JPEG, _JPEG))
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path)
 

@@ -3,6 +3,7 @@
 from argparse import Namespace
 from pathlib import Path
 
+from ..console.messages import say
 from ..errors import UserError
 from .load_model import load_clip_model, load_model
 from .predict_files import predict_files
@@ -29,6 +30,8 @@ def predict(args: Namespace, out: Path) -> list[Failure]:
             if value is not None:
                 raise UserError(f'--{name} is for a CLIP alone: give --pretrained too')
         predictor = load_model(args.model, args.device, args.config)
+        if args.model == 'scenes':
+            say('scenes, the packaged example, knows drawn scenes alone; --model takes yours')
         options |= dict(classes=args.classes, head=args.head)
     else:
         if args.config or args.head:

@@ -24,11 +24,11 @@ def vocabulary(classes: str | Sequence[str]) -> tuple[str, ...]:
         words = [' '.join(word.split()) for word in name.split(SEPARATOR)]
         words = list(dict.fromkeys(word for word in words if word))
         if not words:
-            raise UserError(f'classes: number {place}, {name!r}, is no name')
+            raise UserError(f'classes: number {place + 1} of {len(names)}, {name!r}, is no name')
         lines.append(SEPARATOR.join(words))
     if len(lines) < 2:
         raise UserError(
-            f'classes: {len(lines)} leave nothing to tell apart: every pixel gets the one that is '
+            f'classes: {lines} leaves nothing to tell apart: every pixel gets the one that is '
             'nearest; add what else is in the picture, such as background'
         )
     refuse_repeated([first_word(line) for line in lines], 'classes')

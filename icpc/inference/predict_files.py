@@ -63,6 +63,8 @@ def predict_files(
     Raises:
         UserError: No picture at all, a video without PyAV, or a disk that is full.
     """
+    if out == Path():
+        raise UserError('--out: give a folder for what is written, such as work_dirs/predicted')
     items = _items(pictures)
     failed: list[Failure] = []
     names: dict[str, str] = {}
@@ -121,6 +123,9 @@ def _items(pictures: Sequence[str | Path]) -> list[_Item]:
             kept = sorted(f for f in below if f.lower().endswith((*PICTURES, *_VIDEOS)))
             if not kept:
                 raise UserError(f'{given}: no picture in it ({", ".join(PICTURES)})')
+            left = sorted(set(below).difference(kept))
+            if left:
+                say(f'{given}: {len(left)} files are no pictures and left out, such as {left[0]}')
             paths += [given / file for file in kept]
         else:
             paths.append(given)

@@ -11,11 +11,12 @@ import numpy as np
 from PIL import Image
 
 from ..errors import UserError, did_you_mean
-from ..evaluation.pictures import overlay, save_overlay
+from ..evaluation.pictures import BORDER, overlay, save_overlay
 from ..files import put_in_place
 
 _LISTED = 3  # classes in a representation of one line
 _LEGEND = 12  # classes in a notebook's legend
+_SMALL = 256  # pixels, our choice: what is smaller is enlarged in a notebook
 
 
 class Prediction:
@@ -150,15 +151,18 @@ class Prediction:
         """Overlay and legend with shares, for notebooks; names are text, never markup."""
         picture = base64.b64encode(self._repr_png_()).decode()
         rows = ''.join(
-            '<tr><td style="background:rgb({},{},{});width:1.5em"></td>'.format(
-                *self.palette[k].tolist()
+            '<tr><td style="background:rgb({},{},{});width:1.5em;border:1px solid {}"></td>'.format(
+                *self.palette[k].tolist(), BORDER
             )
             + f'<td style="text-align:left">{html.escape(name)}</td><td>{share:.1%}</td></tr>'
             for k, name, share in self._largest(_LEGEND)
         )
+        height, width = self.labels.shape
+        width *= max(1, _SMALL // max(height, width))
         return (
             '<div style="display:flex;gap:1em;align-items:flex-start">'
-            f'<img alt="prediction" style="max-width:70%" src="data:image/png;base64,{picture}">'
+            f'<img alt="prediction" width="{width}" style="max-width:70%;image-rendering:pixelated"'
+            f' src="data:image/png;base64,{picture}">'
             f'<table>{rows}</table></div>'
         )
 

@@ -44,14 +44,13 @@ class _Answer(NamedTuple):
 class Predictor:
     """Predicts with one model; several threads may share it.
 
+    The four arguments are attributes, too.
+
     Args:
         model: In evaluation mode, on its device.
         cfg: What `prediction_config` gave.
         classes: K names.
         palette: (K, 3) uint8 RGB.
-
-    Attributes:
-        model, cfg, classes, palette: As given.
     """
 
     def __init__(
@@ -140,16 +139,28 @@ class Predictor:
             f'{type(pictures).__name__}'
         )
 
+    def answering(
+        self, classes: str | Sequence[str] | None = None, head: str | None = None
+    ) -> tuple[nn.Module, tuple[str, ...], np.ndarray]:
+        """Who answers: a model over the same weights, its K names, and (K, 3) colours.
+
+        Args:
+            classes, head: As for `predict`.
+
+        Raises:
+            UserError: The model cannot answer for these.
+        """
+        if classes is None and head is None:
+            return self.model, self.classes, self.palette
+        words = vocabulary(self.model.class_names if classes is None else classes)
+        palette = palette_for(words, self.classes, self.palette)
+        return self.model_for(words, head), tuple(map(first_word, words)), palette
+
     def _answer(
         self, classes: str | Sequence[str] | None, head: str | None, maps: bool, keeps_logits: bool
     ) -> _Answer:
         """Who answers; the predictor's own model stays as it is, whatever others ask it."""
-        model, names, palette = self.model, self.classes, self.palette
-        if classes is not None or head is not None:
-            words = vocabulary(self.model.class_names if classes is None else classes)
-            model = self.model_for(words, head)
-            names = tuple(map(first_word, words))
-            palette = self._colours(names)
+        model, names, palette = self.answering(classes, head)
         if keeps_logits and isinstance(model, KnowsItsMemory):
             model = shared_copy(model, test_cfg={**model.test_cfg, 'keep_logits': True})
         if not maps:
@@ -183,10 +194,6 @@ class Predictor:
             if len(self._models) > _KEPT:
                 del self._models[next(iter(self._models))]
         return found
-
-    def _colours(self, names: Sequence[str]) -> np.ndarray:
-        """Those of the training where a name is one of it."""
-        return palette_for(names, self.classes, self.palette)
 
     def _predict(
         self,

@@ -350,7 +350,13 @@ class CLIPSegmentor(LossUnits, EncoderDecoder):
 
 
 def _check_given(**parts: object) -> None:
-    """Raises ValueError for a part that every model of this kind has."""
+    """Raises ValueError for a part that every model of this kind has, and for unresolved names."""
     for name, part in parts.items():
         if part is None:
             raise ValueError(f'model.{name} is None, but CLIPSegmentor needs it')
+    names = parts['class_names']
+    if isinstance(names, str):
+        raise ValueError(
+            f"model.class_names={names!r} is no list of names. A run's resolved_config.py holds "
+            'the list that ${...} stands for; icpc.load_model takes the run itself'
+        )

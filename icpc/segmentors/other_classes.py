@@ -115,5 +115,6 @@ def _check_head(model: CLIPSegmentor, head: str | None) -> None:
         raise UserError(
             f'classes: {type(model.decode_head).__name__} has a classifier for the '
             f'{len(model.class_names)} classes of its training and cannot answer for other names; '
-            "head='score_map' takes the score map of pixels and text in its place, which can"
+            "head='score_map' (--head score_map) takes the score map of pixels and text in its "
+            'place, which can'
         )

@@ -36,14 +36,19 @@ def find_config(name: str | Path, kind: str = 'config') -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    names = packaged_configs()
-    asked = path.as_posix()
-    if asked in names:
-        return configs_folder() / f'{asked}.py'
+    found = packaged_config(name)
+    if found is None:
+        raise UserError(f'{name}: no such {kind} file{_hint(path.as_posix(), packaged_configs())}')
+    return found
+
+
+def packaged_config(name: str | Path) -> Path | None:
+    """The file of a packaged config by its name, as in `find_config`; None where none is meant."""
+    names, asked = packaged_configs(), Path(name).as_posix()
     alike = [known for known in names if known.rpartition('/')[2] == asked]
-    if len(alike) == 1:
-        return configs_folder() / f'{alike[0]}.py'
-    raise UserError(f'{name}: no such {kind} file{_hint(asked, names)}')
+    if asked in names:
+        alike = [asked]
+    return configs_folder() / f'{alike[0]}.py' if len(alike) == 1 else None
 
 
 def _hint(asked: str, names: list[str]) -> str:

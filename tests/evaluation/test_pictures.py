@@ -56,6 +56,14 @@ def test_the_overlay_file_holds_picture_overlay_and_legend(tmp_path):
     assert not (legend == PALETTE[1]).all(-1).any()
 
 
+@pytest.mark.parametrize('shape', [(1, 300), (300, 1), (1, 1), (1, 33000)])
+def test_an_overlay_of_any_shape_is_a_picture_that_a_jpeg_can_hold(tmp_path, shape):
+    image, labels = np.zeros((*shape, 3), np.uint8), np.zeros(shape, int)
+    save_overlay(tmp_path / 'x.jpg', image, labels, NAMES, PALETTE)
+    width, height = Image.open(tmp_path / 'x.jpg').size
+    assert max(shape) <= max(width, height) <= 65500
+
+
 def test_the_panel_is_drawn_with_and_without_score_maps(tmp_path):
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, (8, 8))

@@ -2,10 +2,8 @@
 
 import argparse
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from torch import nn
 
 from icpc.cli import export
 from icpc.errors import UserError
@@ -35,11 +33,6 @@ def test_wrong_options_are_refused_before_the_model_is_read(typed: list, message
 def test_sizes_are_height_and_width() -> None:
     assert export.size_of('512, 683') == export.size_of('512x683') == (512, 683)
     assert export.size_of('dynamic') is None
-
-
-def test_other_classes_are_asked_of_the_model() -> None:
-    asked = SimpleNamespace(model=nn.Identity(), classes=('a',), palette=[[0, 0, 0]])
-    assert export._asked(asked, None) == (asked.model, ('a',), [[0, 0, 0]])
 
 
 def test_default_name_follows_the_model() -> None:

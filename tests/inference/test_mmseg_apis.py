@@ -64,3 +64,8 @@ def test_a_pretrained_of_mmseg_is_refused():
     given = dict(class_names=['a', 'b'], backbone={}, neck={}, decode_head={})
     with pytest.raises(ValueError, match=r'model\.clip\.pretrained'):
         MODELS.build(config | given)
+
+
+def test_a_config_with_variables_is_refused_with_the_one_to_take(run):
+    with pytest.raises(ValueError, match=r'class_names=.*resolved_config\.py'):
+        init_model(str(run.folder / 'config.py'), str(run.folder / 'iter_2.pth'), 'cpu')

@@ -10,6 +10,7 @@ from random_weights import as_if_trained
 from tiny_clips import TINY_VIT
 
 from icpc.errors import UserError
+from icpc.inference.palettes import palette_for
 
 NAMES = ['wall', 'sky', 'green grass', 'sea']
 CONTEXTS = dict(num_contexts=2, init=None)
@@ -162,6 +163,31 @@ def test_text_is_encoded_once_for_a_vocabulary(scenes):
         scenes._asked(('sky', f'sea{place}'), 'score_map')
     assert len(scenes._models) == 8
     assert scenes._asked(('sky', 'sea'), 'score_map') is not one
+
+
+def test_the_model_that_answers_can_be_had(scenes):
+    assert scenes.answering() == (scenes.model, scenes.classes, scenes.palette)
+    model, names, palette = scenes.answering('sky, water;sea', 'score_map')
+    assert (model, names) == (scenes._asked(('sky', 'water;sea'), 'score_map'), ('sky', 'water'))
+    places = [scenes.classes.index(name) for name in ('sky', 'sea')]
+    np.testing.assert_array_equal(palette, scenes.palette[places])
+
+
+@pytest.mark.parametrize(
+    ('names', 'colours'),
+    [
+        (['b;a'], [2]),  # its own before a synonym's
+        (['x;a', 'y;a', 'b'], [1, None, 2]),
+        (['x;a;b', 'a'], [2, 1]),  # a is another class
+        (['a', 'a'], [1, 1]),
+        (['a;b'], [3]),  # a name of the training that holds the separator
+    ],
+)
+def test_a_synonym_lends_its_colour_to_one_class(names, colours):
+    known = ['a', 'b'] if colours != [3] else ['a', 'b', 'a;b']
+    found = palette_for(names, known, [[1] * 3, [2] * 3, [3] * 3])
+    given = [row[0] if len(set(row)) == 1 and row[0] < 4 else None for row in found.tolist()]
+    assert given == colours
 
 
 def test_colours_go_with_names(scenes):

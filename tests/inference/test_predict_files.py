@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -23,6 +24,7 @@ def pictures(tmp_path):
         pixels = rng.integers(0, 256, (32, 48, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / name)
     (folder / 'broken.png').write_bytes(b'x')
+    (folder / 'moving.gif').write_bytes(b'x')
     return folder
 
 
@@ -39,6 +41,7 @@ def test_files_of_each_picture(scenes, pictures, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert printed.count('skipped: ') == 1
     assert '3 pictures in' in printed
+    assert '1 files are no pictures and left out, such as moving.gif' in printed
     lines = lines_of(out)
     assert [line['picture'] for line in lines] == [
         str(pictures / name) for name in ('a.jpg', 'a.png', 'below/b.png', 'broken.png')
@@ -68,6 +71,8 @@ def test_refusals_write_nothing(scenes, pictures, tmp_path):
         predict_files(scenes, [tmp_path / 'empty'], out)
     with pytest.raises(UserError, match='a video needs PyAV'):
         predict_files(scenes, [tmp_path / 'x.mp4'], out)
+    with pytest.raises(UserError, match='--out: give a folder'):
+        predict_files(scenes, [pictures], Path(''))
     assert not out.exists()
 
 

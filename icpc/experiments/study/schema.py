@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ValidationError, model_validator
 
 from ...errors import PASSES, UserError, described, did_you_mean, own_fault
-from ...startup.packaged import find_config
+from ...startup.packaged import find_config, packaged_config
 from .variables import Axis, Metrics, Name, Overrides, Seeds, fault_of
 
 _WHAT = {
-    'base': "a config's path, relative to the file",
+    'base': "a config's path, relative to the file, or the name of a packaged config",
     'rows': 'a dict (name -> overrides)',
     'grid': 'a dict (key -> list of values, or dict (label -> overrides))',
     'seeds': 'a list of whole numbers from 0, or a dict (label -> overrides), with one at least',
@@ -128,7 +128,8 @@ def merge(*layers: Overrides) -> Overrides:
 def load_study(path: str | Path) -> Study:
     """Read a study file: Python that sets `base`, `rows` or `grid`, `seeds`, `metrics` and more.
 
-    Helper variables start with an underscore. `base` is relative to the file.
+    Helper variables start with an underscore. `base` is relative to the file, or
+    the name of a packaged config.
 
     Raises:
         UserError: For an error in the file, and a missing, unknown, wrong or contradictory value.
@@ -156,7 +157,10 @@ def _study(path: Path, given: dict[str, Any]) -> Study:
     study = Study(name=path.stem, rows=rows, **given)
     base = (path.parent / study.base).resolve()
     if not base.is_file():
-        raise UserError(f'base={base} is no file')
+        packaged = packaged_config(study.base)
+        if packaged is None:
+            raise UserError(f'base={base} is no file, and {study.base} no packaged config')
+        base = packaged.resolve()
     return study.model_copy(update={'base': base})
 
 

@@ -3,6 +3,7 @@ import pytest
 from icpc.errors import UserError
 from icpc.experiments.study.schema import load_study, merge
 from icpc.experiments.study.variables import ClassSubset
+from icpc.startup.packaged import find_config
 
 _STUDY = """
 base = 'base.py'
@@ -53,6 +54,11 @@ def test_seeds_may_be_named_overrides_and_metrics_subsets_of_classes(write):
     study = load_study(write(more))
     assert study.seeds == {'a': {'x': 1}}
     assert study.metrics == {'held-out': ClassSubset(('car',), 'score_map')}
+
+
+def test_the_base_may_be_a_packaged_config(write):
+    study = load_study(write("base = 'icpc_tiny_fpn_1k_scenes-128'"))
+    assert study.base == find_config('icpc/icpc_tiny_fpn_1k_scenes-128').resolve()
 
 
 @pytest.mark.parametrize(
