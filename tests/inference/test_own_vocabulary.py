@@ -157,18 +157,18 @@ def test_threads_get_what_they_would_get_alone(scenes):
 
 
 def test_text_is_encoded_once_for_a_vocabulary(scenes):
-    one = scenes._asked(('sky', 'sea'), 'score_map')
-    assert scenes._asked(('sky', 'sea'), 'score_map') is one
+    one = scenes.model_for(('sky', 'sea'), 'score_map')
+    assert scenes.model_for(('sky', 'sea'), 'score_map') is one
     for place in range(9):
-        scenes._asked(('sky', f'sea{place}'), 'score_map')
+        scenes.model_for(('sky', f'sea{place}'), 'score_map')
     assert len(scenes._models) == 8
-    assert scenes._asked(('sky', 'sea'), 'score_map') is not one
+    assert scenes.model_for(('sky', 'sea'), 'score_map') is not one
 
 
 def test_the_model_that_answers_can_be_had(scenes):
     assert scenes.answering() == (scenes.model, scenes.classes, scenes.palette)
     model, names, palette = scenes.answering('sky, water;sea', 'score_map')
-    assert (model, names) == (scenes._asked(('sky', 'water;sea'), 'score_map'), ('sky', 'water'))
+    assert (model, names) == (scenes.model_for(('sky', 'water;sea'), 'score_map'), ('sky', 'water'))
     places = [scenes.classes.index(name) for name in ('sky', 'sea')]
     np.testing.assert_array_equal(palette, scenes.palette[places])
 
