@@ -78,6 +78,6 @@ def _serve(args: argparse.Namespace) -> None:
             raise UserError('--pretrained: a CLIP alone needs --classes "cat, sofa, floor"')
         name = args.models[-1]
         clip = load_clip_model(name, args.pretrained, classes, args.device)
-        models.append(Served(f'{name}, {args.pretrained}, no training', clip))
+        models.append(Served(f'{name} ({args.pretrained}), no training', clip))
     options = dict(classes=args.classes, port=args.port, megapixels=args.max_size)
     serve(models, args.host, **options)

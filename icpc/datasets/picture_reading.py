@@ -170,7 +170,7 @@ def loaded_size(path: str, load: LoadImageFromFile) -> tuple[int, int]:
     return size
 
 
-def stored_size(path: str | io.BytesIO) -> tuple[int, int]:
+def stored_size(path: str) -> tuple[int, int]:
     """(height, width) as the file stores it, before any turning; zeros where Pillow cannot tell."""
     return _header(path)[1]
 

@@ -80,7 +80,8 @@ def answer(models: Sequence[Served], picture: np.ndarray, question: Question) ->
         picture: (H, W, 3) uint8 RGB.
         question: About it.
     """
-    panels = ''.join(_panel(model, picture, question) for model in models)
+    colours: dict[str, list[int]] = {}
+    panels = ''.join(_panel(model, picture, question, colours) for model in models)
     return f'<div class="answers">{panels}</div>'
 
 
@@ -110,9 +111,11 @@ def picture_element(pixels: np.ndarray, words: str, kind: str = '') -> str:
     )
 
 
-def _panel(model: Served, picture: np.ndarray, question: Question) -> str:
+def _panel(
+    model: Served, picture: np.ndarray, question: Question, colours: dict[str, list[int]]
+) -> str:
     try:
-        body = _answered(model.predictor, picture, question)
+        body = _answered(model.predictor, picture, question, colours)
     except UserError as error:
         body = message(str(error))
     except (MemoryError, torch.OutOfMemoryError):
@@ -120,7 +123,10 @@ def _panel(model: Served, picture: np.ndarray, question: Question) -> str:
     return f'<section class="answer"><h3>{escape(model.name)}</h3>{body}</section>'
 
 
-def _answered(predictor: Predictor, picture: np.ndarray, question: Question) -> str:
+def _answered(
+    predictor: Predictor, picture: np.ndarray, question: Question, colours: dict[str, list[int]]
+) -> str:
+    """The panel; a class keeps the colour that it has in `colours`, and others are added."""
     words = asked_classes(question.classes, predictor)
     names = class_names(question.classes, predictor)
     shown = names[0] if question.shown is None else question.shown
@@ -136,6 +142,9 @@ def _answered(predictor: Predictor, picture: np.ndarray, question: Question) -> 
             'answer for other names. Its score map, which compares every pixel with the text of a '
             f'name, can: tick “{BY_SCORE_MAP}”.'
         ) from None
+    for name, colour in zip(found.classes, found.palette.tolist(), strict=True):
+        colours.setdefault(name, colour)
+    found.palette = np.array([colours[name] for name in found.classes], dtype=np.uint8)
     overlay = _figure(picture_element(np.asarray(found.overlay()), 'classes over the picture'))
     return f'<div class="pictures">{overlay}{_score_map(found, shown)}</div>{_legend(found)}'
 
@@ -180,13 +189,13 @@ _GRADIENT = 'linear-gradient(90deg,{})'.format(
 
 def _legend(found: Prediction) -> str:
     """Colour, name and share of each class that was found, the largest first; then the others."""
-    colours = dict(zip(found.classes, found.palette.tolist(), strict=True))
+    rgb = dict(zip(found.classes, map(_css_colour, found.palette.tolist()), strict=True))
     shares = sorted(found.area.items(), key=lambda pair: -pair[1])
     present = [(name, share) for name, share in shares if share]
     rows = ''.join(
-        f'<tr><td><i style="background:{_css_colour(colours[name])}"></i></td>'
+        f'<tr><td><i style="background:{rgb[name]}"></i></td>'
         f'<td>{escape(name)}</td><td>{_percent(share)}</td>'
-        f'<td><b style="width:{100 * share:.1f}%;background:{_css_colour(colours[name])}"></b>'
+        f'<td><b style="width:{100 * share:.1f}%;background:{rgb[name]}"></b>'
         '</td></tr>'
         for name, share in present[:_ROWS]
     )

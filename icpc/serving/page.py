@@ -100,7 +100,7 @@ def build_page(models: Sequence[Served], classes: str | None, megapixels: float)
         return took
 
     with gr.Blocks(title='icpc', analytics_enabled=False, delete_cache=(60, 60)) as page:
-        gr.HTML(_heading(models))
+        gr.HTML(_heading(models), elem_id='heading')
         picture = gr.State(None, time_to_live=_FORGOTTEN)
         with gr.Row(equal_height=False):
             with gr.Column(scale=1, min_width=300):
@@ -120,7 +120,7 @@ def build_page(models: Sequence[Served], classes: str | None, megapixels: float)
                     info='Any names; synonyms stand behind a ; and the first names the class. '
                     'Empty: the model’s own.',
                     lines=5,
-                    max_lines=9,
+                    max_lines=7,
                     elem_id='classes',
                 )
                 by_map = gr.Checkbox(
