@@ -21,7 +21,13 @@ docs: setup
 		-c constraints.txt ./tools/opencv-headless -e '.[docs]'
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
-.PHONY: setup demo test test-all docs lint clean
+# make page   docs/page.png, the page of `icpc serve` in headless Chromium
+page: setup
+	$(BIN)/python -c 'import gradio, playwright' 2>/dev/null || $(PIP) install --quiet \
+		-c constraints.txt ./tools/opencv-headless -e '.[browser]'
+	PAGE_PICTURE=docs/page.png $(RUN) -m pytest -n 0 -m slow tests/serving/test_page_in_browser.py
+
+.PHONY: setup demo test test-all docs page lint clean
 
 setup: $(VENV)/.installed
 

@@ -172,8 +172,9 @@ def _score_map(found: Prediction, name: str) -> str:
     shares = ((values - low) / max(high - low, 1e-9)).clip(0, 1)
     picture = picture_element(_MAP(shares, bytes=True)[..., :3], f'score map of {name}')
     caption = (
-        f'score map of <b>{escape(name)}</b>'
-        f'<span class="scale">{low:.2f}<i style="background:{_GRADIENT}"></i>{high:.2f}</span>'
+        f'<b>{escape(name)}</b>'
+        f'<span class="scale">cosine {low:.2f}<i style="background:{_GRADIENT}"></i>{high:.2f}'
+        '</span>'
     )
     return _figure(picture, caption)
 

@@ -72,7 +72,7 @@ def served(
         UserError: A class list that cannot be asked for.
     """
     with _private_folder():
-        from .page import build_page, example_style
+        from .browser_page import build_page, example_style
 
         page = build_page(models, classes, megapixels)
         try:

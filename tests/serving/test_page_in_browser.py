@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import socket
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,7 +25,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason='there is no Chromium'),
 ]
-MEGAPIXELS = 0.05
 PICTURE = os.environ.get('PAGE_PICTURE')  # where the screenshot goes
 
 
@@ -38,6 +38,12 @@ def browser():
         chromium.close()
 
 
+@pytest.fixture(autouse=True)
+def temporary(tmp_path, monkeypatch):
+    """Gradio makes an empty folder anew where its first folder was."""
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
+
+
 @contextmanager
 def opened(browser, models, **options):
     """A page of a new session; what it asks for and complains of is looked at in the end."""
@@ -46,7 +52,7 @@ def opened(browser, models, **options):
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    with served(models, port=port, megapixels=MEGAPIXELS, **options) as address:
+    with served(models, port=port, **options) as address:
         folder = Path(os.environ['GRADIO_TEMP_DIR'])
         page = browser.new_page(viewport=dict(width=1400, height=940))
         page.set_default_timeout(20000)
@@ -73,7 +79,7 @@ def drop(page, path):
 def shares(page, place=0):
     """Name -> percent, of one model's legend."""
     rows = page.locator('.answer').nth(place).locator('.legend tr').all_inner_texts()
-    return {name: text for name, text in (row.split('\t')[1:3] for row in rows)}
+    return dict(row.split('\t')[1:3] for row in rows)
 
 
 def expected(area):
@@ -119,7 +125,7 @@ def test_what_cannot_be_taken_is_one_message_and_the_page_goes_on(browser, fixed
     for name, pixels, kind in (('wide.png', noise[:, :1] * 0, 'PNG'), ('big.bmp', noise, 'BMP')):
         Image.fromarray(pixels.repeat(600, 1) if kind == 'PNG' else pixels).save(tmp_path / name)
     (tmp_path / 'text.png').write_text('<script>')
-    with opened(browser, [fixed], classes='sky, sea, moon') as page:
+    with opened(browser, [fixed], classes='sky, sea, moon', megapixels=0.05) as page:
         page.click('#example-1')
         page.wait_for_selector('.legend')
         for name, message in (('text.png', 'no whole picture'), ('wide.png', 'megapixels')):
