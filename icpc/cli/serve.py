@@ -6,8 +6,8 @@ from .arguments import quiet
 
 HELP = 'a page in the browser: drop a picture, name the classes, compare two models'
 DESCRIPTION = (
-    'Serve a page on this computer that predicts pictures. They are kept in memory while the page '
-    'is open, and never stored. See docs/serve.md.'
+    'Serve a page on this computer that predicts pictures. They stay in memory for '
+    'an hour at most, and are never stored. See docs/serve.md.'
 )
 
 

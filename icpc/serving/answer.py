@@ -2,6 +2,7 @@
 
 import base64
 import io
+import traceback
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
@@ -118,8 +119,13 @@ def _panel(
         body = _answered(model.predictor, picture, question, colours)
     except UserError as error:
         body = message(str(error))
-    except (MemoryError, torch.OutOfMemoryError):
-        body = message('The memory is too small for this picture: make it smaller.')
+    except Exception as error:
+        full = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+        if full or "can't allocate memory" in str(error):
+            body = message('The memory is too small for this picture: make it smaller.')
+        else:
+            traceback.print_exc()
+            body = message('The model failed; the terminal of the server shows how.')
     return f'<section class="answer"><h3>{escape(model.name)}</h3>{body}</section>'
 
 

@@ -105,12 +105,25 @@ def test_names_are_text(scenes, picture):
     assert '<img src=x' not in answer([scenes], picture, Question(f'{evil}\n{evil}'))  # the message
 
 
-def test_a_full_memory_is_a_message(scenes, picture, monkeypatch):
-    def full(*_, **__):
-        raise MemoryError
+@pytest.mark.parametrize(
+    ('error', 'text'),
+    [
+        (MemoryError(), 'memory is too small'),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 'memory is too small'),
+        (ValueError('secret'), 'terminal of the server'),
+    ],
+    ids=['python', 'torch', 'other'],
+)
+def test_a_failure_is_a_message(error, text, scenes, fixed, picture, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise error
 
-    monkeypatch.setattr(scenes.predictor, 'predict', full)
-    assert 'memory is too small' in answer([scenes], picture, Question())
+    monkeypatch.setattr(scenes.predictor, 'predict', fail)
+    one, other = answer([scenes, fixed], picture, Question()).split('<section')[1:]
+    assert text in one
+    assert 'secret' not in one
+    assert ('secret' in capsys.readouterr().err) == ('terminal' in text)
+    assert legend(other)
 
 
 def test_large_pictures_are_shown_smaller():
