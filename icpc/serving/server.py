@@ -117,13 +117,13 @@ def serve(models: Sequence[Served], host: str = LOOPBACK, **options: Any) -> Non
     if current_thread() is main_thread():
         signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with served(models, host=host, **options) as address:
-        say(f'{address} (Ctrl-C ends it)')
-        if not _is_loopback(host):
-            say(
-                f'--host {host}: every computer that reaches this one may send pictures, without '
-                'a password and unencrypted'
-            )
         try:
+            say(f'{address} (Ctrl-C ends it)')
+            if not _is_loopback(host):
+                say(
+                    f'--host {host}: every computer that reaches this one may send pictures, '
+                    'without a password and unencrypted'
+                )
             stop.wait()
         except KeyboardInterrupt:
             say('ended')

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import socket
+import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +45,19 @@ def temporary(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
 
 
+REACHED = set()  # the computers that this process turned to
+
+
+def _note(event, args):
+    if event == 'socket.connect':
+        REACHED.add(args[1][0] if isinstance(args[1], tuple) else 'here')
+    elif event == 'socket.getaddrinfo':
+        REACHED.add(args[0])
+
+
+sys.addaudithook(_note)
+
+
 @contextmanager
 def opened(browser, models, **options):
     """A page of a new session; what it asks for and complains of is looked at in the end."""
@@ -52,6 +66,7 @@ def opened(browser, models, **options):
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
+    REACHED.clear()
     with served(models, port=port, **options) as address:
         folder = Path(os.environ['GRADIO_TEMP_DIR'])
         page = browser.new_page(viewport=dict(width=1400, height=940))
@@ -68,6 +83,7 @@ def opened(browser, models, **options):
         assert faults == []
         assert [path for path in folder.rglob('*') if path.is_file()] == []
         page.close()
+    assert REACHED - {'127.0.0.1', 'localhost', '::1', 'here', None} == set()
     assert not folder.exists()
     assert 'GRADIO_TEMP_DIR' not in os.environ
 

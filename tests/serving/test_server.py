@@ -49,5 +49,17 @@ def test_command_lines_that_are_refused(monkeypatch, capsys):
         run_command('serve', ['a', 'b', 'c'])
     assert 'at most two' in capsys.readouterr().err
     monkeypatch.setattr(server, 'check_server', lambda *_: None)
-    assert run_command('serve', ['ViT-B-16', '--pretrained', 'openai']) == 2
+    assert run_command('serve', ['scenes_clip', '--pretrained', 'auto']) == 2
     assert '--classes' in capsys.readouterr().err
+
+
+def test_the_command_serves_what_it_is_told(monkeypatch):
+    served = []
+    monkeypatch.setattr(server, 'check_server', lambda *_: None)
+    monkeypatch.setattr(server, 'serve', lambda *args, **options: served.append((args, options)))
+    words = 'scenes scenes_clip --pretrained auto --device cpu --port 81 --max-size 2'
+    assert run_command('serve', words.split()) == 0
+    ((((trained, clip), host), options),) = served
+    assert (trained.name, clip.name) == ('scenes', 'scenes_clip (auto), no training')
+    assert clip.predictor.classes == trained.predictor.classes
+    assert (host, options) == ('127.0.0.1', dict(classes=None, port=81, megapixels=2.0))
