@@ -27,7 +27,7 @@ def legend(html):
 
 
 def test_legend_overlay_and_score_map_are_those_of_the_prediction(scenes, picture):
-    found = scenes.predictor.predict(picture, score_maps='forest')
+    found = scenes.predictor.predict(picture, score_maps=True)
     html = answer([scenes], picture, Question(shown='forest'))
     shares = {name: share for name, share in found.area.items() if share}
     expected = sorted(shares, key=lambda name: -shares[name])

@@ -49,6 +49,7 @@ def test_command_lines_that_are_refused(monkeypatch, capsys):
         run_command('serve', ['a', 'b', 'c'])
     assert 'at most two' in capsys.readouterr().err
     monkeypatch.setattr(server, 'check_server', lambda *_: None)
+    monkeypatch.setattr(server, 'serve', lambda *_, **__: None)
     assert run_command('serve', ['scenes_clip', '--pretrained', 'auto']) == 2
     assert '--classes' in capsys.readouterr().err
 
