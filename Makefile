@@ -26,7 +26,13 @@ docs: setup
 notebook: setup
 	$(RUN) examples/execute.py
 
-.PHONY: setup demo test test-all docs notebook lint clean
+# make page   docs/page.png, the page of `icpc serve` in headless Chromium
+page: setup
+	$(BIN)/python -c 'import gradio, playwright' 2>/dev/null || $(PIP) install --quiet \
+		-c constraints.txt ./tools/opencv-headless -e '.[browser]'
+	PAGE_PICTURE=docs/page.png $(RUN) -m pytest -n 0 -m slow tests/serving/test_page_in_browser.py
+
+.PHONY: setup demo test test-all docs notebook page lint clean
 
 setup: $(VENV)/.installed
 

@@ -38,8 +38,10 @@ MAY_USE = {
     'experiments': {*_METHOD, *_RUN, 'references', 'inference'},
     'rehearsal': {'base', *_RUN},
     'export': {*_METHOD, *_RUN},
+    'serving': {*_METHOD, *_RUN, 'inference'},
     'commands': {*_METHOD, *_RUN, *_BESIDE},
-    'cli': {*_METHOD, *_RUN, *_BESIDE, 'commands', 'export'},  # a command line may begin any work
+    # A command line may begin any work.
+    'cli': {*_METHOD, *_RUN, *_BESIDE, 'commands', 'export', 'serving'},
     # It imports whatever has something for the registry.
     'all_parts': {
         *(*_METHOD, *_RUN, 'segmentors'),

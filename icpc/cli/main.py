@@ -25,6 +25,7 @@ COMMANDS = (
     'reproduce',
     'publish',
     'export',
+    'serve',
     'prepare-data',
     'verify-data',
     'browse',

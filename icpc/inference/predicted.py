@@ -29,8 +29,9 @@ class Prediction:
         classes: K names.
         palette: (K, 3) uint8 RGB.
         probabilities: (K, H, W) float32 that sum to one; None where they were not asked for.
-        score_maps: (K, H, W) float32, cosines of every pixel with the classes' text; None where
+        score_maps: (M, H, W) float32, cosines of every pixel with the text of `mapped`; None where
             they were not asked for.
+        mapped: M names of classes; None for all.
     """
 
     ok = True
@@ -44,6 +45,7 @@ class Prediction:
         palette: np.ndarray,
         probabilities: np.ndarray | None = None,
         score_maps: np.ndarray | None = None,
+        mapped: Sequence[str] | None = None,
     ) -> None:
         self.source = source
         self.image = image
@@ -52,6 +54,7 @@ class Prediction:
         self.palette = palette
         self.probabilities = probabilities
         self.score_maps = score_maps
+        self.mapped = self.classes if mapped is None else tuple(mapped)
 
     @property
     def area(self) -> dict[str, float]:
@@ -71,26 +74,25 @@ class Prediction:
         Raises:
             UserError: There is no such class.
         """
-        return np.isin(self.labels, self._places(name))
+        place_of(name, self.classes)
+        same = [place for place, one in enumerate(self.classes) if one == name]
+        return np.isin(self.labels, same)
 
     def score_map(self, name: str) -> np.ndarray:
         """(H, W) float32, the cosine of every pixel with a class's text, -1 to 1.
 
         Args:
-            name: One of `classes`.
+            name: One of `mapped`.
 
         Raises:
-            UserError: There is no such class, or score maps were not asked for.
+            UserError: There is no such class, or its score map was not asked for.
         """
         if self.score_maps is None:
             raise UserError('no score maps here: predict(..., score_maps=True) gives them')
-        return self.score_maps[self._places(name)[0]]
-
-    def _places(self, name: str) -> list[int]:
-        places = [index for index, one in enumerate(self.classes) if one == name]
-        if not places:
-            raise UserError(f'there is no class {name!r}{did_you_mean(name, self.classes)}')
-        return places
+        place_of(name, self.classes)
+        if name not in self.mapped:
+            raise UserError(f'no score map of {name!r}: predict(..., score_maps=True) gives it')
+        return self.score_maps[self.mapped.index(name)]
 
     def overlay(self, opacity: float = 0.6) -> Image.Image:
         """The class colours over the picture.
@@ -165,6 +167,17 @@ class Prediction:
             f' src="data:image/png;base64,{picture}">'
             f'<table>{rows}</table></div>'
         )
+
+
+def place_of(name: str, classes: Sequence[str]) -> int:
+    """The first place of a class.
+
+    Raises:
+        UserError: There is no such class.
+    """
+    if name not in classes:
+        raise UserError(f'there is no class {name!r}{did_you_mean(name, classes)}')
+    return classes.index(name)
 
 
 class Failure(NamedTuple):

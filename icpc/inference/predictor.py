@@ -21,7 +21,7 @@ from ..parts import GivesScoreMaps, KnowsItsMemory, TakesOtherClasses
 from ..picture_sizes import in_groups, predict_in_groups
 from .own_classes import first_word, vocabulary
 from .palettes import palette_for
-from .predicted import Failure, Prediction
+from .predicted import Failure, Prediction, place_of
 from .prepared import Preparation, Prepared
 
 # Bytes of the network's activations for each pixel that goes in, our choice: an FPN of 256 channels
@@ -39,6 +39,7 @@ class _Answer(NamedTuple):
     names: tuple[str, ...]
     palette: np.ndarray
     keeps_logits: bool
+    mapped: tuple[str, ...] = ()  # the classes whose score maps are wanted
 
 
 class Predictor:
@@ -68,6 +69,12 @@ class Predictor:
         """Where the model is."""
         return next(self.model.parameters()).device
 
+    @property
+    def has_score_maps(self) -> bool:
+        """Whether the model has text to compare pixels with."""
+        has_text = getattr(self.model, 'prompter', None) is not None
+        return has_text and isinstance(self.model, GivesScoreMaps)
+
     def __repr__(self) -> str:
         """Such as `Predictor(CLIPSegmentor, 18 classes, cpu)`."""
         kind, count = type(self.model).__name__, len(self.classes)
@@ -79,7 +86,7 @@ class Predictor:
         classes: str | Sequence[str] | None = None,
         head: str | None = None,
         probabilities: bool = False,
-        score_maps: bool = False,
+        score_maps: bool | str | Sequence[str] = False,
         batch_size: int = 8,
         memory_budget: float | None = MEMORY_BUDGET,
         on_error: str = 'raise',
@@ -98,7 +105,8 @@ class Predictor:
                 answers is the text: a head with a classifier of its own cannot, and says so.
             head: `'score_map'` takes the score map of pixels and text in the head's place.
             probabilities: Also (K, H, W) probabilities.
-            score_maps: Also the cosine of every pixel with each class's text, for models with text.
+            score_maps: Also the cosine of every pixel with each class's text, for models with text;
+                one name of a class or several, such as `['sky', 'sea']`, for these alone.
             batch_size: The most pictures that go through the network at once.
             memory_budget: MiB that the pictures of a batch may take, as far as it can be known
                 before; None for no limit. One picture is always predicted.
@@ -152,12 +160,17 @@ class Predictor:
         """
         if classes is None and head is None:
             return self.model, self.classes, self.palette
-        words = vocabulary(self.model.class_names if classes is None else classes)
+        own = getattr(self.model, 'class_names', self.classes)
+        words = vocabulary(own if classes is None else classes)
         palette = palette_for(words, self.classes, self.palette)
         return self.model_for(words, head), tuple(map(first_word, words)), palette
 
     def _answer(
-        self, classes: str | Sequence[str] | None, head: str | None, maps: bool, keeps_logits: bool
+        self,
+        classes: str | Sequence[str] | None,
+        head: str | None,
+        maps: bool | str | Sequence[str],
+        keeps_logits: bool,
     ) -> _Answer:
         """Who answers; the predictor's own model stays as it is, whatever others ask it."""
         model, names, palette = self.answering(classes, head)
@@ -165,10 +178,13 @@ class Predictor:
             model = shared_copy(model, test_cfg={**model.test_cfg, 'keep_logits': True})
         if not maps:
             return _Answer(model, model.test_step, names, palette, keeps_logits)
-        if not isinstance(model, GivesScoreMaps) or getattr(model, 'prompter', None) is None:
+        if not self.has_score_maps:
             raise UserError('score_maps: this model has no text, so it has no score maps')
-        step = partial(model.test_step_with_maps, classes=range(len(names)))
-        return _Answer(model, partial(in_groups, step), names, palette, keeps_logits)
+        mapped = (maps,) if isinstance(maps, str) else names if maps is True else tuple(maps)
+        step = partial(
+            model.test_step_with_maps, classes=[place_of(name, names) for name in mapped]
+        )
+        return _Answer(model, partial(in_groups, step), names, palette, keeps_logits, mapped)
 
     def model_for(self, words: tuple[str, ...], head: str | None = None) -> nn.Module:
         """The model for other classes; the last ones are kept with their text.
@@ -254,6 +270,7 @@ def _result(ready: Prepared, sample: Any, answer: _Answer) -> Prediction:
         answer.palette,
         None if logits is None else _probabilities(logits.data),
         None if maps is None else maps.data.float().cpu().numpy(),
+        answer.mapped,
     )
 
 

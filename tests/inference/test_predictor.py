@@ -136,3 +136,17 @@ def test_an_empty_folder_is_said_at_once(predictor, tmp_path):
     with pytest.raises(UserError, match='no picture in it'):
         predictor.predict(tmp_path)
     assert predictor.predict([]) == []
+
+
+def test_score_maps_of_a_few_classes_are_those_of_all(scenes):
+    picture = np.random.RandomState(0).randint(0, 255, (32, 48, 3), np.uint8)
+    whole = scenes.predict(picture, score_maps=True)
+    few = scenes.predict(picture, score_maps=['sheep', 'sea'])
+    one = scenes.predict(picture, score_maps='sea')
+    assert (few.score_maps.shape, one.score_maps.shape) == ((2, 32, 48), (1, 32, 48))
+    for found, name in ((few, 'sheep'), (few, 'sea'), (one, 'sea')):
+        np.testing.assert_allclose(found.score_map(name), whole.score_map(name), atol=1e-6)
+    with pytest.raises(UserError, match="no score map of 'sky'"):
+        few.score_map('sky')
+    with pytest.raises(UserError, match="no class 'seas'.*sea"):
+        scenes.predict(picture, score_maps=['seas'])
