@@ -40,7 +40,9 @@ def check_data(cfg: Config, loaders: Iterable[str] = LOADERS) -> None:
         for remark in verify_layout(dataset):
             say(f'{name}: {remark}')
     training = datasets.pop('train_dataloader', None)
-    for name, dataset in datasets.items() if training else ():
+    # What trains without masks, on tags, may be scored on the masks of its own pictures.
+    learns_masks = training and 'seg_map_path' in (training.get('data_prefix') or {})
+    for name, dataset in datasets.items() if learns_masks else ():
         shared = of_both(training, dataset)
         if shared:
             raise UserError(

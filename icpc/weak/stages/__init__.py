@@ -1,0 +1,6 @@
+"""Models of the stages, which the training loop trains like any other."""
+
+from .stride16_resnet import Stride16ResNet
+from .tag_classifier import TagClassifier
+
+__all__ = ['Stride16ResNet', 'TagClassifier']
