@@ -23,6 +23,7 @@ COMMANDS = (
     'ablate',
     'report',
     'reproduce',
+    'weakly',
     'publish',
     'export',
     'prepare-data',

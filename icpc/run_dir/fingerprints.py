@@ -136,6 +136,8 @@ def data_fingerprint(dataset: dict[str, Any]) -> str | None:
     files = {path for folder in folders for path in folder.rglob('*') if path.is_file()}
     if dataset.get('ann_file'):
         files.add(root / dataset['ann_file'])
+    if dataset.get('tags'):
+        files |= {path for path in (root / dataset['tags'],) if path.is_file()}
     return files_fingerprint(root, files)
 
 

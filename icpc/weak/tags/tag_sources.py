@@ -6,32 +6,27 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from ...datasets.mask_reading import decode_labels
 from ...errors import UserError, did_you_mean
 from ...files import read_json
 from .tag_files import Tags
 
 
-def tags_from_masks(
-    masks: Iterable[tuple[str, Path]], classes: dict[int, str], smallest: float = 0.0
-) -> Tags:
-    """The classes of each mask.
+def tags_of_labels(
+    labels: np.ndarray, classes: Sequence[str], smallest: float = 0.0
+) -> tuple[str, ...]:
+    """The classes of a mask.
 
     Args:
-        masks: name of the picture, and its mask.
-        classes: id in the masks -> class; other ids are no tags.
-        smallest: the share of a picture, in 0..1, that a class must cover to be a tag.
+        labels: (H, W) ids; 0 is the background, and what is no place in ``classes`` is ignored.
+        classes: K + 1 names, the background first.
+        smallest: the share of the picture, in 0..1, that a class must cover to be a tag.
     """
-    tags: Tags = {}
-    for name, path in masks:
-        try:
-            labels = decode_labels(path.read_bytes())
-        except UserError as fault:
-            raise UserError(f'{path}: {fault}') from fault
-        ids, areas = np.unique(labels, return_counts=True)
-        large = {int(i) for i, area in zip(ids, areas, strict=True) if area > smallest * labels.size}
-        tags[name] = tuple(dict.fromkeys(word for i, word in classes.items() if i in large))
-    return tags
+    ids, areas = np.unique(labels, return_counts=True)
+    return tuple(
+        classes[i]
+        for i, area in zip(ids.tolist(), areas.tolist(), strict=True)
+        if 0 < i < len(classes) and area > smallest * labels.size
+    )
 
 
 def tags_from_xml(folder: Path, pictures: Iterable[str], classes: Sequence[str]) -> Tags:

@@ -24,36 +24,41 @@ class Tagged(BaseSegDataset):
     none has to be there.
 
     Args:
-        tags: a file of tags (:class:`TagFile`), as a path of its own or below ``data_root``.
+        tags: a file of tags (:class:`TagFile`), as a path of its own or below ``data_root``; None
+            for pictures without tags.
         **kwargs: as for the data set itself.
 
     Raises:
         UserError: bad tags, or a picture without any.
     """
 
-    def __init__(self, tags: str, **kwargs: object) -> None:
+    def __init__(self, tags: str | None, **kwargs: object) -> None:
         self.tags = tags
         super().__init__(**kwargs)
 
-    @property
-    def tag_file(self) -> Path:
-        """Where the tags stand."""
-        below = Path(self.data_root or '') / self.tags
-        return Path(self.tags) if Path(self.tags).is_file() or not below.is_file() else below
+    def name_of(self, picture: dict) -> str:
+        """The name of a picture as its tags call it: below the folder, without suffix."""
+        path = Path(picture['img_path']).relative_to(self.data_prefix['img_path'])
+        return path.as_posix().removesuffix(self.img_suffix)
 
     def load_data_list(self) -> list[dict]:
         """The split's pictures with their tags."""
         pictures = super().load_data_list()
-        suffix = self.img_suffix
-        folder = Path(self.data_prefix['img_path'])
-        names = [
-            Path(one['img_path']).relative_to(folder).as_posix().removesuffix(suffix)
-            for one in pictures
-        ]
-        vectors = TagFile(self.tag_file).vectors(names, self.metainfo['classes'][1:])
+        if self.tags is None:
+            return pictures
+        names = [self.name_of(picture) for picture in pictures]
+        vectors = TagFile(tag_path(self.tags, self.data_root)).vectors(
+            names, self.metainfo['classes'][1:]
+        )
         for picture, name in zip(pictures, names, strict=True):
             picture['tags'] = vectors[name]
         return pictures
+
+
+def tag_path(tags: str, data_root: str | None) -> Path:
+    """Where a file of tags stands: as it is named, or below ``data_root``."""
+    below = Path(data_root or '') / tags
+    return below if below.is_file() and not Path(tags).is_file() else Path(tags)
 
 
 @DATASETS.register_module()
