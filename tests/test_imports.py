@@ -38,12 +38,22 @@ MAY_USE = {
     'experiments': {*_METHOD, *_RUN, 'references', 'inference'},
     'rehearsal': {'base', *_RUN},
     'export': {*_METHOD, *_RUN},
+    # Models, losses and data sets of weak supervision: parts that the registry gets.
+    'weak': {*_METHOD, 'console', 'checkpoints', 'datasets', 'config', 'evaluation'},
+    'weakly': {*_METHOD, *_RUN, 'inference', 'weak'},
     'commands': {*_METHOD, *_RUN, *_BESIDE},
-    'cli': {*_METHOD, *_RUN, *_BESIDE, 'commands', 'export'},  # a command line may begin any work
+    'cli': {
+        *_METHOD,
+        *_RUN,
+        *_BESIDE,
+        'commands',
+        'export',
+        'weakly',
+    },  # a command line may begin any work
     # It imports whatever has something for the registry.
     'all_parts': {
         *(*_METHOD, *_RUN, 'segmentors'),
-        *('prompts', 'backbones', 'necks', 'losses', 'heads'),
+        *('prompts', 'backbones', 'necks', 'losses', 'heads', 'weak'),
     },
 }
 MOST_MODULES = 14  # directly in one folder

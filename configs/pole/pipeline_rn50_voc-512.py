@@ -3,4 +3,4 @@
 tags = dict(source='masks', path='SegmentationClassAug')
 cam = dict(config='cam_rn50_voc-512.py')
 masks = dict(refine='pamr', options=dict(dilations=[1, 2, 4, 8, 12, 24]))
-retrain = dict(config='icpc_rn50_pseudo-voc-512.py')
+retrain = dict(config='retrain_rn50_pseudo-voc-512.py')

@@ -2,4 +2,4 @@
 tags = dict(source='masks', path='annotations/training', smallest=0.005)
 cam = dict(config='cam_tiny_scenes-128.py')
 masks = dict(refine='pamr')
-retrain = dict(config='icpc_tiny_pseudo-scenes-128.py')
+retrain = dict(config='retrain_tiny_pseudo-scenes-128.py')

@@ -23,6 +23,7 @@ COMMANDS = (
     'ablate',
     'report',
     'reproduce',
+    'make-pseudo-masks',
     'weakly',
     'publish',
     'export',

@@ -42,7 +42,11 @@ def load_maps(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def labels_of(
-    classes: np.ndarray, maps: np.ndarray, threshold: float, uncertain: float = 0.0, ignore: int = 255
+    classes: np.ndarray,
+    maps: np.ndarray,
+    threshold: float,
+    uncertain: float = 0.0,
+    ignore: int = 255,
 ) -> np.ndarray:
     """The class of each pixel: that of the largest map above the threshold, else 0.
 

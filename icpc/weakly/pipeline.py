@@ -11,10 +11,10 @@ from ..console.messages import say
 from ..datasets.checks.verification import check_data
 from ..errors import UserError
 from ..run_dir.record import RunRecord
-from . import runs
-from .plan import Plan, load_plan
+from . import stage_runs as runs
 from .pseudo_masks import MASKS, make_pseudo_masks
 from .stage_pictures import draw_stages
+from .stage_plan import Plan, load_plan
 from .tag_stage import make_tags
 
 _STAGES = ('cam', 'clims', 'retrain')
@@ -56,9 +56,7 @@ def weakly(
         runs.make(train, 'clims', known.config_of('clims'), stage, last, **how)
     say(f'masks: of {last}')
     masks = known.masks
-    make_pseudo_masks(
-        last, out / 'masks', masks.refine, masks.options, masks.uncertain, workers
-    )
+    make_pseudo_masks(last, out / 'masks', masks.refine, masks.options, masks.uncertain, workers)
     pseudo = {'pseudo_masks': str((out / 'masks' / MASKS).resolve())}
     stage = given['retrain'] | pseudo
     runs.make(train, 'retrain', known.config_of('retrain'), stage, out / 'retrain', **how)
@@ -72,9 +70,7 @@ def _split(plan: Plan, options: dict[str, Any]) -> dict[str, dict[str, Any]]:
     given = {}
     for stage in stages:
         shared = {k: v for k, v in options.items() if k.partition('.')[0] not in _STAGES}
-        own = {
-            k.partition('.')[2]: v for k, v in options.items() if k.partition('.')[0] == stage
-        }
+        own = {k.partition('.')[2]: v for k, v in options.items() if k.partition('.')[0] == stage}
         given[stage] = {**getattr(plan, stage).options, **shared, **own}
     for key in options:
         first = key.partition('.')[0]

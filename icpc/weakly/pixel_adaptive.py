@@ -32,7 +32,9 @@ def pixel_adaptive(
         return maps
     near = _neighbours(image[None].float(), dilations)  # (1, 3, n, H, W)
     # Araslanov's: the deviation of all places, the pixel's own among them once for each dilation.
-    every = torch.cat([near, image[None, :, None].float().expand(-1, -1, len(dilations), -1, -1)], 2)
+    every = torch.cat(
+        [near, image[None, :, None].float().expand(-1, -1, len(dilations), -1, -1)], 2
+    )
     sigma = every.std(dim=2, keepdim=True)
     distance = (image[None, :, None] - near).abs() / (1e-8 + 0.1 * sigma)
     weights = (-distance).mean(dim=1, keepdim=True).softmax(dim=2)  # (1, 1, n, H, W)

@@ -26,7 +26,6 @@ from ..run_dir.fingerprints import PACKAGE, code_fingerprint, short
 from ..run_dir.lock import only_writer
 from ..run_dir.provenance import command_line, git_state, machine, versions
 from ..run_dir.record import FINISHED, RUNNING, RunRecord, whole_record, write_record
-from ..startup.program import typed
 from .map_files import labels_of, load_maps
 from .picture_maps import Mapper, files_of, write_maps
 
@@ -114,7 +113,6 @@ def _begin(out: Path, settings: dict[str, Any], model: RunRecord) -> dict[str, A
         'state': RUNNING,
         'run': uuid.uuid4().hex,
         'command': command_line('none'),
-        'reproduce': typed('make-pseudo-masks', '...'),
         'settings': settings,
         'fingerprints': {
             'config': digest,
@@ -205,4 +203,3 @@ def _metrics(best: Scores, names: list[str], threshold: float) -> dict[str, floa
     each = {f'IoU.{name}': value for name, value in zip(names, best.iou.tolist(), strict=True)}
     known = {name: value for name, value in each.items() if value == value}
     return {'refined_mIoU': best.mean_iou, 'threshold': threshold, **known}
-

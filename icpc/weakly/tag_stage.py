@@ -13,7 +13,7 @@ from ..datasets.mask_reading import annotation_loader, read_labels
 from ..errors import UserError, refusing
 from ..weak.tags.tag_files import TagFile, Tags, write_tags
 from ..weak.tags.tag_sources import tags_from_coco, tags_from_xml, tags_of_labels
-from .plan import TagPlan
+from .stage_plan import TagPlan
 
 NAME = 'tags.json'
 
@@ -74,7 +74,13 @@ def build(
     prefix = {**dataset['data_prefix'], **(prefix or {})}
     with refusing('the data set of the tags'), DefaultScope.overwrite_default_scope('mmseg'):
         return DATASETS.build(
-            {**dataset, 'tags': None, 'indices': None, 'data_prefix': prefix, 'pipeline': list(steps or [])}
+            {
+                **dataset,
+                'tags': None,
+                'indices': None,
+                'data_prefix': prefix,
+                'pipeline': list(steps or []),
+            }
         )
 
 
@@ -86,7 +92,7 @@ def names_of(dataset: Dataset) -> list[str]:
 def _of_masks(dataset: Dataset, smallest: float) -> Tags:
     load = annotation_loader(dataset)
     if load is None:
-        raise UserError("tags from masks: the pipeline of val_dataloader loads no annotations")
+        raise UserError('tags from masks: the pipeline of val_dataloader loads no annotations')
     classes = [str(name) for name in dataset.metainfo['classes']]
     return {
         name: tags_of_labels(read_labels(dataset, index, load), classes, smallest)

@@ -27,7 +27,7 @@ cam = dict(
 )
 masks = dict(refine='pamr', options=dict(iterations=2))
 retrain = dict(
-    config='pole/icpc_rn50_pseudo-voc-512',
+    config='pole/retrain_rn50_pseudo-voc-512',
     options={
         'model.clip.model': 'scenes_clip',
         'model.clip.pretrained': 'auto',
@@ -77,7 +77,7 @@ def test_all_stages_on_voc_and_what_is_done_is_skipped(tmp_path, capsys):
 
 def test_the_packaged_plans_name_configs_that_load():
     from icpc.config.load import load_config
-    from icpc.weakly.plan import load_plan
+    from icpc.weakly.stage_plan import load_plan
 
     plans = sorted((configs_folder() / 'pole').glob('pipeline_*.py'))
     assert len(plans) == 2

@@ -43,7 +43,11 @@ def test_both_formats_give_the_same_vectors(tmp_path, name, text):
         ('a.json', '{"one": ["cat"],\n"two": "dog"}', ['line 2', "got 'dog'"]),
         ('a.json', '["one"]', ['must be {"picture"']),
         ('a.json', '{"one"', ['no JSON']),
-        ('a.csv', 'one,cat\ntwoo,cat\n', ['1 of 2 pictures have no tags', 'two; did you mean twoo']),
+        (
+            'a.csv',
+            'one,cat\ntwoo,cat\n',
+            ['1 of 2 pictures have no tags', 'two; did you mean twoo'],
+        ),
         ('a.txt', '', ['.csv or a .json']),
         ('b.csv', None, ['no such file of tags']),
     ],
@@ -80,11 +84,14 @@ def test_tags_of_xml(tmp_path):
 
 
 def test_tags_of_coco(tmp_path):
-    path, tree = tmp_path / 'instances.json', {
-        'categories': [{'id': 17, 'name': 'cat'}, {'id': 10, 'name': 'traffic light'}],
-        'images': [{'id': 5, 'file_name': 'x_5.jpg'}, {'id': 6, 'file_name': 'x_6.jpg'}],
-        'annotations': [{'image_id': 5, 'category_id': 10}, {'image_id': 5, 'category_id': 17}],
-    }
+    path, tree = (
+        tmp_path / 'instances.json',
+        {
+            'categories': [{'id': 17, 'name': 'cat'}, {'id': 10, 'name': 'traffic light'}],
+            'images': [{'id': 5, 'file_name': 'x_5.jpg'}, {'id': 6, 'file_name': 'x_6.jpg'}],
+            'annotations': [{'image_id': 5, 'category_id': 10}, {'image_id': 5, 'category_id': 17}],
+        },
+    )
     path.write_text(json.dumps(tree))
     assert tags_from_coco(path, CLASSES) == {'x_5': ('cat', 'traffic light'), 'x_6': ()}
     path.write_text(json.dumps({'images': []}))

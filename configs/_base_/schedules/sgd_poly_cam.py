@@ -10,9 +10,7 @@ gpu_batch = 16
 optim_wrapper = dict(
     type='OptimWrapper',
     constructor='GroupedOptimConstructor',
-    optimizer=dict(
-        type='SGD', lr='${lr}', momentum='${momentum}', weight_decay='${weight_decay}'
-    ),
+    optimizer=dict(type='SGD', lr='${lr}', momentum='${momentum}', weight_decay='${weight_decay}'),
     paramwise_cfg=dict(custom_keys=dict(classifier=dict(lr_mult=10.0))),
 )
 param_scheduler = [

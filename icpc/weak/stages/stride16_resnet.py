@@ -31,8 +31,9 @@ class Stride16ResNet(BaseBackbone):
         super().__init__()
         known = timm.list_models('resnet*')
         if model.split('.')[0] not in known:
-            raise ValueError(f'backbone.model={model!r} is no ResNet of timm'
-                             f'{did_you_mean(model, known, most=3)}')
+            raise ValueError(
+                f'backbone.model={model!r} is no ResNet of timm{did_you_mean(model, known, most=3)}'
+            )
         self.net = timm.create_model(model, pretrained=pretrained, num_classes=0, global_pool='')
         _without_stride(self.net.layer4[0])
         self.channels = tuple(one['num_chs'] for one in self.net.feature_info[1:])

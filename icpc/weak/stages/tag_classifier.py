@@ -184,4 +184,3 @@ def _build_backbone(clip: dict | None, backbone: dict) -> nn.Module:
     towers = load_clip(**clip)
     config = dict(type=backbone_type(towers.visual), dense=None) | dict(backbone)
     return MODELS.build(config, default_args=dict(visual=towers.visual))
-

@@ -29,9 +29,7 @@ class SweptCAM(BaseMetric):
         results_by_threshold: threshold -> scores of the last evaluation.
     """
 
-    def __init__(
-        self, thresholds: Sequence[float] | None = None, ignore_index: int = 255
-    ) -> None:
+    def __init__(self, thresholds: Sequence[float] | None = None, ignore_index: int = 255) -> None:
         super().__init__(collect_device='cpu', prefix='')
         self.thresholds = [n / 50 for n in range(1, 40)] if thresholds is None else [*thresholds]
         if not self.thresholds or not all(0 <= one < 1 for one in self.thresholds):

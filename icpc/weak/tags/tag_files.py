@@ -64,9 +64,11 @@ class TagFile:
 
         def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
             names = [name for name, _ in pairs]
-            twice = next((name for name in names if names.count(name) > 1), None) if (
-                len(set(names)) < len(names)
-            ) else None
+            twice = (
+                next((name for name in names if names.count(name) > 1), None)
+                if (len(set(names)) < len(names))
+                else None
+            )
             if twice is not None:
                 raise UserError(f'{self.path}: {twice} comes twice; write all its classes once')
             return dict(pairs)

@@ -99,9 +99,7 @@ class ThingScenesDataset(ScenesDataset):
         **kwargs: as for :class:`ScenesDataset`.
     """
 
-    METAINFO = dict(
-        classes=(BACKGROUND, *THINGS), palette=[[0, 0, 0], *PALETTE[-len(THINGS) :]]
-    )
+    METAINFO = dict(classes=(BACKGROUND, *THINGS), palette=[[0, 0, 0], *PALETTE[-len(THINGS) :]])
 
     def __init__(self, masks: str = 'scenes', **kwargs: object) -> None:
         if masks not in ('scenes', 'classes'):
