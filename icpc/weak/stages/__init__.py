@@ -1,6 +1,7 @@
 """Models of the stages, which the training loop trains like any other."""
 
+from .clims_classifier import CLIMSClassifier
 from .stride16_resnet import Stride16ResNet
 from .tag_classifier import TagClassifier
 
-__all__ = ['Stride16ResNet', 'TagClassifier']
+__all__ = ['CLIMSClassifier', 'Stride16ResNet', 'TagClassifier']
