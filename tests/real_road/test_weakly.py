@@ -11,20 +11,20 @@ from icpc.startup.packaged import configs_folder
 from icpc.weakly.map_files import load_maps
 
 PLAN = """
+_network = {
+    'model.backbone.model': 'resnet18',
+    'model.backbone.pretrained': False,
+    'smallest': 40,
+    'largest': 80,
+    'lr': 0.001,
+    'model.scales': [1.0, 0.5],
+    'global_batch': 2,
+    'gpu_batch': 2,
+}
+_clip = {'model': 'scenes_clip', 'pretrained': 'auto'}
 tags = dict(source='masks', path='SegmentationClassAug')
-cam = dict(
-    config='pole/cam_rn50_voc-512',
-    options={
-        'model.backbone.model': 'resnet18',
-        'model.backbone.pretrained': False,
-        'smallest': 40,
-        'largest': 80,
-        'lr': 0.001,
-        'model.scales': [1.0, 0.5],
-        'global_batch': 2,
-        'gpu_batch': 2,
-    },
-)
+cam = dict(config='pole/cam_rn50_voc-512', options=_network)
+clims = dict(config='pole/clims_rn50_voc-512', options={**_network, 'model.teacher': _clip})
 masks = dict(refine='pamr', options=dict(iterations=2))
 retrain = dict(
     config='pole/retrain_rn50_pseudo-voc-512',
@@ -69,6 +69,7 @@ def test_all_stages_on_voc_and_what_is_done_is_skipped(tmp_path, capsys):
     again = capsys.readouterr().out
     assert f'{len(listed) - 1} of {len(listed)} pictures are there already' in again
     assert 'cam: done' in again
+    assert 'clims: done' in again
     assert 'retrain: done' in again
     assert again.splitlines()[-3:] == lines[-3:]
     assert main([*command, 'cam.lr=0.1']) == 2
@@ -83,5 +84,5 @@ def test_the_packaged_plans_name_configs_that_load():
     assert len(plans) == 2
     for path in plans:
         plan = load_plan(path)
-        for stage in ('cam', 'retrain'):
+        for stage in [one for one in ('cam', 'clims', 'retrain') if getattr(plan, one)]:
             load_config(plan.config_of(stage), getattr(plan, stage).options)
