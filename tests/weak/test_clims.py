@@ -107,6 +107,14 @@ def test_each_loss_is_what_its_parts_say(model):
     assert summed.loss_units(given)['loss_cbs'] == 1
 
 
+def test_shifted_cosines_have_a_gradient_below_zero():
+    for shifted, expected in ((True, -1 / (1 - 0.5)), (False, 0.0)):
+        model = build(shifted=shifted)
+        cosine = torch.tensor([-0.5], requires_grad=True)
+        object_text_matching(model._seen(cosine)).backward()
+        assert cosine.grad.item() == pytest.approx(expected, abs=1e-6)
+
+
 def test_pictures_without_tags_give_no_signal_but_the_area(model):
     losses = model.loss(torch.randn(2, 3, 64, 64), samples([0, 0, 0], [0, 0, 0]))
     assert [losses[f'loss_{one}'].item() for one in ('otm', 'btm', 'cbs')] == [0, 0, 0]

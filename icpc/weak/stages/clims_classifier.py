@@ -47,6 +47,9 @@ class CLIMSClassifier(TagClassifier):
         summed_cbs: CBS is the sum over all pairs of a pass, as published, so that its weight holds
             for the published 16 pictures; False divides it by the pairs.
         threshold_cbs: below it a phrase is not seen (CLIMS on VOC: 0.26).
+        shifted: every cosine s becomes (1 + s) / 2, so that a negative one has a gradient in OTM,
+            too; for a CLIP whose cosines lie around zero. False, as published: those below 1e-4
+            have none. ``threshold_cbs`` is of the cosine as it is.
         clip_statistics: CLIP gets pictures with its own mean and deviation; False: with the
             backbone's, as published.
         **options: as of :class:`TagClassifier`.
@@ -65,6 +68,7 @@ class CLIMSClassifier(TagClassifier):
         weights: dict[str, float] | None = None,
         summed_cbs: bool = False,
         threshold_cbs: float = 0.26,
+        shifted: bool = False,
         clip_statistics: bool = True,
         **options: Any,
     ) -> None:
@@ -75,6 +79,7 @@ class CLIMSClassifier(TagClassifier):
             raise ValueError(f'model.names: {key!r} is no class that has tags')
         self.weights = dict(otm=10.0, btm=24.0, cbs=1.0, reg=0.2) | (weights or {})
         self.summed_cbs, self.threshold_cbs = summed_cbs, threshold_cbs
+        self.shifted = shifted
         towers = load_clip(**teacher)
         visual, size = towers.visual, towers.visual.image_size
         self._size = size if isinstance(size, int) else size[0]
@@ -115,11 +120,17 @@ class CLIMSClassifier(TagClassifier):
             front, rest = masked_pictures(images, maps, pairs, self._size)
             front, rest = self._embed(torch.cat([front, rest])).chunk(2)  # (M, D) each
             texts = self.texts[pairs[:, 1]]
-            losses['otm'] = object_text_matching((front * texts).sum(dim=1))
-            losses['btm'] = background_text_matching((rest * texts).sum(dim=1))
-            cbs = background_suppression(front @ self.others.T, self.threshold_cbs)
+            losses['otm'] = object_text_matching(self._seen((front * texts).sum(dim=1)))
+            losses['btm'] = background_text_matching(self._seen((rest * texts).sum(dim=1)))
+            least = torch.tensor(self.threshold_cbs)
+            cbs = background_suppression(
+                self._seen(front @ self.others.T), self._seen(least).item()
+            )
             losses['cbs'] = cbs if self.summed_cbs else cbs / len(pairs)
         return {f'loss_{term}': self.weights[term] * losses[term] for term in _TERMS}
+
+    def _seen(self, cosines: Tensor) -> Tensor:
+        return (1 + cosines) / 2 if self.shifted else cosines
 
     def _for_clip(self, images: Tensor) -> Tensor:
         if self.statistics is None:
@@ -128,9 +139,7 @@ class CLIMSClassifier(TagClassifier):
         return (pixels - self.statistics[0]) / self.statistics[1]
 
     def _embed(self, images: Tensor) -> Tensor:
-        visual = self._visual[0]
-        embedded = visual(images)
-        return unit_length(embedded, dim=1)
+        return unit_length(self._visual[0](images), dim=1)
 
 
 @torch.no_grad()
