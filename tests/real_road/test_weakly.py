@@ -5,10 +5,17 @@ import shutil
 
 import pytest
 from editions import prepared
+from mmengine.registry import DefaultScope
+from mmseg.registry import DATASETS
 
 from icpc.cli.main import main
+from icpc.config.load import load_config
+from icpc.datasets.checks.verification import check_data
+from icpc.datasets.scenes.scene_files import write_scenes
+from icpc.errors import UserError
 from icpc.startup.packaged import configs_folder
 from icpc.weakly.map_files import load_maps
+from icpc.weakly.stage_plan import load_plan
 
 PLAN = """
 _network = {
@@ -76,10 +83,25 @@ def test_all_stages_on_voc_and_what_is_done_is_skipped(tmp_path, capsys):
     assert 'holds a finished run of other config' in capsys.readouterr().err
 
 
-def test_the_packaged_plans_name_configs_that_load():
-    from icpc.config.load import load_config
-    from icpc.weakly.stage_plan import load_plan
+def test_pictures_that_train_on_tags_alone_are_scored_with_their_masks(tmp_path):
+    """No mask is there for training; with masks in it, the same split would be refused."""
+    root = tmp_path / 'scenes'
+    list(write_scenes(root, {'training': 2}, size=32))
+    (root / 'tags.csv').write_text('00000,tree\n00001\n')
+    cfg = load_config('pole/cam_tiny_scenes-128', {'data_root': str(root), 'tags': 'tags.csv'})
+    check_data(cfg)
+    cfg.train_dataloader.dataset.data_prefix.seg_map_path = 'annotations/training'
+    with pytest.raises(UserError, match='in the training split too'):
+        check_data(cfg)
+    shutil.rmtree(root / 'annotations')
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        dataset = dict(cfg.train_dataloader.dataset, data_prefix=dict(img_path='images/training'))
+        (sample, other) = DATASETS.build(dataset)
+    assert sample['data_samples'].tags.tolist() == [0, 0, 1, 0, 0, 0, 0, 0, 0]
+    assert not other['data_samples'].tags.any()
 
+
+def test_the_packaged_plans_name_configs_that_load():
     plans = sorted((configs_folder() / 'pole').glob('pipeline_*.py'))
     assert len(plans) == 2
     for path in plans:

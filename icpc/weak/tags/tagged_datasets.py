@@ -105,6 +105,12 @@ class ThingScenesDataset(ScenesDataset):
         if masks not in ('scenes', 'classes'):
             raise UserError(f"masks of ThingScenesDataset are 'scenes' or 'classes', got {masks!r}")
         self.masks = masks
+        # By their ids in the files.
+        self.all_classes = (
+            [name if name in THINGS else BACKGROUND for name in CLASSES]
+            if masks == 'scenes'
+            else [BACKGROUND, *THINGS]
+        )
         super().__init__(reduce_zero_label=masks == 'scenes', **kwargs)
 
     def get_label_map(self, new_classes: Sequence[str] | None = None) -> dict[int, int] | None:
