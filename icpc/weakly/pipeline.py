@@ -13,6 +13,7 @@ from ..errors import UserError
 from ..run_dir.record import RunRecord
 from . import stage_runs as runs
 from .pseudo_masks import MASKS, make_pseudo_masks
+from .refinement import refiner
 from .stage_pictures import draw_stages
 from .stage_plan import Plan, load_plan
 from .tag_stage import make_tags
@@ -85,7 +86,9 @@ def _unread(plan: Plan, stage: str, given: dict[str, dict[str, Any]], out: Path)
 
 def say_plan(plan: Plan, out: Path, given: dict[str, dict[str, Any]]) -> None:
     """Say what each stage needs, before anything is made; raises where data are missing."""
-    table = Table(title=f'{plan.path.name} -> {out}')
+    refiner(plan.masks.refine, plan.masks.options)  # refuses what it does not know
+    say(f'{plan.path.name} -> {out}')
+    table = Table()
     for column in ('stage', 'what', 'steps', 'state'):
         table.add_column(column)
     table.add_row('tags', f'{plan.tags.path} ({plan.tags.source})', '', '')

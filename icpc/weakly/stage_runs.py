@@ -9,12 +9,25 @@ from mmengine.config import Config
 from ..checkpoints.newest import newest_whole
 from ..config.load import load_config
 from ..console.messages import say
-from ..errors import UserError
+from ..errors import ToldToStop, UserError
 from ..run_dir.record import RunRecord
 from ..run_dir.starts import describe
 
 Train = Callable[..., Any]  # icpc.commands.train.train
 _WORDS = {'config': 'config', 'weights': 'weights to begin with', 'data': 'data'}
+
+
+class Stopped(ToldToStop):
+    """A stage was told to stop, and has saved itself.
+
+    Args:
+        name: Of the stage.
+        code: The exit code.
+    """
+
+    def __init__(self, name: str, code: int) -> None:
+        super().__init__(f'{name}: stopped as told, and saved; the same command goes on from here')
+        self.exit_code = code
 
 
 def is_done(config: Path, options: dict[str, Any], folder: Path) -> bool:
@@ -64,7 +77,10 @@ def make(
         return
     resume = folder.is_dir() and newest_whole(folder) is not None
     say(f'{name}: {"goes on" if resume else "begins"}, {folder}')
-    train(str(config), dict(options), str(folder), resume=resume, **how)
+    try:
+        train(str(config), dict(options), str(folder), resume=resume, **how)
+    except ToldToStop as stop:
+        raise Stopped(name, stop.exit_code) from stop
 
 
 def checkpoint_of(folder: Path) -> Path:

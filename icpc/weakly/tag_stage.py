@@ -31,15 +31,16 @@ def make_tags(plan: TagPlan, cfg: Config, out: Path) -> Path:
     """
     root = Path(cfg.train_dataloader.dataset.get('data_root') or '')
     path = Path(plan.path) if Path(plan.path).exists() else root / plan.path
-    if plan.source == 'file':
-        return TagFile(path).path.resolve()
-    target = out / NAME
-    if target.is_file():
-        return target.resolve()
-    if not path.exists():
+    target = path if plan.source == 'file' else out / NAME
+    if not (target.is_file() or path.exists()) and plan.source != 'file':
         raise UserError(f'{path}: no such {_WHAT[plan.source]}, from which the tags come')
     datasets = [build(cfg[f'{split}_dataloader'].dataset) for split in ('train', 'val')]
     classes = [str(name) for name in datasets[0].metainfo['classes'][1:]]
+    if target.is_file() or plan.source == 'file':
+        known = TagFile(target)
+        for dataset in datasets:
+            known.vectors(names_of(dataset), classes)
+        return known.path.resolve()
     if plan.source == 'xml':
         names = {name for dataset in datasets for name in names_of(dataset)}
         tags = tags_from_xml(path, sorted(names), classes)
