@@ -11,12 +11,14 @@ from ..errors import UserError
 from .recorded_towers import Recorded
 from .training_free import print_errors, read_recorded
 from .weak_losses import adapter_values, loss_values, recorded_clip, selection_values
+from .weak_refinement import refinement_values
 
 # A file is of this kind when it holds these arrays.
 _KINDS = {
     'losses': {'maps', 'pairs', 'sim_fg'},
     'adapters': {'start/sim_fg', 'learned/sim_fg'},
     'selection': {'0/image', '0/cam', '0/text'},
+    'refinement': {'walk/cam', 'boundary/labels', 'crf/config'},
     'clip': {'token_rows/ids', 'token_rows/values', 'state/visual.conv1.weight'},
 }
 # Beginnings of names that are inputs, or parts of one of them.
@@ -30,6 +32,11 @@ _INPUTS = {
         *('defo/class_tokens', 'start/image/', 'start/text/', 'learned/image/', 'learned/text/'),
     ),
     'selection': (),
+    'refinement': (
+        *('walk/cam', 'walk/edge', 'walk/keys', 'boundary/config', 'boundary/edge_logits'),
+        *('boundary/displacement', 'boundary/labels', 'seeds/image', 'seeds/cam', 'seeds/keys'),
+        *('crf/probabilities', 'crf/config'),
+    ),
 }
 _ENDS = {'selection': ('/image', '/cam', '/keys', '/token_ids')}
 
@@ -70,6 +77,8 @@ def report(folder: str | Path) -> float:
             if 'losses' not in files:
                 raise UserError(f'{file.path}: the file of its pictures (maps, pairs) is missing')
             values = adapter_values(file, files['losses'], clip)
+        elif kind == 'refinement':
+            values = refinement_values(file)
         else:
             values = selection_values(file, clip)
         errors += _compare(kind, file, values)
