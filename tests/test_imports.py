@@ -34,12 +34,11 @@ MAY_USE = {
     # These make or compare models, so they need CLIP itself, but nothing of a run stands on them.
     'inference': {*_METHOD, *_RUN},
     'pretraining': {*_METHOD, *_RUN},
-    'references': {*_METHOD, *_RUN},
+    'references': {*_METHOD, *_RUN, 'weak'},
     'experiments': {*_METHOD, *_RUN, 'references', 'inference'},
     'rehearsal': {'base', *_RUN},
     'export': {*_METHOD, *_RUN},
-    # Models, losses and data sets of weak supervision: parts that the registry gets.
-    'weak': {*_METHOD, 'console', 'checkpoints', 'datasets', 'config', 'evaluation'},
+    'weak': {*_METHOD, *_RUN},  # its data sets and models are parts that the registry gets
     'weakly': {*_METHOD, *_RUN, 'inference', 'weak'},
     'commands': {*_METHOD, *_RUN, *_BESIDE},
     'cli': {

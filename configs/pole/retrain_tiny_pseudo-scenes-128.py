@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/schedules/adamw_poly.py',
     '../_base_/default_runtime.py',
 ]
-max_iters = 600
+max_iters = 300
 val_interval = '${max_iters}'
 num_workers = 1
 global_batch = 8

@@ -12,12 +12,14 @@ from ...alignment import unit_length
 from ...clip import TextEncoder, load_clip
 from ...clip.freezing import freeze
 from ...clip.pixels import clip_pixels
-from .clims_losses import (
-    area,
-    background_suppression,
-    background_text_matching,
-    masked_pictures,
-    object_text_matching,
+from ..losses import (
+    VOC_WEIGHTS,
+    area_loss,
+    background_suppression_loss,
+    background_text_loss,
+    masked_views,
+    object_text_loss,
+    tagged_pairs,
 )
 from .tag_classifier import TagClassifier
 
@@ -77,7 +79,7 @@ class CLIMSClassifier(TagClassifier):
             raise ValueError(f'model.weights has no {key!r}: there are {", ".join(_TERMS)}')
         for key in (names or {}).keys() - set(self.class_names[1:]):
             raise ValueError(f'model.names: {key!r} is no class that has tags')
-        self.weights = dict(otm=10.0, btm=24.0, cbs=1.0, reg=0.2) | (weights or {})
+        self.weights = VOC_WEIGHTS | (weights or {})
         self.summed_cbs, self.threshold_cbs = summed_cbs, threshold_cbs
         self.shifted = shifted
         towers = load_clip(**teacher)
@@ -112,21 +114,20 @@ class CLIMSClassifier(TagClassifier):
             data_samples: B samples with ``tags`` (K,).
         """
         maps = self.maps(inputs).sigmoid()  # (B, K, h, w)
-        pairs = self.tags_of(data_samples).nonzero()  # (M, 2)
         losses = dict.fromkeys(_TERMS[:3], maps.sum() * 0)
-        losses['reg'] = area(maps)
+        losses['reg'] = area_loss(maps)
+        pairs = tagged_pairs(self.tags_of(data_samples))  # (M, 2)
         if len(pairs):
-            images = self._for_clip(inputs)
-            front, rest = masked_pictures(images, maps, pairs, self._size)
-            front, rest = self._embed(torch.cat([front, rest])).chunk(2)  # (M, D) each
+            views = masked_views(self._for_clip(inputs), maps, pairs, self._size)
+            front, rest = self._embed(torch.cat(views)).chunk(2)  # (M, D) each
             texts = self.texts[pairs[:, 1]]
-            losses['otm'] = object_text_matching(self._seen((front * texts).sum(dim=1)))
-            losses['btm'] = background_text_matching(self._seen((rest * texts).sum(dim=1)))
-            least = torch.tensor(self.threshold_cbs)
-            cbs = background_suppression(
-                self._seen(front @ self.others.T), self._seen(least).item()
+            losses['otm'] = object_text_loss(self._seen((front * texts).sum(dim=1)))
+            losses['btm'] = background_text_loss(self._seen((rest * texts).sum(dim=1)))
+            losses['cbs'] = background_suppression_loss(
+                self._seen(front @ self.others.T),
+                float(self._seen(torch.tensor(self.threshold_cbs))),
+                'sum' if self.summed_cbs else 'pairs',
             )
-            losses['cbs'] = cbs if self.summed_cbs else cbs / len(pairs)
         return {f'loss_{term}': self.weights[term] * losses[term] for term in _TERMS}
 
     def _seen(self, cosines: Tensor) -> Tensor:
