@@ -100,7 +100,10 @@ def _compare(kind: str, file: Recorded, values: Iterator[tuple[str, Tensor]]) ->
     return list(errors.values())
 
 
-_REASONS: Mapping[str, str] = {'chosen': 'the words of `choice`, which is compared'}
+_REASONS: Mapping[str, str] = {
+    'chosen': 'the words of `choice`, which is compared',
+    'paths': 'the cells of `destinations`, `path_lengths` and `affinity`, which are compared',
+}
 
 
 def _reason(name: str) -> str:
