@@ -19,7 +19,7 @@ class Lattice:
         self._count, self._d = count, d
         lifted = _lift(features)
         base, rank = _simplex(lifted)
-        offset = (lifted - base) * (1 / (d + 1))
+        offset = (lifted - base) / (d + 1)
         shares = lifted.new_zeros(count, d + 2)
         shares.scatter_add_(1, d - rank, offset)
         shares.scatter_add_(1, d + 1 - rank, -offset)
@@ -76,8 +76,8 @@ def _lift(features: Tensor) -> Tensor:
     """Points on the plane of the lattice, (P, d + 1)."""
     d = features.shape[1]
     axes = torch.arange(d, device=features.device, dtype=features.dtype)
-    scale = 1 / ((axes + 2) * (axes + 1)).sqrt() * ((2 / 3) ** 0.5 * (d + 1))
-    scaled = features * scale
+    scale = (2 / 3) ** 0.5 * (d + 1) / ((axes.double() + 2) * (axes.double() + 1)).sqrt()
+    scaled = features * scale.to(features)
     tail = scaled.flip(1).cumsum(1).flip(1)  # of this axis and those behind it
     first = tail[:, :1]
     behind = torch.cat([tail[:, 1:], torch.zeros_like(first)], 1)
@@ -87,7 +87,7 @@ def _lift(features: Tensor) -> Tensor:
 def _simplex(lifted: Tensor) -> tuple[Tensor, Tensor]:
     """The corner of remainder 0 of each point's simplex, and the order of its coordinates."""
     d = lifted.shape[1] - 1
-    whole = lifted * (1 / (d + 1))
+    whole = lifted / (d + 1)
     up, down = whole.ceil() * (d + 1), whole.floor() * (d + 1)
     base = torch.where(up - lifted < lifted - down, up, down)
     rest = lifted - base
