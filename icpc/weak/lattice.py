@@ -76,8 +76,7 @@ def _lift(features: Tensor) -> Tensor:
     """Points on the plane of the lattice, (P, d + 1)."""
     d = features.shape[1]
     axes = torch.arange(d, device=features.device, dtype=features.dtype)
-    scale = (2 / 3) ** 0.5 * (d + 1) / ((axes.double() + 2) * (axes.double() + 1)).sqrt()
-    scaled = features * scale.to(features)
+    scaled = features * ((2 / 3) ** 0.5 * (d + 1)) / ((axes + 2) * (axes + 1)).sqrt()
     tail = scaled.flip(1).cumsum(1).flip(1)  # of this axis and those behind it
     first = tail[:, :1]
     behind = torch.cat([tail[:, 1:], torch.zeros_like(first)], 1)

@@ -76,7 +76,6 @@ def transition(edge: Tensor, radius: int = 5, beta: float = 10) -> Tensor:
     values = torch.cat([torch.ones_like(edge).flatten(), weight, weight])
     sums = torch.zeros_like(edge).flatten().index_add(0, rows, values)
     values = values / sums[rows]
-    count = height * width
     return sparse_matrix(rows, columns, values, height * width)
 
 
@@ -130,7 +129,7 @@ def walked_scores(walked: Tensor, size: tuple[int, int], stride: int = 4) -> Ten
 
 
 def score_labels(scores: Tensor, threshold: float, keys: Tensor) -> Tensor:
-    """Labels (H, W): 0 where no class is above the threshold, else class + 1; equal ones: the first.
+    """Labels (H, W): 0 where no class is above the threshold, else class + 1.
 
     Args:
         scores: (C, H, W) of the picture's classes.
