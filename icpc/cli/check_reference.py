@@ -11,7 +11,8 @@ DESCRIPTION = (
     'Rebuild a DenseCLIP model from the weights in FILE and print the max abs '
     'error of every recorded tensor; exit 0 below 2e-5. Attention heads and taps do not show '
     'in the shapes of weights: those not given are looked for, the published values first. For '
-    'a FOLDER with values of training-free or weakly supervised segmentation print the relative errors instead.'
+    'a FOLDER with values of training-free or weakly supervised segmentation print the relative '
+    'errors instead.'
 )
 
 

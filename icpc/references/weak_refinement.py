@@ -13,8 +13,10 @@ from ..weak.walk import (
     paths,
     random_walk,
     score_labels,
+    sparse_matrix,
     training_pairs,
     transition,
+    walk,
     walked_scores,
 )
 from .recorded_towers import Recorded
@@ -43,9 +45,15 @@ def _walk_values(file: Recorded) -> Iterator[tuple[str, Tensor]]:
         matrix[first, second] = matrix[second, first] = weights[weights > 0]
     yield 'walk/affinity', matrix
     yield 'walk/transition1', transition(edge, radius, beta).to_dense().T
-    walked = random_walk(cam, edge, radius, beta, config['exponent'])
+    # The rounding of the published float32 column sums grows with the steps to 5e-5: so the steps
+    # are held against the recorded ones from its own sums, and `transition1` holds ours.
+    published = matrix.pow(beta)
+    published = (published / published.sum(0, keepdim=True)).T.double()
+    place = published.nonzero().T
+    sums = sparse_matrix(*place, published[tuple(place)], height * width)
+    walked = walk(cam * (1 - edge), sums, 2 ** config['exponent'])
     yield 'walk/propagated', walked
-    yield 'walk/one_step', random_walk(cam, edge, radius, beta, 1)
+    yield 'walk/one_step', random_walk(cam, edge, radius, beta, 0)
     scores = walked_scores(walked, tuple(config['picture']))
     yield 'walk/upsampled', scores
     yield 'walk/labels', score_labels(scores, config['background'], file.tensor('walk/keys'))

@@ -64,6 +64,8 @@ def report(folder: str | Path) -> float:
         UserError: A file lacks a part, or the CLIP that it needs.
     """
     files = _files(folder)
+    for path in sorted(set(Path(folder).glob('*.npz')) - {file.path for file in files.values()}):
+        say(f'{path.name}: not compared, icpc has no part for any of its arrays yet')
     clip = recorded_clip(files['clip']) if 'clip' in files else None
     errors: list[float] = []
     for kind, file in files.items():
@@ -91,6 +93,8 @@ def _compare(kind: str, file: Recorded, values: Iterator[tuple[str, Tensor]]) ->
     with torch.enable_grad():
         detached = ((name, value.detach()) for name, value in values)
         errors = print_errors(file, detached)
+    if not errors:
+        raise UserError(f'{file.path}: none of its arrays is one that icpc has a part for')
     for name in file.arrays:
         if name in errors:
             continue
@@ -100,7 +104,10 @@ def _compare(kind: str, file: Recorded, values: Iterator[tuple[str, Tensor]]) ->
     return list(errors.values())
 
 
-_REASONS: Mapping[str, str] = {'chosen': 'the words of `choice`, which is compared'}
+_REASONS: Mapping[str, str] = {
+    'chosen': 'the words of `choice`, which is compared',
+    'paths': 'the cells of `destinations`, `path_lengths` and `affinity`, which are compared',
+}
 
 
 def _reason(name: str) -> str:

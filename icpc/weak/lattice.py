@@ -28,9 +28,21 @@ class Lattice:
         remainder = torch.arange(d + 1, device=features.device)[:, None]
         corner = remainder - (d + 1) * (rank[:, None, :] > d - remainder)  # (P, d + 1, d + 1)
         keys = (base[:, None, :].long() + corner)[..., :d].flatten(0, 1)
-        self._corners, inverse = torch.unique(keys, dim=0, return_inverse=True)
+        self._corners, inverse = torch.unique(self._coded(keys), return_inverse=True)
         self._index = inverse.reshape(count, d + 1)
         self._neighbours = [self._beside(axis) for axis in range(d + 1)]
+
+    def _coded(self, keys: Tensor) -> Tensor:
+        """Keys as one number each, with room for the neighbours of all."""
+        low = keys.amin(0) - self._d - 1
+        sides = keys.amax(0) + self._d + 2 - low
+        strides = [1]
+        for side in sides[:-1].tolist():
+            strides.append(strides[-1] * side)
+        if strides[-1] * int(sides[-1]) >= 2**63:
+            raise ValueError('the features span too many deviations for one lattice')
+        self._strides = torch.tensor(strides, device=keys.device)
+        return ((keys - low) * self._strides).sum(1)
 
     def filter(self, values: Tensor) -> Tensor:
         """Sums over all points weighted by the Gaussian, (P, C).
@@ -48,19 +60,16 @@ class Lattice:
         return read / (1 + 2.0**-self._d)
 
     def _beside(self, axis: int) -> tuple[Tensor, Tensor]:
-        step = torch.ones_like(self._corners[0])
+        step = self._strides.sum()
         if axis < self._d:
-            step[axis] = -self._d
+            step = step - (self._d + 1) * self._strides[axis]
         return self._find(self._corners - step), self._find(self._corners + step)
 
-    def _find(self, keys: Tensor) -> Tensor:
-        """Index of each key among the corners, that of none for others."""
-        both = torch.cat([self._corners, keys])
-        _, inverse = torch.unique(both, dim=0, return_inverse=True)
-        place = torch.full((int(inverse.max()) + 1,), len(self._corners), device=keys.device)
-        corners = len(self._corners)
-        place[inverse[:corners]] = torch.arange(corners, device=keys.device)
-        return place[inverse[corners:]]
+    def _find(self, codes: Tensor) -> Tensor:
+        """Index of each code among the corners, that of none for others."""
+        count = len(self._corners)
+        place = torch.searchsorted(self._corners, codes).clamp(max=count - 1)
+        return torch.where(self._corners[place] == codes, place, count)
 
 
 def _lift(features: Tensor) -> Tensor:
@@ -77,7 +86,8 @@ def _lift(features: Tensor) -> Tensor:
 def _simplex(lifted: Tensor) -> tuple[Tensor, Tensor]:
     """The corner of remainder 0 of each point's simplex, and the order of its coordinates."""
     d = lifted.shape[1] - 1
-    up, down = (lifted / (d + 1)).ceil() * (d + 1), (lifted / (d + 1)).floor() * (d + 1)
+    whole = lifted / (d + 1)
+    up, down = whole.ceil() * (d + 1), whole.floor() * (d + 1)
     base = torch.where(up - lifted < lifted - down, up, down)
     rest = lifted - base
     i, j = rest[:, :, None], rest[:, None, :]

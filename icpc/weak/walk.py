@@ -76,10 +76,15 @@ def transition(edge: Tensor, radius: int = 5, beta: float = 10) -> Tensor:
     values = torch.cat([torch.ones_like(edge).flatten(), weight, weight])
     sums = torch.zeros_like(edge).flatten().index_add(0, rows, values)
     values = values / sums[rows]
-    count = height * width
-    matrix = torch.sparse_coo_tensor(torch.stack([rows, columns]), values, (count, count))
+    return sparse_matrix(rows, columns, values, height * width)
+
+
+def sparse_matrix(rows: Tensor, columns: Tensor, values: Tensor, count: int) -> Tensor:
+    """A sparse (count, count) matrix that is fast to multiply with."""
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', UserWarning)  # torch calls its CSR tensors a beta
+        place = torch.stack([rows, columns])
+        matrix = torch.sparse_coo_tensor(place, values, (count, count), check_invariants=False)
         return matrix.coalesce().to_sparse_csr()
 
 
@@ -99,10 +104,15 @@ def random_walk(
         exponent: Of the number of steps.
     """
     matrix = transition(edge.double(), radius, beta)
-    maps = (cam * (1 - edge)).double().flatten(1).T.contiguous()
-    for _ in range(2**exponent):
-        maps = matrix @ maps
-    return maps.T.reshape(cam.shape).to(cam.dtype)
+    return walk(cam * (1 - edge), matrix, 2**exponent)
+
+
+def walk(maps: Tensor, matrix: Tensor, steps: int) -> Tensor:
+    """Maps (C, h, w) after some steps of a transposed matrix in float64."""
+    flat = maps.double().flatten(1).T.contiguous()
+    for _ in range(steps):
+        flat = matrix @ flat
+    return flat.T.reshape(maps.shape).to(maps.dtype)
 
 
 def walked_scores(walked: Tensor, size: tuple[int, int], stride: int = 4) -> Tensor:
@@ -119,7 +129,7 @@ def walked_scores(walked: Tensor, size: tuple[int, int], stride: int = 4) -> Ten
 
 
 def score_labels(scores: Tensor, threshold: float, keys: Tensor) -> Tensor:
-    """Labels (H, W): 0 where no class is above the threshold, else class + 1; equal ones: the first.
+    """Labels (H, W): 0 where no class is above the threshold, else class + 1.
 
     Args:
         scores: (C, H, W) of the picture's classes.
