@@ -167,8 +167,8 @@ def refusing(key: str) -> Iterator[None]:
         yield
     except Exception as error:
         refusal = as_refusal(error, key)
-        if refusal is None:
-            raise
+        if refusal is None or refusal is error:
+            raise  # as it is: an exception that is its own cause would have no end
         raise refusal from error
 
 
@@ -178,7 +178,9 @@ def is_interruption(error: BaseException) -> bool:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 

@@ -34,18 +34,20 @@ MAY_USE = {
     # These make or compare models, so they need CLIP itself, but nothing of a run stands on them.
     'inference': {*_METHOD, *_RUN},
     'pretraining': {*_METHOD, *_RUN},
-    'references': {*_METHOD, *_RUN},
+    'references': {*_METHOD, *_RUN, 'weak'},
     'experiments': {*_METHOD, *_RUN, 'references', 'inference'},
     'rehearsal': {'base', *_RUN},
     'export': {*_METHOD, *_RUN},
     'serving': {*_METHOD, *_RUN, 'inference'},
+    'weak': {*_METHOD, *_RUN},  # its data sets and models are parts that the registry gets
+    'weakly': {*_METHOD, *_RUN, 'inference', 'weak'},
     'commands': {*_METHOD, *_RUN, *_BESIDE},
     # A command line may begin any work.
-    'cli': {*_METHOD, *_RUN, *_BESIDE, 'commands', 'export', 'serving'},
+    'cli': {*_METHOD, *_RUN, *_BESIDE, 'commands', 'export', 'serving', 'weakly'},
     # It imports whatever has something for the registry.
     'all_parts': {
         *(*_METHOD, *_RUN, 'segmentors'),
-        *('prompts', 'backbones', 'necks', 'losses', 'heads'),
+        *('prompts', 'backbones', 'necks', 'losses', 'heads', 'weak'),
     },
 }
 MOST_MODULES = 14  # directly in one folder

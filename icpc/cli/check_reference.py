@@ -11,7 +11,8 @@ DESCRIPTION = (
     'Rebuild a DenseCLIP model from the weights in FILE and print the max abs '
     'error of every recorded tensor; exit 0 below 2e-5. Attention heads and taps do not show '
     'in the shapes of weights: those not given are looked for, the published values first. For '
-    'a FOLDER with values of training-free segmentation print the relative errors instead.'
+    'a FOLDER with values of training-free or weakly supervised segmentation print the relative '
+    'errors instead.'
 )
 
 
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     """Do it; the exit code."""
     with quiet():
         from ..commands.tool import run_tool
-        from ..references import training_free
+        from ..references import training_free, weak_supervision
         from ..references.published_values import TOLERANCE, report
 
     names = ('image_heads', 'text_heads', 'decoder_heads', 'taps')
@@ -38,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
     errors = []
     compare = partial(report, known=given)
     if Path(args.file).is_dir():
-        compare = training_free.report
+        weak = weak_supervision.holds(args.file)
+        compare = weak_supervision.report if weak else training_free.report
     code = run_tool(lambda: errors.append(compare(args.file)), args.debug)
     return code or int(not errors[0] < TOLERANCE)

@@ -23,6 +23,8 @@ COMMANDS = (
     'ablate',
     'report',
     'reproduce',
+    'make-pseudo-masks',
+    'weakly',
     'publish',
     'export',
     'serve',

@@ -13,7 +13,7 @@ from ..config.load import load_config
 from ..console.messages import say
 from ..datasets.checks.inspection import SplitReport, inspect
 from ..datasets.checks.label_histogram import histogram_csv, histogram_rows, histogram_table
-from ..datasets.checks.listed_pictures import IN_TRAINING, shared_pictures
+from ..datasets.checks.listed_pictures import IN_TRAINING, shared_pictures, trains_on_masks
 from ..datasets.checks.pair_faults import pair_faults
 from ..datasets.checks.verification import verify_layout
 from ..datasets.mask_reading import annotation_loader
@@ -107,7 +107,7 @@ def _find_shared(reports: list[SplitReport], datasets: dict[str, Any]) -> None:
         if report is training or not {report.name, 'training'} <= datasets.keys():
             continue
         shared = shared_pictures(datasets['training'], datasets[report.name])
-        if shared:
+        if shared and trains_on_masks(datasets['training'].data_prefix):
             report.problems[IN_TRAINING] = sorted(shared)
         twins = [
             f'{Path(path).name} = {Path(training.contents[seen]).name}'

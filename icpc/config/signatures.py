@@ -41,7 +41,7 @@ _TEST_CFG = {'mode', 'crop_size', 'stride', 'keep_logits', 'memory_budget', 'siz
 # Dicts without a `type`: the keys they may hold, or what receives them (`module:name`, any one).
 _UNTYPED: tuple[tuple[str, set[str] | str | type], ...] = (
     (r'(train|val|test)_dataloader', DataLoader),
-    (r'model\.clip', 'icpc.clip:load_clip'),
+    (r'model\.(clip|teacher)', 'icpc.clip:load_clip'),
     (
         r'model\.backbone(\.tower)?',
         'icpc.clip:CLIPResNet icpc.clip:CLIPViT icpc.clip:CLIPTimm',

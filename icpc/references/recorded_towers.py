@@ -1,5 +1,6 @@
 """Towers of recorded weights, and our values of what was recorded of them."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,7 +47,12 @@ class Recorded(NamedTuple):
 
     def tensor(self, name: str) -> Tensor:
         """An array as a tensor."""
-        return torch.from_numpy(np.ascontiguousarray(self.arrays[name]))
+        array = self.arrays[name]
+        return torch.from_numpy(np.ascontiguousarray(array).reshape(array.shape))
+
+    def text(self, name: str) -> Any:
+        """What an array of one JSON string says."""
+        return json.loads(str(self.arrays[name]))
 
     def state(self) -> dict[str, Tensor]:
         """The weights by their published names."""

@@ -1,7 +1,7 @@
 """Recorded values of training-free segmentation, a folder of them, held against ours."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -35,7 +35,7 @@ def report(folder: str | Path) -> float:
     """
     files: dict[str, Recorded] = {}
     for path in sorted(Path(folder).glob('*.npz')):
-        for kind, file in _read(path):
+        for kind, file in read_recorded(path, _kind):
             if kind in files:
                 raise UserError(
                     f'{path} and {files[kind].path}: two of one kind; compare them apart'
@@ -70,7 +70,7 @@ def relative_error(ours: Tensor, recorded: Tensor) -> float:
     return float(difference.max() / recorded.double().abs().max().clamp(min=1e-30))
 
 
-def _read(path: Path) -> Iterator[tuple[str, Recorded]]:
+def read_recorded(path: Path, kind_of: Callable[[Recorded], str]) -> Iterator[tuple[str, Recorded]]:
     """What kind of file it is, and its content; nothing for a file of another kind."""
     try:
         arrays = read_arrays(path)
@@ -80,24 +80,22 @@ def _read(path: Path) -> Iterator[tuple[str, Recorded]]:
         config = json.loads(str(arrays.pop('config')))
     except (KeyError, ValueError):
         return
-    if {'templates', 'picture'} <= arrays.keys():
-        yield 'protocol', Recorded(path, config, arrays)
-    elif any(name.startswith('state/visual.') for name in arrays):
-        yield 'vit' if 'patch' in config else 'resnet', Recorded(path, config, arrays)
+    file = Recorded(path, config, arrays)
+    if kind := kind_of(file):
+        yield kind, file
+
+
+def _kind(file: Recorded) -> str:
+    if {'templates', 'picture'} <= file.arrays.keys():
+        return 'protocol'
+    if any(name.startswith('state/visual.') for name in file.arrays):
+        return 'vit' if 'patch' in file.config else 'resnet'
+    return ''
 
 
 def _compare(file: Recorded, values: Iterator[tuple[str, Tensor]]) -> list[float]:
-    say(file.path.name)
-    errors = {}
-    try:
-        with torch.no_grad():
-            for name, ours in values:
-                if name in file.arrays:
-                    errors[name] = relative_error(ours, file.tensor(name))
-    except (KeyError, TypeError, ValueError, RuntimeError, IndexError) as error:
-        raise UserError(f'{file.path}: not as its format says: {described(error)}') from error
-    for name, error in errors.items():
-        say(f'  {name:<34} {error:.3e}')
+    with torch.no_grad():
+        errors = print_errors(file, values)
     rest = [
         name
         for name in file.arrays
@@ -108,3 +106,18 @@ def _compare(file: Recorded, values: Iterator[tuple[str, Tensor]]) -> list[float
     if not errors:
         raise UserError(f'{file.path}: none of its arrays is one that icpc has a part for')
     return list(errors.values())
+
+
+def print_errors(file: Recorded, values: Iterator[tuple[str, Tensor]]) -> dict[str, float]:
+    """Prints and returns the relative error of every array that is recorded and in `values`."""
+    say(file.path.name)
+    errors = {}
+    try:
+        for name, ours in values:
+            if name in file.arrays:
+                errors[name] = relative_error(ours, file.tensor(name))
+    except (KeyError, TypeError, ValueError, RuntimeError, IndexError) as error:
+        raise UserError(f'{file.path}: not as its format says: {described(error)}') from error
+    for name, error in errors.items():
+        say(f'  {name:<34} {error:.3e}')
+    return errors

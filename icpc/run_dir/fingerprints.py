@@ -136,6 +136,8 @@ def data_fingerprint(dataset: dict[str, Any]) -> str | None:
     files = {path for folder in folders for path in folder.rglob('*') if path.is_file()}
     if dataset.get('ann_file'):
         files.add(root / dataset['ann_file'])
+    if dataset.get('tags'):
+        files |= {path for path in (root / dataset['tags'],) if path.is_file()}
     return files_fingerprint(root, files)
 
 
@@ -154,8 +156,8 @@ def weights_fingerprint(model: dict[str, Any], load_from: str | None = None) -> 
 
 
 def _clip_fingerprint(model: dict[str, Any]) -> str | None:
-    clip = model.get('clip') or {}
-    values = [clip.get(key) for key in ('model', 'pretrained')]
+    clips = [model.get(part) or {} for part in ('clip', 'teacher')]
+    values = [clip.get(key) for clip in clips for key in ('model', 'pretrained')]
     found = [_weight_files(value) for value in values if isinstance(value, str)]
     return '-'.join(_content(*files) for files in found if files is not None) or None
 

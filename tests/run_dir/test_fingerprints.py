@@ -91,3 +91,23 @@ def test_the_checkpoint_that_a_run_starts_from_counts_by_its_content(tmp_path):
     assert found['a.pth'] == found['copy_of_a.pth'] != found['b.pth']
     assert found['a.pth'].startswith(f'{weights_fingerprint(clip)}+')
     assert weights_fingerprint({}, str(starts['a.pth'])) == f'+{found["a.pth"].split("+")[1]}'
+
+
+def test_data_hash_sees_the_tags(toy_config):
+    dataset = load_config(toy_config).train_dataloader.dataset.to_dict()
+    path = Path(dataset['data_root']) / 'tags.csv'
+    tagged = {**dataset, 'tags': str(path)}
+    assert data_fingerprint(tagged) == data_fingerprint(dataset)  # not written yet
+    path.write_text('one,cat\n')
+    first = data_fingerprint(tagged)
+    path.write_text('one,dog\n')
+    assert len({first, data_fingerprint(tagged), data_fingerprint(dataset)}) == 3
+
+
+def test_weights_hash_sees_the_teacher(tmp_path):
+    (tmp_path / 'clip.pt').write_bytes(b'one')
+    teacher = dict(model='RN50', pretrained=str(tmp_path / 'clip.pt'))
+    first = weights_fingerprint(dict(teacher=teacher))
+    (tmp_path / 'clip.pt').write_bytes(b'two')
+    assert None not in (first, weights_fingerprint(dict(teacher=teacher)))
+    assert first != weights_fingerprint(dict(teacher=teacher))

@@ -48,6 +48,15 @@ def check_indices(dataset: dict[str, Any]) -> None:
         )
 
 
+def trains_on_masks(prefix: dict[str, str] | None) -> bool:
+    """Whether a training reads masks; where it has tags alone, those of its pictures may score it.
+
+    Args:
+        prefix: `data_prefix` of the training set.
+    """
+    return 'seg_map_path' in (prefix or {})
+
+
 def of_both(one: dict[str, Any], other: dict[str, Any]) -> set[str]:
     """Names of the pictures that the datasets of two configs share.
 

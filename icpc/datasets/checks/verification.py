@@ -16,7 +16,7 @@ from ...names_file import read_lines
 from ...startup.program import name_of
 from ..preparation import how_to_prepare
 from .folder_files import files_below, other_suffixes
-from .listed_pictures import IN_TRAINING, check_indices, of_both
+from .listed_pictures import IN_TRAINING, check_indices, of_both, trains_on_masks
 
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
@@ -40,7 +40,8 @@ def check_data(cfg: Config, loaders: Iterable[str] = LOADERS) -> None:
         for remark in verify_layout(dataset):
             say(f'{name}: {remark}')
     training = datasets.pop('train_dataloader', None)
-    for name, dataset in datasets.items() if training else ():
+    apart = training and trains_on_masks(training.get('data_prefix'))
+    for name, dataset in datasets.items() if apart else ():
         shared = of_both(training, dataset)
         if shared:
             raise UserError(

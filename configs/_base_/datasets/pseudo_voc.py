@@ -1,0 +1,4 @@
+# Pascal VOC 2012: pseudo masks in training, true ones after it.
+_base_ = './voc.py'
+pseudo_masks = 'pseudo_masks'  # in data_root, or a path; tools/weakly.py sets it
+train_dataloader = dict(dataset=dict(data_prefix=dict(seg_map_path='${pseudo_masks}')))

@@ -1,0 +1,33 @@
+"""`icpc weakly`: from image tags to a trained segmentor, all stages of a plan."""
+
+import argparse
+
+from .arguments import add_config, add_overrides, quiet
+
+HELP = 'from image tags to a trained segmentor: all stages of a plan'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what it takes."""
+    add_config(parser, 'a plan')
+    parser.add_argument('--out', metavar='DIR', help='default: work_dirs/weakly/<plan name>')
+    parser.add_argument('--workers', type=int, help='processes that make pseudo masks')
+    add_overrides(parser)
+
+
+def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Refuse numbers that are none."""
+    if args.workers is not None and args.workers < 1:
+        parser.error('--workers must be at least 1')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it; the exit code."""
+    with quiet():
+        from ..commands.tool import run_tool
+        from ..commands.train import train
+        from ..weakly.pipeline import weakly
+
+    return run_tool(
+        lambda: weakly(args.config, train, args.out, args.cfg_options, args.workers), args.debug
+    )

@@ -1,0 +1,99 @@
+"""Gaussian filtering of pixels with any features on a permutohedral lattice."""
+
+import torch
+from torch import Tensor
+
+
+class Lattice:
+    """A Gaussian of deviation 1 over points, approximated as DenseCRF's published code does.
+
+    Each point is spread over the d + 1 corners of its simplex, the corners are blurred along d + 1
+    directions, and read back; time and memory grow with the points, not with their pairs.
+
+    Args:
+        features: (P, d) of the points, each divided by its deviation.
+    """
+
+    def __init__(self, features: Tensor) -> None:
+        count, d = features.shape
+        self._count, self._d = count, d
+        lifted = _lift(features)
+        base, rank = _simplex(lifted)
+        offset = (lifted - base) / (d + 1)
+        shares = lifted.new_zeros(count, d + 2)
+        shares.scatter_add_(1, d - rank, offset)
+        shares.scatter_add_(1, d + 1 - rank, -offset)
+        shares[:, 0] += 1 + shares[:, d + 1]
+        self._shares = shares[:, : d + 1]
+        remainder = torch.arange(d + 1, device=features.device)[:, None]
+        corner = remainder - (d + 1) * (rank[:, None, :] > d - remainder)  # (P, d + 1, d + 1)
+        keys = (base[:, None, :].long() + corner)[..., :d].flatten(0, 1)
+        self._corners, inverse = torch.unique(self._coded(keys), return_inverse=True)
+        self._index = inverse.reshape(count, d + 1)
+        self._neighbours = [self._beside(axis) for axis in range(d + 1)]
+
+    def _coded(self, keys: Tensor) -> Tensor:
+        """Keys as one number each, with room for the neighbours of all."""
+        low = keys.amin(0) - self._d - 1
+        sides = keys.amax(0) + self._d + 2 - low
+        strides = [1]
+        for side in sides[:-1].tolist():
+            strides.append(strides[-1] * side)
+        if strides[-1] * int(sides[-1]) >= 2**63:
+            raise ValueError('the features span too many deviations for one lattice')
+        self._strides = torch.tensor(strides, device=keys.device)
+        return ((keys - low) * self._strides).sum(1)
+
+    def filter(self, values: Tensor) -> Tensor:
+        """Sums over all points weighted by the Gaussian, (P, C).
+
+        Args:
+            values: (P, C).
+        """
+        corners = values.new_zeros(len(self._corners) + 1, values.shape[1])  # the last one: none
+        for k in range(self._d + 1):
+            corners.index_add_(0, self._index[:, k], self._shares[:, k, None] * values)
+        for before, after in self._neighbours:
+            blurred = corners[:-1] + 0.5 * (corners[before] + corners[after])
+            corners = torch.cat([blurred, corners[-1:]])
+        read = (self._shares[..., None] * corners[self._index]).sum(1)
+        return read / (1 + 2.0**-self._d)
+
+    def _beside(self, axis: int) -> tuple[Tensor, Tensor]:
+        step = self._strides.sum()
+        if axis < self._d:
+            step = step - (self._d + 1) * self._strides[axis]
+        return self._find(self._corners - step), self._find(self._corners + step)
+
+    def _find(self, codes: Tensor) -> Tensor:
+        """Index of each code among the corners, that of none for others."""
+        count = len(self._corners)
+        place = torch.searchsorted(self._corners, codes).clamp(max=count - 1)
+        return torch.where(self._corners[place] == codes, place, count)
+
+
+def _lift(features: Tensor) -> Tensor:
+    """Points on the plane of the lattice, (P, d + 1)."""
+    d = features.shape[1]
+    axes = torch.arange(d, device=features.device, dtype=features.dtype)
+    scaled = features * ((2 / 3) ** 0.5 * (d + 1)) / ((axes + 2) * (axes + 1)).sqrt()
+    tail = scaled.flip(1).cumsum(1).flip(1)  # of this axis and those behind it
+    first = tail[:, :1]
+    behind = torch.cat([tail[:, 1:], torch.zeros_like(first)], 1)
+    return torch.cat([first, behind - (axes + 1) * scaled], 1)
+
+
+def _simplex(lifted: Tensor) -> tuple[Tensor, Tensor]:
+    """The corner of remainder 0 of each point's simplex, and the order of its coordinates."""
+    d = lifted.shape[1] - 1
+    whole = lifted / (d + 1)
+    up, down = whole.ceil() * (d + 1), whole.floor() * (d + 1)
+    base = torch.where(up - lifted < lifted - down, up, down)
+    rest = lifted - base
+    i, j = rest[:, :, None], rest[:, None, :]
+    before = torch.ones(d + 1, d + 1, device=lifted.device).tril(-1).bool()  # j stands before i
+    rank = ((i < j) | ((i == j) & before)).sum(2)
+    rank = rank + (base.sum(1) / (d + 1)).round().long()[:, None]
+    low, high = rank < 0, rank > d
+    rank = rank + (d + 1) * (low.long() - high.long())
+    return base + (d + 1) * (low.to(base) - high.to(base)), rank

@@ -1,0 +1,7 @@
+"""Models of the stages, which the training loop trains like any other."""
+
+from .clims_classifier import CLIMSClassifier
+from .stride16_resnet import Stride16ResNet
+from .tag_classifier import TagClassifier
+
+__all__ = ['CLIMSClassifier', 'Stride16ResNet', 'TagClassifier']

@@ -1,0 +1,95 @@
+"""Stages that are trained: whether they are done, and how they are made or gone on with."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from ..checkpoints.newest import newest_whole
+from ..config.load import load_config
+from ..console.messages import say
+from ..errors import ToldToStop, UserError
+from ..run_dir.record import RunRecord
+from ..run_dir.starts import describe
+
+Train = Callable[..., Any]  # icpc.commands.train.train
+_WORDS = {'config': 'config', 'weights': 'weights to begin with', 'data': 'data'}
+
+
+class Stopped(ToldToStop):
+    """A stage was told to stop, and has saved itself.
+
+    Args:
+        name: Of the stage.
+        code: The exit code.
+    """
+
+    def __init__(self, name: str, code: int) -> None:
+        super().__init__(f'{name}: stopped as told, and saved; the same command goes on from here')
+        self.exit_code = code
+
+
+def is_done(config: Path, options: dict[str, Any], folder: Path) -> bool:
+    """Whether a stage was trained to its end, by the same recipe from the same data and weights.
+
+    Args:
+        config: Its config.
+        options: Overrides.
+        folder: Its work directory.
+
+    Raises:
+        UserError: It is finished, but was made of something else.
+    """
+    record = RunRecord.if_whole(folder)
+    if not record.finished:
+        return False
+    new = describe(finished(config, options, folder), options)['fingerprints']
+    changed = [words for key, words in _WORDS.items() if record.fingerprints.get(key) != new[key]]
+    if changed:
+        raise UserError(
+            f'{folder} holds a finished run of other {" and other ".join(changed)}: remove it to '
+            'make it again, or give another --out'
+        )
+    return True
+
+
+def finished(config: Path, options: dict[str, Any], folder: Path) -> Config:
+    """The finished config of a stage."""
+    return load_config(config, options, folder)
+
+
+def make(
+    train: Train, name: str, config: Path, options: dict[str, Any], folder: Path, **how: Any
+) -> None:
+    """Train a stage unless it is done; one that was killed goes on.
+
+    Args:
+        train: What trains a config.
+        name: Of the stage.
+        config: Its config.
+        options: Overrides.
+        folder: Its work directory.
+        **how: More for `train`.
+    """
+    if is_done(config, options, folder):
+        say(f'{name}: done, {folder}')
+        return
+    resume = folder.is_dir() and newest_whole(folder) is not None
+    say(f'{name}: {"goes on" if resume else "begins"}, {folder}')
+    try:
+        train(str(config), dict(options), str(folder), resume=resume, **how)
+    except ToldToStop as stop:
+        raise Stopped(name, stop.exit_code) from stop
+
+
+def checkpoint_of(folder: Path) -> Path:
+    """The newest whole checkpoint of a stage.
+
+    Raises:
+        UserError: There is none.
+    """
+    found = newest_whole(folder)
+    if found is None:
+        raise UserError(f'{folder} holds no whole checkpoint; remove the folder, it is made again')
+    return found

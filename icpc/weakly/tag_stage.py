@@ -1,0 +1,101 @@
+"""Stage 0: the tags of all pictures that stages 1 to 3 read, in one file."""
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmseg.registry import DATASETS
+from torch.utils.data import Dataset
+
+from ..console.messages import say
+from ..datasets.mask_reading import annotation_loader, read_labels
+from ..errors import UserError, refusing
+from ..weak.tags.tag_files import TagFile, Tags, write_tags
+from ..weak.tags.tag_sources import tags_from_coco, tags_from_xml, tags_of_labels
+from .stage_plan import TagPlan
+
+NAME = 'tags.json'
+
+
+def make_tags(plan: TagPlan, cfg: Config, out: Path) -> Path:
+    """The file of tags of the training and the scored pictures; one that is there stays.
+
+    Args:
+        plan: Where they come from.
+        cfg: The finished config of stage 1, whose data sets name the pictures.
+        out: The folder of all stages.
+
+    Returns:
+        The file: `tags.json` in `out`, or the plan's own.
+    """
+    root = Path(cfg.train_dataloader.dataset.get('data_root') or '')
+    path = Path(plan.path) if Path(plan.path).exists() else root / plan.path
+    target = path if plan.source == 'file' else out / NAME
+    if not (target.is_file() or path.exists()) and plan.source != 'file':
+        raise UserError(f'{path}: no such {_WHAT[plan.source]}, from which the tags come')
+    datasets = [build(cfg[f'{split}_dataloader'].dataset) for split in ('train', 'val')]
+    classes = [str(name) for name in datasets[0].metainfo['classes'][1:]]
+    if target.is_file() or plan.source == 'file':
+        known = TagFile(target)
+        for dataset in datasets:
+            known.vectors(names_of(dataset), classes)
+        return known.path.resolve()
+    if plan.source == 'xml':
+        names = {name for dataset in datasets for name in names_of(dataset)}
+        tags = tags_from_xml(path, sorted(names), classes)
+    elif plan.source == 'coco':
+        tags = tags_from_coco(path, classes)
+    else:
+        tags = {}
+        for split in ('train', 'val'):
+            masks = {'seg_map_path': str(path.resolve())}
+            steps = cfg.val_dataloader.dataset.pipeline
+            with_masks = build(cfg[f'{split}_dataloader'].dataset, masks, steps)
+            tags |= _of_masks(with_masks, plan.smallest)
+    write_tags(tags, target)
+    count = sum(map(len, tags.values()))
+    say(f'{target}: {count} tags of {len(tags)} pictures, from {plan.source}')
+    return target.resolve()
+
+
+_WHAT = {'masks': 'folder of masks', 'xml': 'folder of XML files', 'coco': 'instances file'}
+
+
+def build(
+    dataset: dict[str, Any], prefix: dict[str, str] | None = None, steps: list | None = None
+) -> Dataset:
+    """A data set of a config without its tags, with all its pictures, whatever `indices` says.
+
+    Args:
+        dataset: Its config.
+        prefix: More of `data_prefix`.
+        steps: Its pipeline; None for none.
+    """
+    prefix = {**dataset['data_prefix'], **(prefix or {})}
+    with refusing('the data set of the tags'), DefaultScope.overwrite_default_scope('mmseg'):
+        return DATASETS.build(
+            {
+                **dataset,
+                'tags': None,
+                'indices': None,
+                'data_prefix': prefix,
+                'pipeline': list(steps or []),
+            }
+        )
+
+
+def names_of(dataset: Dataset) -> list[str]:
+    """The names of a tagged data set's pictures, in its order."""
+    return [dataset.name_of(dataset.get_data_info(i)) for i in range(len(dataset))]
+
+
+def _of_masks(dataset: Dataset, smallest: float) -> Tags:
+    load = annotation_loader(dataset)
+    if load is None:
+        raise UserError('tags from masks: the pipeline of val_dataloader loads no annotations')
+    classes = [str(name) for name in dataset.metainfo['classes']]
+    return {
+        name: tags_of_labels(read_labels(dataset, index, load), classes, smallest)
+        for index, name in enumerate(names_of(dataset))
+    }

@@ -1,0 +1,110 @@
+"""From tags to a trained segmentor on a made-up VOC of mixed sizes, in one command."""
+
+import json
+import shutil
+
+import pytest
+from editions import prepared
+from mmengine.registry import DefaultScope
+from mmseg.registry import DATASETS
+
+from icpc.cli.main import main
+from icpc.config.load import load_config
+from icpc.datasets.checks.verification import check_data
+from icpc.datasets.scenes.scene_files import write_scenes
+from icpc.errors import UserError
+from icpc.startup.packaged import configs_folder
+from icpc.weakly.map_files import load_maps
+from icpc.weakly.stage_plan import load_plan
+
+PLAN = """
+_network = {
+    'model.backbone.model': 'resnet18',
+    'model.backbone.pretrained': False,
+    'smallest': 40,
+    'largest': 80,
+    'lr': 0.001,
+    'model.scales': [1.0, 0.5],
+    'global_batch': 2,
+    'gpu_batch': 2,
+}
+_clip = {'model': 'scenes_clip', 'pretrained': 'auto'}
+tags = dict(source='masks', path='SegmentationClassAug')
+cam = dict(config='pole/cam_rn50_voc-512', options=_network)
+clims = dict(config='pole/clims_rn50_voc-512', options={**_network, 'model.teacher': _clip})
+masks = dict(refine='pamr', options=dict(iterations=2))
+retrain = dict(
+    config='pole/retrain_rn50_pseudo-voc-512',
+    options={
+        'model.clip.model': 'scenes_clip',
+        'model.clip.pretrained': 'auto',
+        'model.clip.image_size': None,
+        'global_batch': 2,
+        'gpu_batch': 2,
+    },
+)
+"""
+LAST = ('cam_mIoU', 'refined_mIoU', 'retrained_mIoU')
+
+
+@pytest.mark.slow
+def test_all_stages_on_voc_and_what_is_done_is_skipped(tmp_path, capsys):
+    root = prepared('voc', tmp_path).root
+    plan, out = tmp_path / 'plan.py', tmp_path / 'out'
+    plan.write_text(PLAN)
+    options = [f'data_root={root}', 'max_iters=2', 'crop_size=64', 'num_workers=0']
+    command = ['weakly', str(plan), '--out', str(out), '--workers', '1', '--cfg-options', *options]
+    assert main(command) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert tuple(line.partition(':')[0] for line in lines[-3:]) == LAST
+    listed = (root / 'ImageSets/Segmentation/trainaug.txt').read_text().split()
+    assert {path.stem for path in (out / 'masks/masks').iterdir()} == set(listed)
+    tags = json.loads((out / 'tags.json').read_text())
+    names = json.loads((out / 'cam/resolved_config.json').read_text())['class_names']
+    for name in listed:
+        shown, _ = load_maps(out / f'masks/maps/{name}.npz')
+        assert {names[place + 1] for place in shown} <= set(tags[name])
+    assert (out / 'stages.png').is_file()
+    assert json.loads((out / 'masks/run.json').read_text())['state'] == 'finished'
+    # A mask that was lost is made again, and nothing else.
+    (out / 'masks/run.json').write_text(
+        (out / 'masks/run.json').read_text().replace('"finished"', '"running"')
+    )
+    (out / f'masks/maps/{listed[0]}.npz').unlink()
+    shutil.rmtree(out / 'masks/masks')
+    assert main(command) == 0
+    again = capsys.readouterr().out
+    assert f'{len(listed) - 1} of {len(listed)} pictures are there already' in again
+    assert 'cam: done' in again
+    assert 'clims: done' in again
+    assert 'retrain: done' in again
+    assert again.splitlines()[-3:] == lines[-3:]
+    assert main([*command, 'cam.lr=0.1']) == 2
+    assert 'holds a finished run of other config' in capsys.readouterr().err
+
+
+def test_pictures_that_train_on_tags_alone_are_scored_with_their_masks(tmp_path):
+    """No mask is there for training; with masks in it, the same split would be refused."""
+    root = tmp_path / 'scenes'
+    list(write_scenes(root, {'training': 2}, size=32))
+    (root / 'tags.csv').write_text('00000,tree\n00001\n')
+    cfg = load_config('pole/cam_tiny_scenes-128', {'data_root': str(root), 'tags': 'tags.csv'})
+    check_data(cfg)
+    cfg.train_dataloader.dataset.data_prefix.seg_map_path = 'annotations/training'
+    with pytest.raises(UserError, match='in the training split too'):
+        check_data(cfg)
+    shutil.rmtree(root / 'annotations')
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        dataset = dict(cfg.train_dataloader.dataset, data_prefix=dict(img_path='images/training'))
+        (sample, other) = DATASETS.build(dataset)
+    assert sample['data_samples'].tags.tolist() == [0, 0, 1, 0, 0, 0, 0, 0, 0]
+    assert not other['data_samples'].tags.any()
+
+
+def test_the_packaged_plans_name_configs_that_load():
+    plans = sorted((configs_folder() / 'pole').glob('pipeline_*.py'))
+    assert len(plans) == 2
+    for path in plans:
+        plan = load_plan(path)
+        for stage in [one for one in ('cam', 'clims', 'retrain') if getattr(plan, one)]:
+            load_config(plan.config_of(stage), getattr(plan, stage).options)

@@ -1,0 +1,66 @@
+"""What a plan needs is looked at before anything is trained or written."""
+
+import pytest
+
+from icpc.datasets.scenes.scene_files import write_scenes
+from icpc.errors import Requeue, ToldToStop, UserError
+from icpc.weakly.pipeline import weakly
+
+_PLAN = """
+tags = dict(source={source!r}, path={path!r})
+cam = dict(config='pole/cam_tiny_scenes-128')
+masks = dict(refine={refine!r})
+retrain = dict(config='pole/retrain_tiny_pseudo-scenes-128')
+"""
+
+
+@pytest.fixture(scope='module')
+def root(tmp_path_factory):
+    root = tmp_path_factory.mktemp('scenes')
+    list(write_scenes(root, {'training': 2, 'validation': 1, 'test': 1}, size=32))
+    (root / 'few.csv').write_text('00000,tree\n')
+    (root / 'wrong.csv').write_text('00000,tree\n00001,tre\n')
+    return root
+
+
+@pytest.mark.parametrize(
+    ('source', 'path', 'options', 'words'),
+    [
+        ('masks', 'annotations/trainng', [], 'no such folder of masks'),
+        ('file', 'none.csv', [], 'none.csv: no such file of tags'),
+        ('file', 'few.csv', [], '1 of 2 pictures have no tags, among them 00001'),
+        ('file', 'wrong.csv', [], "wrong.csv, line 2: 'tre' is no class; did you mean tree"),
+        ('masks', 'annotations/training', ['clims.lr=1'], 'has no stage clims'),
+        ('masks', 'annotations/training', ['cam.lrr=1'], 'lrr'),
+        ('masks', 'annotations/training', ['data_root=nowhere'], 'nowhere'),
+    ],
+)
+def test_what_is_wrong_is_said_before_any_training(root, tmp_path, source, path, options, words):
+    def train(*args, **kwargs):
+        pytest.fail('it trains')
+
+    plan, out = tmp_path / 'plan.py', tmp_path / 'out'
+    plan.write_text(_PLAN.format(source=source, path=path, refine='pamr'))
+    with pytest.raises(UserError, match=words):
+        weakly(plan, train, out, [f'data_root={root}', *options])
+    assert not out.exists()
+
+
+def test_an_unknown_refinement_is_said_before_any_training(root, tmp_path):
+    plan = tmp_path / 'plan.py'
+    plan.write_text(_PLAN.format(source='file', path='few.csv', refine='pmr'))
+    with pytest.raises(UserError, match='did you mean pamr'):
+        weakly(plan, None, tmp_path / 'out', [f'data_root={root}'])
+
+
+def test_a_stage_that_was_told_to_stop_says_how_it_goes_on(root, tmp_path):
+    def train(*args, **kwargs):
+        raise Requeue
+
+    plan = tmp_path / 'plan.py'
+    plan.write_text(_PLAN.format(source='masks', path='annotations/training', refine='none'))
+    with pytest.raises(ToldToStop, match='cam: stopped as told.* the same command goes on') as stop:
+        weakly(plan, train, tmp_path / 'out', [f'data_root={root}'])
+    assert stop.value.exit_code == 75
+    assert '--resume' not in str(stop.value)
+    assert (tmp_path / 'out/tags.json').is_file()
