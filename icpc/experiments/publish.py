@@ -113,9 +113,9 @@ def _metadata(
     dataset = ((resolved.get('test_dataloader') or {}).get('dataset') or {}).get('type')
     known: dict[str, Any] = {}
     if found and isinstance(dataset, str):
-        data = dataset.removesuffix('Dataset')
+        data = _plain(dataset.removesuffix('Dataset'))
         known = dict(
-            model_name=name,
+            model_name=_plain(name),
             eval_results=[
                 EvalResult(_TASK, data.lower(), data, 'mean_iou', value, metric_name='mIoU, %')
                 for value in map(float, found.values())
