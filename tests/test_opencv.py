@@ -21,6 +21,7 @@ ARGUMENTS = {
     'complexity': ['CONFIG'],
     'import_denseclip': ['CONFIG', 'FILE', 'OUT'],
     'list_clips': [],
+    'make_pseudo_masks': ['RUN', '--out', 'OUT'],
     'prepare_data': ['voc', '--source', 'A', '--out', 'B'],
     'pretrain_clip': [],
     'publish': ['RUN', '--out', 'OUT'],
@@ -29,6 +30,7 @@ ARGUMENTS = {
     'test': ['CONFIG', 'CHECKPOINT'],
     'train': ['CONFIG'],
     'verify_data': ['CONFIG'],
+    'weakly': ['PLAN'],
 }
 
 
