@@ -2,9 +2,11 @@
 
 import importlib.util
 import logging
+import runpy
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 
 from ..errors import INSTALLED, PASSES, UserError, described, own_fault
@@ -13,6 +15,25 @@ _KEY = 'custom_imports'
 logger = logging.getLogger('icpc')
 
 _LARGEST = 2**20  # bytes of a file that counts as code or as a list beside it; our choice
+
+
+def python_values(path: Path) -> dict[str, Any]:
+    """Run a user's file; the values that it sets, without modules, functions and `_helpers`.
+
+    Raises:
+        UserError: For an error in it, with its line.
+    """
+    try:
+        found = runpy.run_path(str(path))
+    except PASSES:
+        raise
+    except BaseException as error:
+        raise own_fault(error) or UserError(f'{path}: {described(error)}') from error
+    return {
+        key: value
+        for key, value in found.items()
+        if not key.startswith('_') and not isinstance(value, (ModuleType, FunctionType))
+    }
 
 
 def import_modules(tree: dict[str, Any], overrides: dict[str, Any], path: Path) -> None:

@@ -33,14 +33,7 @@ def report(folder: str | Path) -> float:
     Raises:
         UserError: No such file is there, or one lacks a part.
     """
-    files: dict[str, Recorded] = {}
-    for path in sorted(Path(folder).glob('*.npz')):
-        for kind, file in read_recorded(path, _kind):
-            if kind in files:
-                raise UserError(
-                    f'{path} and {files[kind].path}: two of one kind; compare them apart'
-                )
-            files[kind] = file
+    files = files_by_kind(folder, _kind)
     if not files:
         raise UserError(
             f'{folder} holds no reference values: no .npz with the weights of a vision '
@@ -68,6 +61,23 @@ def relative_error(ours: Tensor, recorded: Tensor) -> float:
         return float((ours.long() != recorded.long()).double().mean())
     difference = (ours.double() - recorded.double()).abs().nan_to_num(nan=float('inf'))
     return float(difference.max() / recorded.double().abs().max().clamp(min=1e-30))
+
+
+def files_by_kind(folder: str | Path, kind_of: Callable[[Recorded], str]) -> dict[str, Recorded]:
+    """The recorded files of a folder.
+
+    Raises:
+        UserError: Two are of one kind.
+    """
+    files: dict[str, Recorded] = {}
+    for path in sorted(Path(folder).glob('*.npz')):
+        for kind, file in read_recorded(path, kind_of):
+            if kind in files:
+                raise UserError(
+                    f'{path} and {files[kind].path}: two of one kind; compare them apart'
+                )
+            files[kind] = file
+    return files
 
 
 def read_recorded(path: Path, kind_of: Callable[[Recorded], str]) -> Iterator[tuple[str, Recorded]]:

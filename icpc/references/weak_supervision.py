@@ -9,7 +9,7 @@ from torch import Tensor
 from ..console.messages import say
 from ..errors import UserError
 from .recorded_towers import Recorded
-from .training_free import print_errors, read_recorded
+from .training_free import files_by_kind, print_errors
 from .weak_losses import adapter_values, loss_values, recorded_clip, selection_values
 from .weak_refinement import refinement_values
 
@@ -48,7 +48,7 @@ def kind_of(file: Recorded) -> str:
 
 def holds(folder: str | Path) -> bool:
     """Whether a folder has recorded values of CLIMS or POLE."""
-    return bool(set(_files(folder)) - {'clip'})
+    return bool(set(files_by_kind(folder, kind_of)) - {'clip'})
 
 
 def report(folder: str | Path) -> float:
@@ -63,7 +63,7 @@ def report(folder: str | Path) -> float:
     Raises:
         UserError: A file lacks a part, or the CLIP that it needs.
     """
-    files = _files(folder)
+    files = files_by_kind(folder, kind_of)
     for path in sorted(set(Path(folder).glob('*.npz')) - {file.path for file in files.values()}):
         say(f'{path.name}: not compared, icpc has no part for any of its arrays yet')
     clip = recorded_clip(files['clip']) if 'clip' in files else None
@@ -112,15 +112,3 @@ _REASONS: Mapping[str, str] = {
 
 def _reason(name: str) -> str:
     return _REASONS.get(name.rsplit('/', 1)[-1], 'icpc has no part that makes it yet')
-
-
-def _files(folder: str | Path) -> dict[str, Recorded]:
-    files: dict[str, Recorded] = {}
-    for path in sorted(Path(folder).glob('*.npz')):
-        for kind, file in read_recorded(path, kind_of):
-            if kind in files:
-                raise UserError(
-                    f'{path} and {files[kind].path}: two of one kind; compare them apart'
-                )
-            files[kind] = file
-    return files

@@ -1,13 +1,12 @@
 """A plan of stages: a Python file that names the config of each."""
 
-import runpy
 from pathlib import Path
-from types import FunctionType, ModuleType
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from ..errors import PASSES, UserError, described, own_fault
+from ..config.user_modules import python_values
+from ..errors import UserError
 from ..startup.packaged import find_config
 
 
@@ -95,17 +94,7 @@ def load_plan(path: str | Path) -> Plan:
         UserError: For an error in the file, and a missing, unknown or wrong value.
     """
     path = find_config(path, 'plan')
-    try:
-        found = runpy.run_path(str(path))
-    except PASSES:
-        raise
-    except BaseException as error:
-        raise own_fault(error) or UserError(f'{path}: {described(error)}') from error
-    given = {
-        key: value
-        for key, value in found.items()
-        if not key.startswith('_') and not isinstance(value, (ModuleType, FunctionType))
-    }
+    given = python_values(path)
     try:
         plan = Plan(path=path, **given)
     except ValidationError as error:

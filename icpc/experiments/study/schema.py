@@ -1,14 +1,13 @@
 """A study file: which runs to compare, on which seeds, by which metrics."""
 
 import itertools
-import runpy
 from pathlib import Path
-from types import FunctionType, ModuleType
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ValidationError, model_validator
 
-from ...errors import PASSES, UserError, described, did_you_mean, own_fault
+from ...config.user_modules import python_values
+from ...errors import UserError, did_you_mean
 from ...startup.packaged import find_config, packaged_config
 from .variables import Axis, Metrics, Name, Overrides, Seeds, fault_of
 
@@ -135,7 +134,7 @@ def load_study(path: str | Path) -> Study:
         UserError: For an error in the file, and a missing, unknown, wrong or contradictory value.
     """
     path = find_config(path, 'study')
-    given = _run(path)
+    given = python_values(path)
     try:
         return _study(path, given)
     except ValidationError as error:
@@ -162,18 +161,3 @@ def _study(path: Path, given: dict[str, Any]) -> Study:
             raise UserError(f'base={base} is no file, and {study.base} no packaged config')
         base = packaged.resolve()
     return study.model_copy(update={'base': base})
-
-
-def _run(path: Path) -> dict[str, Any]:
-    """Run a study file; those of its variables that are for the study."""
-    try:
-        found = runpy.run_path(str(path))
-    except PASSES:
-        raise
-    except BaseException as error:
-        raise own_fault(error) or UserError(f'{path}: {described(error)}') from error
-    return {
-        key: value
-        for key, value in found.items()
-        if not key.startswith('_') and not isinstance(value, (ModuleType, FunctionType))
-    }
