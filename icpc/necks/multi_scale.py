@@ -2,7 +2,6 @@
 
 from collections.abc import Container, Sequence
 
-import torch
 from mmengine.model import BaseModule
 from mmseg.models.necks import FPN
 from mmseg.registry import MODELS
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from ..alignment import cosine_score_map
 from ..parts import BaseNeck
 from ..structures import CLIPFeatures
+from .joined_conv import JoinedConv2d
 from .projected_cosine import projected_score_map
 
 
@@ -65,7 +65,8 @@ class MultiScaleAlignment(BaseNeck, BaseModule):
             }
         )
         joined = [c + num_classes * (i in self.levels) for i, c in enumerate(in_channels)]
-        self.fpn = FPN(joined, out_channels, num_outs=len(in_channels))
+        conv = dict(type=JoinedConv2d)
+        self.fpn = FPN(joined, out_channels, num_outs=len(in_channels), conv_cfg=conv)
         self._joined_at = {level: in_channels[level] for level in self.levels}
 
     def class_tensors(self) -> dict[str, tuple[int, int]]:
@@ -109,5 +110,5 @@ class MultiScaleAlignment(BaseNeck, BaseModule):
             scores = self.score_map(features, text, level)
             score_maps.append(scores)
             joined = (scores * self.score_scale).to(pyramid[level].dtype)  # float32 under autocast
-            pyramid[level] = torch.cat([pyramid[level], joined], dim=1)
+            pyramid[level] = (pyramid[level], joined)
         return self.fpn(pyramid), score_maps
