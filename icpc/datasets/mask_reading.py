@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 import numpy as np
 from mmcv.transforms import BaseTransform, LoadAnnotations
 from mmseg.datasets.transforms import LoadAnnotations as CutsTo8Bit
-from PIL import Image
 from torch.utils.data import Dataset
 
 from ..errors import UserError
+from ..foreign_files.open_picture import open_picture
 
 CUT = (
     'the mask has ids above 255, which LoadAnnotations cuts to 8 bit; set '
@@ -53,7 +53,7 @@ def decode_labels(content: bytes) -> np.ndarray:
         MaskFault: Colour channels or transparency beside the ids, fractions, negative numbers.
     """
     try:
-        with Image.open(io.BytesIO(content)) as mask:
+        with open_picture(io.BytesIO(content)) as mask:
             mode, labels = mask.mode, np.array(mask)
     except ValueError as error:  # of some of Pillow's decoders
         raise MaskFault(f'{error}') from error
@@ -108,7 +108,7 @@ def lost_values(path: str, load: LoadAnnotations) -> str:
         path: The path of the mask.
         load: Of :func:`annotation_loader`.
     """
-    with Image.open(path) as mask:
+    with open_picture(path) as mask:
         if mask.mode[:1] not in ('I', 'F'):
             return ''
     try:

@@ -16,6 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from torch.utils.data import Dataset
 
 from ..errors import UserError
+from ..foreign_files.open_picture import open_picture
 from ..startup.program import name_of
 from .mask_reading import MaskFault, find_step
 from .transparency import on_white
@@ -200,7 +201,7 @@ def _is_cut(file: io.BufferedIOBase) -> bool:
         return False
     file.seek(0)
     try:
-        with Image.open(file) as picture:
+        with open_picture(file) as picture:
             picture.load()
     except Exception:
         return True
@@ -210,7 +211,7 @@ def _is_cut(file: io.BufferedIOBase) -> bool:
 def _header(file: str | io.BytesIO) -> tuple[str, tuple[int, int], bool]:
     """Pillow's mode, (height, width) as stored, and whether it is upright; mode '' if unknown."""
     try:
-        with Image.open(file) as picture:
+        with open_picture(file) as picture:
             mode, size = picture.mode, picture.size[::-1]
             if picture.format == 'PNG':
                 content = file.getvalue() if isinstance(file, io.BytesIO) else _content(file)
@@ -239,7 +240,7 @@ def _reason(content: bytes, mode: str = '') -> str:
             'white of their own; save it with 8 or 16 bits a channel'
         )
     try:
-        with Image.open(io.BytesIO(content)) as picture:
+        with open_picture(io.BytesIO(content)) as picture:
             picture.load()
     except UnidentifiedImageError:
         return 'not a picture, or of a format that the reader does not know'

@@ -5,6 +5,8 @@ import io
 import numpy as np
 from PIL import Image, ImageOps
 
+from ..foreign_files.open_picture import open_picture
+
 _WITH_ALPHA = ('LA', 'La', 'PA', 'RGBA', 'RGBa')
 
 
@@ -25,7 +27,7 @@ def on_white(content: bytes, turn: bool) -> bytes | None:
         OSError: The file is cut.
     """
     try:
-        picture = Image.open(io.BytesIO(content))
+        picture = open_picture(io.BytesIO(content))
     except Exception:  # of a format that OpenCV alone reads; or the reader says what is wrong
         return None
     with picture:

@@ -52,7 +52,7 @@ def predict_files(
     Args:
         predictor: Of `icpc.load_model`.
         pictures: Files, and folders with all pictures below them.
-        out: The folder to write to; files of the same names are replaced.
+        out: The folder to write to; files of the same names are replaced, others stay and are told.
         overlays: Whether to draw.
         score_maps: Whether to write score maps.
         **options: Of `Predictor.predict`.
@@ -68,6 +68,7 @@ def predict_files(
     items = _items(pictures)
     failed: list[Failure] = []
     names: dict[str, str] = {}
+    written: set[str] = set()
     options |= dict(score_maps=score_maps, on_error='skip')
     predictor.predict([], **options)  # what cannot be asked is refused before anything is written
     total = None if _has_video(items) else len(items)
@@ -82,6 +83,7 @@ def predict_files(
                     line = {'picture': found.source, 'error': found.message}
                 else:
                     line = _write(found, names[found.source], out, overlays)
+                    written.add(line['labels'])
                     done += 1
                 file.write(json.dumps(line, ensure_ascii=False) + '\n')
                 rate = done / (time.perf_counter() - began)
@@ -93,6 +95,9 @@ def predict_files(
     seconds = time.perf_counter() - began
     skipped = f' ({len(failed)} skipped)' if failed else ''
     say(f'{done} pictures in {seconds:.1f} s, {done / seconds:.1f} a second{skipped}: {out}')
+    older = sorted({f'labels/{file}' for file in files_below(out / 'labels')} - written)
+    if older:
+        say(f'{out}: {len(older)} maps of earlier predictions stay there, such as {older[0]}')
     return failed
 
 

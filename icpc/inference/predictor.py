@@ -5,7 +5,7 @@ from functools import partial
 from inspect import signature
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,25 +21,12 @@ from ..parts import GivesScoreMaps, KnowsItsMemory, TakesOtherClasses
 from ..picture_sizes import in_groups, predict_in_groups
 from .own_classes import first_word, vocabulary
 from .palettes import palette_for
-from .predicted import Failure, Prediction, place_of
-from .prepared import Preparation, Prepared
+from .picture_batches import Answer, predicted
+from .predicted import place_of
+from .prepared import Preparation
 
-# Bytes of the network's activations for each pixel that goes in, our choice: an FPN of 256 channels
-# at strides from 4 on with its inputs takes about half of it.
-_ACTIVATIONS = 1024
 _KEPT = 8  # vocabularies whose text is kept, our choice
 MEMORY_BUDGET = 2048.0  # MiB, our choice: eight pictures of 512 x 512
-
-
-class _Answer(NamedTuple):
-    """Who answers, and for which classes."""
-
-    model: nn.Module
-    step: Any  # a batch as of a loader -> samples
-    names: tuple[str, ...]
-    palette: np.ndarray
-    keeps_logits: bool
-    mapped: tuple[str, ...] = ()  # the classes whose score maps are wanted
 
 
 class Predictor:
@@ -128,7 +115,8 @@ class Predictor:
         except ValueError as error:
             raise UserError(str(error)) from error
         run = partial(
-            self._predict,
+            predicted,
+            prepare=self._prepare,
             answer=self._answer(classes, head, score_maps, probabilities),
             budget=float('inf') if memory_budget is None else memory_budget * 2**20,
             batch_size=batch_size,
@@ -171,20 +159,20 @@ class Predictor:
         head: str | None,
         maps: bool | str | Sequence[str],
         keeps_logits: bool,
-    ) -> _Answer:
+    ) -> Answer:
         """Who answers; the predictor's own model stays as it is, whatever others ask it."""
         model, names, palette = self.answering(classes, head)
         if keeps_logits and isinstance(model, KnowsItsMemory):
             model = shared_copy(model, test_cfg={**model.test_cfg, 'keep_logits': True})
         if not maps:
-            return _Answer(model, model.test_step, names, palette, keeps_logits)
+            return Answer(model, model.test_step, names, palette, keeps_logits)
         if not self.has_score_maps:
             raise UserError('score_maps: this model has no text, so it has no score maps')
         mapped = (maps,) if isinstance(maps, str) else names if maps is True else tuple(maps)
         step = partial(
             model.test_step_with_maps, classes=[place_of(name, names) for name in mapped]
         )
-        return _Answer(model, partial(in_groups, step), names, palette, keeps_logits, mapped)
+        return Answer(model, partial(in_groups, step), names, palette, keeps_logits, mapped)
 
     def model_for(self, words: tuple[str, ...], head: str | None = None) -> nn.Module:
         """The model for other classes; the last ones are kept with their text.
@@ -210,77 +198,6 @@ class Predictor:
             if len(self._models) > _KEPT:
                 del self._models[next(iter(self._models))]
         return found
-
-    def _predict(
-        self,
-        pictures: Iterable[tuple[str, Any]],
-        answer: _Answer,
-        budget: float,
-        batch_size: int,
-        skips: bool,
-    ) -> Iterator[Prediction | Failure]:
-        """Predictions in the order of the pictures, batch by batch."""
-        waiting: list[Prepared | Failure] = []
-        held = 0.0
-        for name, picture in pictures:
-            try:
-                ready = self._prepare(picture, name)
-                needed = _bytes_of(answer.model, ready)
-            except UserError as error:
-                if not skips:
-                    raise
-                ready, needed = Failure(name, str(error)), 0.0
-            if waiting and (held + needed > budget or len(waiting) == batch_size):
-                yield from self._batch(waiting, answer)
-                waiting, held = [], 0.0
-            waiting.append(ready)
-            held += needed
-        yield from self._batch(waiting, answer)
-
-    def _batch(
-        self, waiting: list[Prepared | Failure], answer: _Answer
-    ) -> Iterator[Prediction | Failure]:
-        ready = [one for one in waiting if isinstance(one, Prepared)]
-        samples: Iterator[Any] = iter(())
-        if ready:
-            data = dict(
-                inputs=[one.inputs for one in ready], data_samples=[one.sample for one in ready]
-            )
-            with torch.no_grad():
-                samples = iter(answer.step(data))
-        for one in waiting:
-            yield one if isinstance(one, Failure) else _result(one, next(samples), answer)
-
-
-def _bytes_of(model: nn.Module, ready: Prepared) -> float:
-    """Of a picture's prediction, as far as it is known before."""
-    size, disk = tuple(ready.inputs.shape[1:]), ready.image.shape[:2]
-    maps = sum(model.prediction_memory(size, disk)) if isinstance(model, KnowsItsMemory) else 0
-    return maps + _ACTIVATIONS * size[0] * size[1]
-
-
-def _result(ready: Prepared, sample: Any, answer: _Answer) -> Prediction:
-    logits = sample.get('seg_logits') if answer.keeps_logits else None
-    maps = sample.get('score_maps')
-    return Prediction(
-        ready.name,
-        ready.image,
-        sample.pred_sem_seg.data.squeeze(0).to('cpu', torch.int32).numpy(),
-        answer.names,
-        answer.palette,
-        None if logits is None else _probabilities(logits.data),
-        None if maps is None else maps.data.float().cpu().numpy(),
-        answer.mapped,
-    )
-
-
-def _probabilities(logits: Tensor) -> np.ndarray:
-    """(K, H, W) of logits; one channel alone tells the second of two classes."""
-    logits = logits.float()
-    if len(logits) == 1:
-        second = logits.sigmoid()
-        return torch.cat([1 - second, second]).cpu().numpy()
-    return logits.softmax(dim=0).cpu().numpy()
 
 
 def _named(pictures: Iterable[Any], name: str | None = None) -> Iterator[tuple[str, Any]]:

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from ..class_lookup import SEPARATOR
 from ..clip.loading import fault_of_clip, model_config
 from ..errors import UserError
+from .own_classes import first_word, vocabulary
 
 _NATIVE = 224  # pixels, for towers that do not say theirs
 _LONGEST = 16384  # pixels of a picture's longer side
@@ -17,7 +18,7 @@ _LONGEST = 16384  # pixels of a picture's longer side
 def clip_model_config(
     model: str | dict,
     pretrained: str | None,
-    classes: Sequence[str],
+    classes: str | Sequence[str],
     dense: str | None = None,
     templates: str | Sequence[str] = 'openai',
     threshold: float | None = None,
@@ -45,8 +46,8 @@ def clip_model_config(
     Raises:
         UserError: Fewer than two classes, a name that comes twice or is empty, or an unknown CLIP.
     """
-    lines = _lines(classes)
-    names = [line.split(SEPARATOR)[0].strip() for line in lines]
+    lines = vocabulary(classes)
+    names = [first_word(line) for line in lines]
     fault = fault_of_clip(model, pretrained)
     if fault is not None:
         raise UserError(fault)
@@ -81,28 +82,6 @@ def clip_model_config(
             palette=palette.tolist(),
         )
     )
-
-
-def _lines(classes: Sequence[str]) -> list[str]:
-    """The class list; what a user could not have meant is refused."""
-    if isinstance(classes, str) or not all(isinstance(name, str) for name in classes):
-        raise UserError(f'classes must be a list of names, got {classes!r}')
-    lines = [name.strip() for name in classes]
-    names = [line.split(SEPARATOR)[0].strip() for line in lines]
-    for place, name in enumerate(names):
-        if not name:
-            raise UserError(f'classes: number {place + 1} of {len(names)} begins without a name')
-        if name in names[:place]:
-            raise UserError(
-                f'classes: {name!r} comes twice; words for one class go together, separated by '
-                f'{SEPARATOR!r}'
-            )
-    if len(names) < 2:
-        raise UserError(
-            f'classes: {names} leaves nothing to tell apart; give two or more, such as '
-            "'background' or what else is in the pictures"
-        )
-    return lines
 
 
 def _native_size(model: str | dict) -> int:

@@ -60,6 +60,9 @@ def test_files_of_each_picture(scenes, pictures, tmp_path, capsys):
         saved = np.load(out / line['score_maps'])
         np.testing.assert_allclose(saved['score_maps'], expected.score_maps, atol=1e-3)
         assert saved['classes'].tolist() == ['sky', 'sea', 'sand']
+    predict_files(scenes, [pictures / 'a.jpg'], out)
+    printed = capsys.readouterr().out
+    assert '3 maps of earlier predictions stay there, such as labels/a.jpg.png' in printed
 
 
 def test_refusals_write_nothing(scenes, pictures, tmp_path):

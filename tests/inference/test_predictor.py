@@ -7,7 +7,6 @@ from PIL import Image
 
 import icpc
 from icpc.errors import UserError
-from icpc.inference.predicted import Failure, Prediction
 
 pytestmark = pytest.mark.xdist_group('inference')  # one run for all
 
@@ -33,7 +32,6 @@ def mixed(run, tmp_path):
 def test_what_is_given_decides_what_comes_back(predictor, run):
     path = run.pictures[0]
     one = predictor.predict(path)
-    assert isinstance(one, Prediction)
     assert one.labels.shape == (32, 32)
     assert one.labels.dtype == np.int32
     assert one.source == str(path)
@@ -41,10 +39,11 @@ def test_what_is_given_decides_what_comes_back(predictor, run):
     tensor = torch.tensor(pixels).permute(2, 0, 1)
     for picture in (str(path), Image.open(path), pixels, tensor):
         np.testing.assert_array_equal(predictor.predict(picture).labels, one.labels)
-    assert isinstance(predictor.predict([path]), list)
+    several = predictor.predict([path, path])
+    assert (several[0].source, len(several)) == (str(path), 2)
     stream = predictor.predict(iter([path]))
-    assert not isinstance(stream, list)
     assert next(stream).source == str(path)
+    assert next(stream, None) is None
 
 
 def test_a_batch_changes_nothing(predictor, mixed):
@@ -52,7 +51,7 @@ def test_a_batch_changes_nothing(predictor, mixed):
     names = [str(mixed / name) for name in ('0.png', '1.png', '1b.jpg', '2.png', '3.png')]
     assert [one.source for one in found] == [*names, str(mixed / 'below/4.png')]
     assert [one.ok for one in found] == [True, True, False, True, True, True]
-    assert isinstance(found[2], Failure)
+    assert found[2].source == names[2]
     assert 'cannot be read' in found[2].message
     for one in found:
         if one.ok:

@@ -10,9 +10,9 @@ from types import NoneType
 
 import numpy as np
 from mmcv.transforms import LoadAnnotations, LoadImageFromFile
-from PIL import Image
 from torch.utils.data import Dataset
 
+from ...foreign_files.open_picture import open_picture
 from ..mask_reading import ColouredMask, MaskFault, annotation_loader, decode_labels, lost_values
 from ..named_readers import LoadNamedAnnotations
 from ..picture_reading import (
@@ -178,7 +178,7 @@ def _look(
 def _look_at_mask(finding: Finding, scheme: LabelScheme, masks: LoadAnnotations | None) -> str:
     try:
         content = Path(finding.path).read_bytes()
-        with Image.open(io.BytesIO(content)) as mask:
+        with open_picture(io.BytesIO(content)) as mask:
             finding.mode = mask.mode
         pixels = decode_labels(content)
     except FileNotFoundError:

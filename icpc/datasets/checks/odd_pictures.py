@@ -10,6 +10,7 @@ from mmcv.transforms import LoadAnnotations
 from PIL import Image
 from torch.utils.data import Dataset
 
+from ...foreign_files.open_picture import open_picture
 from ..mask_reading import annotation_loader
 
 Size = tuple[int, int]  # height and width in pixels
@@ -52,7 +53,7 @@ def picture_sizes(dataset: Dataset, workers: int | None = None) -> list[Size | N
 
 def _size(path: str) -> Size | None:
     try:
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             return picture.size[::-1]
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from ...errors import UserError
+from ...foreign_files.open_picture import open_picture
 from ..safe_pickle import load_plain_pickle
 from .ade20k_names import Category, prompt_names
 from .masks import UNLABELLED, encode_ids, map_ids
@@ -160,7 +161,7 @@ def check_ids(source: Source, index: dict[str, Any], sample: int = 8) -> None:
 
 def object_ids(content: bytes) -> np.ndarray:
     """(H, W) object ids of a `_seg.png`; 0 is unlabelled."""
-    with Image.open(io.BytesIO(content)) as picture:
+    with open_picture(io.BytesIO(content)) as picture:
         if picture.mode != 'RGB':
             raise UserError(
                 f'a mask of mode {picture.mode}, expected RGB: not from the full ADE20K'

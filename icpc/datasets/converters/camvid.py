@@ -3,9 +3,9 @@
 import io
 
 import numpy as np
-from PIL import Image
 
 from ...errors import UserError
+from ...foreign_files.open_picture import open_picture
 from ..mask_reading import decode_labels
 from ..picture_reading import READ_ERRORS
 from .masks import encode_ids
@@ -103,7 +103,7 @@ def _check(source: Source, picture: str, mask: str, split: str) -> None:
 
 def _header(source: Source, path: str) -> tuple[str, tuple[int, int]]:
     try:
-        with Image.open(io.BytesIO(source.read(path))) as picture:
+        with open_picture(io.BytesIO(source.read(path))) as picture:
             picture.load()
             return picture.mode, picture.size
     except READ_ERRORS as error:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ....errors import UserError
+from ....foreign_files.open_picture import open_picture
 from ....names_file import read_lines
 
 Colour = tuple[int, int, int]
@@ -83,7 +83,7 @@ def decode_colours(content: bytes, colours: Colours | None) -> np.ndarray | None
     Raises:
         UserError: A coloured mask without a palette, or with a colour that it lacks.
     """
-    with Image.open(io.BytesIO(content)) as picture:
+    with open_picture(io.BytesIO(content)) as picture:
         if picture.mode not in ('RGB', 'RGBA'):
             return None
         if colours is None:

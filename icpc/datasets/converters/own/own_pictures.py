@@ -5,9 +5,8 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from PIL import Image
-
 from ....errors import UserError
+from ....foreign_files.open_picture import open_picture
 from ...checks.inspection import OTHER_SIZES, SIZES, TURNED
 from ...picture_reading import fingerprint_of
 from ..source_pictures import pixels_of
@@ -65,5 +64,5 @@ def _look(paths: tuple[str, str], contents: tuple[bytes, bytes]) -> Look:
 
 def _size(content: bytes) -> tuple[int, int]:
     """(height, width) as it is stored."""
-    with Image.open(io.BytesIO(content)) as picture:
+    with open_picture(io.BytesIO(content)) as picture:
         return picture.size[::-1]
