@@ -46,8 +46,8 @@ def predict_files(
 
     `labels/NAME.png` holds class ids with the palette, `overlays/NAME.jpg` the picture with overlay
     and legend, `score_maps/NAME.npz` cosines in float16, and `predictions.jsonl` a line for each
-    picture. NAME is the path below the folder that all pictures share; of a video each frame has a
-    number.
+    picture. NAME is a file's own, or its path below a folder that was given; where that comes
+    twice, the path below the folder that all pictures share. Of a video each frame has a number.
 
     Args:
         predictor: Of `icpc.load_model`.
@@ -121,7 +121,7 @@ def _write(found: Prediction, name: str, out: Path, overlays: bool) -> dict[str,
 
 
 def _items(pictures: Sequence[str | Path]) -> list[_Item]:
-    paths: list[Path] = []
+    named: dict[Path, str] = {}
     for given in map(Path, pictures):
         if given.is_dir():
             below = files_below(given)
@@ -131,14 +131,15 @@ def _items(pictures: Sequence[str | Path]) -> list[_Item]:
             left = sorted(set(below).difference(kept))
             if left:
                 say(f'{given}: {len(left)} files are no pictures and left out, such as {left[0]}')
-            paths += [given / file for file in kept]
+            named |= {given / file: file for file in kept if given / file not in named}
         else:
-            paths.append(given)
-    paths = list(dict.fromkeys(paths))
-    if not paths:
+            named.setdefault(given, given.name)
+    if not named:
         raise UserError('no pictures; name files or folders')
-    base = os.path.commonpath([path.absolute().parent for path in paths])
-    names = [os.path.relpath(path.absolute(), base) for path in paths]
+    paths, names = list(named), list(named.values())
+    if len(set(names)) < len(names):  # of several folders
+        base = os.path.commonpath([path.absolute().parent for path in paths])
+        names = [os.path.relpath(path.absolute(), base) for path in paths]
     stems = Counter(os.path.splitext(name)[0] for name in names)
     plain = [os.path.splitext(name)[0] for name in names]
     return [

@@ -12,7 +12,7 @@ from PIL import Image
 
 from icpc.errors import UserError
 from icpc.inference.command import predict
-from icpc.inference.predict_files import predict_files
+from icpc.inference.predict_files import _items, predict_files
 
 
 @pytest.fixture
@@ -77,6 +77,24 @@ def test_refusals_write_nothing(scenes, pictures, tmp_path):
     with pytest.raises(UserError, match='--out: give a folder'):
         predict_files(scenes, [pictures], Path(''))
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ('given', 'names'),
+    [
+        (['one/a.jpg', 'two/b.jpg'], ['a', 'b']),
+        (['one/a.jpg', 'two/a.jpg'], ['one/a', 'two/a']),
+        (['one', 'two/b.jpg'], ['a', 'b']),
+        (['one', 'two'], ['one/a', 'two/a', 'two/b']),
+        (['one', 'one/a.jpg'], ['a']),
+    ],
+)
+def test_what_files_are_called(tmp_path, monkeypatch, given, names):
+    for path in ('one/a.jpg', 'two/a.jpg', 'two/b.jpg'):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    monkeypatch.chdir(tmp_path)
+    assert [item.name for item in _items(given)] == names
 
 
 def test_a_video_goes_frame_by_frame(scenes, tmp_path, monkeypatch):
