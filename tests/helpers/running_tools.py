@@ -14,7 +14,9 @@ from forked_process import ForkedProcess
 from unformatted import keep_layout
 from yapf.yapflib import yapf_api
 
-from icpc.ranks import fsdp  # noqa: F401  (before forks)
+import icpc.commands.evaluate
+import icpc.commands.train  # (before forks)
+from icpc.ranks import fsdp  # noqa: F401
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 
@@ -30,7 +32,7 @@ def run_tool(
     """What rank 0 printed; every rank must end well.
 
     Args:
-        tool: Such as train.py.
+        tool: Such as train.py, or the path of a script that ranks run.
         words: Of its command line, without `--launcher`.
         log: A new folder for what each rank prints.
         ranks: Processes; with one there is no launcher.
