@@ -17,6 +17,7 @@ from yapf.yapflib import yapf_api
 import icpc.commands.evaluate
 import icpc.commands.train  # (before forks)
 from icpc.ranks import fsdp  # noqa: F401
+from icpc.run_dir.fingerprints import code_fingerprint
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 
@@ -68,6 +69,7 @@ def _start_forking() -> Connection:
 
 def _serve(requests: Connection) -> NoReturn:
     yapf_api.FormatCode = keep_layout
+    code_fingerprint()  # kept for all forks
     try:
         while True:
             folder, *request = requests.recv()
