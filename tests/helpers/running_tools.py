@@ -14,8 +14,7 @@ from forked_process import ForkedProcess
 from unformatted import keep_layout
 from yapf.yapflib import yapf_api
 
-import icpc.commands.evaluate
-import icpc.commands.train  # (before forks)
+from icpc.commands import evaluate, train  # noqa: F401  (before forks)
 from icpc.ranks import fsdp  # noqa: F401
 from icpc.run_dir.fingerprints import code_fingerprint
 
