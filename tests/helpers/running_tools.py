@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from forked_process import ForkedProcess
+from mmengine.utils.dl_utils import collect_env
 from unformatted import keep_layout
 from yapf.yapflib import yapf_api
 
@@ -66,9 +67,17 @@ def _start_forking() -> Connection:
     return ours
 
 
+def _warm_up() -> None:
+    """What each run would import (matplotlib, setuptools) or work out on its way: two seconds."""
+    from matplotlib import pyplot  # noqa: F401
+
+    collect_env()
+    code_fingerprint()
+
+
 def _serve(requests: Connection) -> NoReturn:
     yapf_api.FormatCode = keep_layout
-    code_fingerprint()  # kept for all forks
+    _warm_up()
     try:
         while True:
             folder, *request = requests.recv()

@@ -19,7 +19,7 @@ OPTIONS = {
     'max_iters': STEPS,
     'val_interval': 11,
     'log_interval': 3,
-    'num_workers': 2,
+    'num_workers': 1,
     'default_hooks.checkpoint.interval': 1,
     'default_hooks.panel': None,
     'model.decode_head.dropout_ratio': 0.3,
