@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from forked_process import ForkedProcess
+from known_configs import read_once
 from mmengine.utils.dl_utils import collect_env
 from unformatted import keep_layout
 from yapf.yapflib import yapf_api
@@ -79,10 +80,11 @@ def _serve(requests: Connection) -> NoReturn:
     yapf_api.FormatCode = keep_layout
     _warm_up()
     try:
-        while True:
-            folder, *request = requests.recv()
-            os.chdir(folder)
-            requests.send(_run(*request))
+        with read_once():
+            while True:
+                folder, *request = requests.recv()
+                os.chdir(folder)
+                requests.send(_run(*request))
     except EOFError:  # the tests are over
         os._exit(0)
     finally:
