@@ -12,13 +12,11 @@ from typing import NoReturn
 
 from forked_process import ForkedProcess
 from known_configs import read_once
-from mmengine.utils.dl_utils import collect_env
 from unformatted import keep_layout
 from yapf.yapflib import yapf_api
 
 from icpc.commands import evaluate, train  # noqa: F401  (before forks)
 from icpc.ranks import fsdp  # noqa: F401
-from icpc.run_dir.fingerprints import code_fingerprint
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 
@@ -68,17 +66,8 @@ def _start_forking() -> Connection:
     return ours
 
 
-def _warm_up() -> None:
-    """What each run would import (matplotlib, setuptools) or work out on its way: two seconds."""
-    from matplotlib import pyplot  # noqa: F401
-
-    collect_env()
-    code_fingerprint()
-
-
 def _serve(requests: Connection) -> NoReturn:
     yapf_api.FormatCode = keep_layout
-    _warm_up()
     try:
         with read_once():
             while True:
