@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from known_configs import read_once
 from mmseg.utils import register_all_modules
 from tiny_clips import TINY_RESNET, TINY_VIT
 from toy_run import write_config
@@ -40,7 +41,7 @@ def _quick_collection() -> Iterator[None]:
 
 @pytest.fixture(scope='session', autouse=True)
 def _plain_configs() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, read_once():
         patch.setattr(yapf_api, 'FormatCode', keep_layout)
         yield
 

@@ -3,6 +3,7 @@
 import dis
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 from ..errors import UserError
@@ -41,7 +42,8 @@ def _collect(file: Path, above: tuple[Path, ...], found: dict[Path, str]) -> Non
         _collect((file.parent / name).resolve(), (*above, file.resolve()), found)
 
 
-def own_names(file: Path, text: str) -> set[str] | None:
+@lru_cache(maxsize=256)
+def own_names(file: Path, text: str) -> frozenset[str] | None:
     """Top-level names that a file itself sets; None where that is unknown (JSON, YAML).
 
     Raises:
@@ -58,7 +60,7 @@ def own_names(file: Path, text: str) -> set[str] | None:
         place = f'{file}:{line}' if line else str(file)
         raise UserError(f'{place}: {type(error).__name__}: {message}') from error
     steps = dis.get_instructions(code)
-    return {step.argval for step in steps if step.opname in ('STORE_NAME', 'STORE_GLOBAL')}
+    return frozenset(step.argval for step in steps if step.opname in ('STORE_NAME', 'STORE_GLOBAL'))
 
 
 def mentioned(texts: Iterable[str]) -> set[str]:

@@ -4,6 +4,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -59,6 +60,7 @@ _FREE = (
 )
 
 
+@lru_cache(maxsize=4096)
 def registry_at(path: str) -> str | None:
     """The name of the registry that a typed dict at `path` is built from, None if there is none."""
     for pattern, name in _REGISTRIES:
@@ -83,6 +85,9 @@ def find_type(kind: str | Callable[..., Any], path: str) -> Callable[..., Any] |
     if '.' in kind:
         return _dotted(kind, name, path)
     registry = _registry(name)
+    found = registry.module_dict.get(kind)  # as its `get`, which takes longer, looks first
+    if found is not None:
+        return found
     found = registry.get(kind) if re.fullmatch(r'[\w/-]+', kind) else None
     if found is None:
         hint = did_you_mean(kind, _registered(registry))
@@ -90,6 +95,7 @@ def find_type(kind: str | Callable[..., Any], path: str) -> Callable[..., Any] |
     return found
 
 
+@cache
 def _registry(name: str) -> Registry:
     """MMSegmentation's registry of that name, or mmengine's."""
     for module in map(import_module, ('mmseg.registry', 'mmengine.registry')):
@@ -142,13 +148,16 @@ def _registered(registry: Registry | None) -> set[str]:
     return names
 
 
-def arguments(target: Callable[..., Any]) -> set[str] | None:
+def arguments(target: Callable[..., Any]) -> frozenset[str] | None:
     """The keyword names that `target` takes, None when it takes any.
 
     A class that passes `**kwargs` on is followed to the classes it inherits from.
     """
-    if not inspect.isclass(target):
-        return _names_of(target)
+    return _arguments_of_class(target) if inspect.isclass(target) else _names_of(target)
+
+
+@lru_cache(maxsize=1024)
+def _arguments_of_class(target: type) -> frozenset[str] | None:
     names: set[str] = set()
     for cls in target.__mro__:
         if '__init__' not in vars(cls):
@@ -160,15 +169,15 @@ def arguments(target: Callable[..., Any]) -> set[str] | None:
             'self'
         }
         if not any(p.kind is p.VAR_KEYWORD for p in own):
-            return names
-    return None if names or target.__init__ is not object.__init__ else set()
+            return frozenset(names)
+    return None if names or target.__init__ is not object.__init__ else frozenset()
 
 
-def _names_of(function: Callable[..., Any]) -> set[str] | None:
+def _names_of(function: Callable[..., Any]) -> frozenset[str] | None:
     parameters = inspect.signature(function).parameters.values()
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return None
-    return {p.name for p in parameters}
+    return frozenset(p.name for p in parameters)
 
 
 def accepted_keys(node: dict, path: str) -> set[str] | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # importing it takes half a second, and most commands draw no
 
 _CELL = 1.75  # inches
 _LONGEST = 640  # pixels; twice what a cell shows
+_ABOVE = 1.0  # of a cell's height; else matplotlib looks at all ticks, which no cell shows
 _LEGEND_ROW = 0.2  # inches
 _CHARACTER = 0.075  # inches of a legend's letter, with the patch beside the name counted as six
 
@@ -85,7 +86,7 @@ def save_panel(
     for axes, row in zip(grid, rows, strict=True):
         _draw_row(figure, axes, row, palette)
     for axis, text in zip(grid[0], ('image', 'truth', title), strict=False):
-        axis.set_title(text, fontsize=9, fontweight='bold')
+        axis.set_title(text, fontsize=9, fontweight='bold', y=_ABOVE)
     if present:
         _draw_legend(figure, {names[i]: palette[i] for i in present}, legend_columns)
     _write(figure, path)
@@ -122,6 +123,7 @@ def _draw_row(figure: Figure, axes: np.ndarray, row: PanelRow, palette: np.ndarr
     pictures = (row.image, colourise(row.truth, palette), colourise(row.prediction, palette))
     for axis in axes:
         axis.axis('off')
+        axis.set_title('', y=_ABOVE)
     for axis, picture in zip(axes, pictures, strict=False):
         axis.imshow(picture, interpolation='nearest')
     if row.score_maps:
@@ -142,7 +144,7 @@ def _draw_score_maps(figure: Figure, axes: np.ndarray, score_maps: dict[str, np.
 
 
 def _name(axis: Axes, name: str) -> None:
-    axis.set_title(name, fontsize=9, color='#7a1f5c', pad=3, parse_math=False)
+    axis.set_title(name, fontsize=9, color='#7a1f5c', pad=3, y=_ABOVE, parse_math=False)
 
 
 def _present(rows: list[PanelRow], classes: int) -> list[int]:

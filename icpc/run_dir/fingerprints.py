@@ -21,6 +21,7 @@ _OTHER_ROOMS = (
 _WATCHERS = {'commands/tool.py', 'config/user_modules.py'}
 _SAMPLED_FILES = 64  # read whole; all others count by name and size
 _DIGITS = 10
+_PARTS_OF_BLOCKS = ('body', 'orelse', 'finalbody', 'handlers', 'cases')
 _PART = 2**24  # bytes of a large file that are read at a time
 
 
@@ -95,8 +96,13 @@ def _meaning(path: Path, changed: int, size: int) -> str:
 
 
 def _drop_docstrings(tree: ast.Module) -> None:
-    for node in ast.walk(tree):
-        body = getattr(node, 'body', None)
+    """Also those of classes and functions within others; expressions hold none."""
+    nodes: list[ast.AST] = [tree]
+    while nodes:
+        node = nodes.pop()
+        parts = [getattr(node, name, None) for name in _PARTS_OF_BLOCKS]
+        nodes.extend(child for part in parts if isinstance(part, list) for child in part)
+        body = parts[0]
         if not isinstance(body, list) or not body or isinstance(node, ast.If):
             continue
         first = body[0]

@@ -93,7 +93,17 @@ def on_cuda(model: torch.nn.Module, mode: FakeTensorMode) -> torch.nn.Module:
     return model
 
 
-@pytest.mark.parametrize('path', KINDS.values(), ids=lambda path: path.stem)
+def is_slow(path: Path) -> bool:
+    """Wide labels meet the same parts in each method and tower: one of each tower is enough."""
+    method, _, wide = kind(path)
+    return wide and method != 'icpc'
+
+
+@pytest.mark.parametrize(
+    'path',
+    [pytest.param(p, marks=pytest.mark.slow if is_slow(p) else ()) for p in KINDS.values()],
+    ids=lambda path: path.stem,
+)
 def test_loss_and_prediction(path, fake, tmp_path, tiny_resnet_cfg, tiny_vit_cfg):
     options = {}
     if kind(path)[2]:

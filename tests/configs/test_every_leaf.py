@@ -47,7 +47,15 @@ def test_leaf(path, tmp_path, tiny_resnet_cfg, tiny_vit_cfg):
     assert config.model.data_preprocessor.seg_pad_val == ignored
     assert config.val_evaluator.ignore_index == ignored
     assert config.model.decode_head.type == 'SemanticFPNHead'
+    # With a tiny CLIP the 101 layers' model is the 50 layers'.
+    twin = backbone == 'rn101' and path.with_name(path.name.replace('rn101', 'rn50'))
+    if twin and without_tower(load_config(twin, options).model) == without_tower(config.model):
+        return
     takes_a_step(config, tiny_vit_cfg if 'vit' in backbone else tiny_resnet_cfg, ignored)
+
+
+def without_tower(model) -> dict:
+    return {key: value for key, value in model.items() if key != 'clip'}
 
 
 def takes_a_step(config, clip: dict, ignored: int) -> None:

@@ -6,9 +6,13 @@ import runpy
 import signal
 import sys
 import traceback
+from functools import cache
 from typing import IO
 
 import torch
+from mmengine.utils.dl_utils import collect_env
+
+from icpc.run_dir.fingerprints import code_fingerprint
 
 
 class ForkedProcess:
@@ -19,6 +23,7 @@ class ForkedProcess:
     """
 
     def __init__(self, command: list[str], stdout: IO[str], env: dict[str, str], **_: object):
+        _warm_up()
         self.returncode: int | None = None
         self.pid = os.fork()
         if self.pid == 0:
@@ -41,6 +46,15 @@ class ForkedProcess:
 
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
+
+
+@cache
+def _warm_up() -> None:
+    """What each run would import (matplotlib, setuptools) or work out on its way: two seconds."""
+    from matplotlib import pyplot  # noqa: F401
+
+    collect_env()
+    code_fingerprint()
 
 
 def _run(arguments: list[str], stdout: IO[str], env: dict[str, str]) -> int:

@@ -1,4 +1,4 @@
-"""Trains in forked children and kills them; a script, so that modules are imported only once.
+"""Trains in forked children and kills them; a script of its own, whose children are no one else's.
 
 `python killed_training.py CONFIG FOLDER OPTIONS` where OPTIONS are the trainings' as JSON.
 """

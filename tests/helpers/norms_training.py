@@ -1,4 +1,4 @@
-"""Run by torchrun on every rank: trainings of batch norms and tests, in one process group.
+"""Run on every rank: trainings of batch norms and tests, in one process group.
 
 Arguments: a config and an empty folder.
 """

@@ -89,7 +89,7 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    other = mp.spawn(second_rank, args=(port, file), nprocs=1, join=False)
+    other = mp.start_processes(second_rank, (port, file), 1, join=False, start_method='fork')
     first = find_all(0, port)
     assert other.join()
     return [first, torch.load(file)]

@@ -1,15 +1,14 @@
 """Batch norms that two ranks train without synchronising: what is recorded is what is saved."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import norms_training
 import pytest
 import torch
 from norms_training import OPTIONS
+from running_tools import run_tool
 from torch import nn
 from toy_run import write_config
 
@@ -17,9 +16,6 @@ from icpc.checkpoints.content import load_checkpoint
 from icpc.commands.evaluate import evaluate
 from icpc.ranks import running_statistics
 from icpc.ranks.running_statistics import average_running_statistics
-
-ROOT = Path(__file__).resolve().parents[2]
-
 
 # Their runs are made once, by one of the processes that run the tests.
 pytestmark = pytest.mark.xdist_group('norms')
@@ -29,19 +25,9 @@ pytestmark = pytest.mark.xdist_group('norms')
 def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp('norms')
     config = write_config(folder, low=0)
-    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone']
-    command += ['--nproc_per_node', '2', str(ROOT / 'tests/helpers/norms_training.py')]
-    paths = os.pathsep.join([str(ROOT), str(ROOT / 'tests/helpers')])
-    environment = dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=paths)
-    done = subprocess.run(
-        [*command, str(config), str(folder)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
-    assert done.returncode == 0, done.stderr
-    return SimpleNamespace(config=str(config), folder=folder, printed=done.stdout)
+    script = str(Path(norms_training.__file__))
+    printed = run_tool(script, str(config), str(folder), ranks=2, log=folder / 'log', limit=180)
+    return SimpleNamespace(config=str(config), folder=folder, printed=printed)
 
 
 def recorded(folder: Path) -> dict[tuple[str, int], dict]:

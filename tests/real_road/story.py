@@ -31,7 +31,7 @@ SMALL = {
     'lr': 1e-2,
     'model.neck.out_channels': 8,
     'model.decode_head.channels': 8,
-    'default_hooks.panel.count': 2,  # each row is drawn for a fifth of a second
+    'default_hooks.panel.count': 1,  # each row is drawn for a fifth of a second
 }
 # Where pictures are not resized to the crop but to a size of their own.
 OWN_SIZE = {'train_pipeline.2.scale': (2 * CROP, CROP)}

@@ -1,12 +1,10 @@
 """The same losses however the global batch is split: random augmentation, unlabelled pixels."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import torch
+from running_tools import run_tool
 from toy_parts import SEPARATE
 from toy_run import write_data
 
@@ -59,14 +57,10 @@ def test_icpc_on_two_ranks_and_in_two_passes_is_icpc_on_one(tiny_resnet_cfg, tmp
     with torch.random.fork_rng():
         for batch in (4, 2):
             train(str(DEMO), {**options, 'gpu_batch': batch}, str(tmp_path / str(batch)))
-    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone']
-    command += ['--nproc_per_node', '2', str(ROOT / 'tools' / 'train.py'), str(DEMO)]
-    command += ['--launcher', 'pytorch', '--work-dir', str(tmp_path / 'ranks'), '--cfg-options']
-    command += [f'{key}={value}' for key, value in options.items()]
-    environment = dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=str(ROOT))
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180)
-    assert done.returncode == 0, done.stderr
-    assert 'global batch 4 = 2 rank(s) x 2 images x 1 accumulation' in done.stdout
+    words = [str(DEMO), '--work-dir', str(tmp_path / 'ranks'), '--cfg-options']
+    words += [f'{key}={value}' for key, value in options.items()]
+    printed = run_tool('train.py', *words, ranks=2, log=tmp_path / 'log')
+    assert 'global batch 4 = 2 rank(s) x 2 images x 1 accumulation' in printed
     whole, passes, ranks = (losses(tmp_path / name) for name in ('4', '2', 'ranks'))
     assert len(whole) == 20
     for others in (passes, ranks):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from running_tools import run_tool
 from toy_run import write_config
 
 from icpc.checkpoints.content import load_checkpoint
@@ -18,7 +19,7 @@ OPTIONS = {
     'max_iters': STEPS,
     'val_interval': 11,
     'log_interval': 3,
-    'num_workers': 2,
+    'num_workers': 1,
     'default_hooks.checkpoint.interval': 1,
     'default_hooks.panel': None,
     'model.decode_head.dropout_ratio': 0.3,
@@ -32,17 +33,9 @@ pytestmark = pytest.mark.xdist_group('killed')
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory):
     root = tmp_path_factory.mktemp('killed')
-    command = [sys.executable, str(HERE / 'killed_training.py'), str(write_config(root, low=0))]
-    paths = os.pathsep.join([str(HERE.parents[1]), str(HERE)])
-    done = subprocess.run(
-        [*command, str(root), json.dumps(OPTIONS)],
-        env=dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=paths),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return root, json.loads(done.stdout.splitlines()[-1])
+    words = [str(write_config(root, low=0)), str(root), json.dumps(OPTIONS)]
+    printed = run_tool(str(HERE / 'killed_training.py'), *words, log=root / 'log', limit=300)
+    return root, json.loads(printed.splitlines()[-1])
 
 
 def assert_same_bits(first, second):

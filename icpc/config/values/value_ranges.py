@@ -155,7 +155,9 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (r'train_conditions|val_conditions|test_conditions', none_or(WORDS)),
 )
 _CONTAINERS = (TYPED, DICT, HOOKS)
-_COMPILED = tuple((re.compile(pattern), rule) for pattern, rule in _RULES)
+# All at once: a config has hundreds of values, and each would be compared with every line.
+_PATTERN = re.compile('|'.join(f'(?P<_{i}>{pattern})' for i, (pattern, _) in enumerate(_RULES)))
+_UNWRITABLE = re.compile('[\0\ud800-\udfff]')  # a null byte, half of a character
 
 
 def check_values(tree: dict[str, Any]) -> None:
@@ -170,15 +172,13 @@ def check_values(tree: dict[str, Any]) -> None:
     for path, value in _all(tree):
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f'{path} must be a finite number, got {value!r}')
-        if isinstance(value, str) and not _is_writable(value):
+        if isinstance(value, str) and _UNWRITABLE.search(value):
             raise UserError(f'{path}: {value!r} holds a character that no file can hold')
         if isinstance(value, int) and abs(value) >= 2**63:
             raise UserError(f'{path} must be a whole number below 2**63')
-        for pattern, rule in _COMPILED:
-            if pattern.fullmatch(path):
-                if not rule.holds(value):
-                    raise UserError(f'{path} must be {rule.text}, got {value!r}')
-                break
+        rule = _rule_of(path)
+        if rule and not rule.holds(value):
+            raise UserError(f'{path} must be {rule.text}, got {value!r}')
     _check_length(tree)
     _check_windows((tree.get('model') or {}).get('test_cfg') or {})
     _check_padding(tree)
@@ -193,9 +193,9 @@ def check_containers(tree: dict[str, Any]) -> None:
     for key, value in tree.items():
         if isinstance(value, str) and '${' in value:
             continue
-        for pattern, rule in _COMPILED:
-            if pattern.fullmatch(key) and rule in _CONTAINERS and not rule.holds(value):
-                raise UserError(f'{key} must be {rule.text}, got {value!r}')
+        rule = _rule_of(key)
+        if rule in _CONTAINERS and not rule.holds(value):
+            raise UserError(f'{key} must be {rule.text}, got {value!r}')
 
 
 def _check_length(tree: dict[str, Any]) -> None:
@@ -209,9 +209,10 @@ def _check_length(tree: dict[str, Any]) -> None:
             )
 
 
-def _is_writable(text: str) -> bool:
-    """Whether a text can be a path and stand in a config: no null byte, no half of a character."""
-    return '\0' not in text and not any('\ud800' <= char <= '\udfff' for char in text)
+def _rule_of(path: str) -> Rule | None:
+    """The first of the rules whose pattern is a dotted path's."""
+    found = _PATTERN.fullmatch(path)
+    return _RULES[int(found.lastgroup[1:])][1] if found else None
 
 
 def _check_windows(test_cfg: dict[str, Any]) -> None:

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from forked_process import ForkedProcess
+from known_configs import read_once
 from unformatted import keep_layout
 from yapf.yapflib import yapf_api
 
-from icpc.ranks import fsdp  # noqa: F401  (before forks)
+from icpc.commands import evaluate, train  # noqa: F401  (before forks)
+from icpc.ranks import fsdp  # noqa: F401
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 
@@ -30,7 +32,7 @@ def run_tool(
     """What rank 0 printed; every rank must end well.
 
     Args:
-        tool: Such as train.py.
+        tool: Such as train.py, or the path of a script that ranks run.
         words: Of its command line, without `--launcher`.
         log: A new folder for what each rank prints.
         ranks: Processes; with one there is no launcher.
@@ -67,10 +69,11 @@ def _start_forking() -> Connection:
 def _serve(requests: Connection) -> NoReturn:
     yapf_api.FormatCode = keep_layout
     try:
-        while True:
-            folder, *request = requests.recv()
-            os.chdir(folder)
-            requests.send(_run(*request))
+        with read_once():
+            while True:
+                folder, *request = requests.recv()
+                os.chdir(folder)
+                requests.send(_run(*request))
     except EOFError:  # the tests are over
         os._exit(0)
     finally:

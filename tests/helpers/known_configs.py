@@ -1,0 +1,29 @@
+"""The project's own configs, which no test changes, are read once: hundreds of tests load them."""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+
+
+@contextmanager
+def read_once() -> Iterator[None]:
+    """Meanwhile mmengine gets copies of what it has read of `configs/` before."""
+    plain: Callable[..., tuple] = Config._file2dict
+    kept = lru_cache(maxsize=None)(plain)
+
+    def file2dict(filename: str, *args: object, **options: object) -> tuple:
+        path = Path(filename)
+        if path.is_absolute() and path.is_relative_to(CONFIGS):
+            return copy.deepcopy(kept(str(path), *args, **options))
+        return plain(filename, *args, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Config, '_file2dict', staticmethod(file2dict))
+        yield
