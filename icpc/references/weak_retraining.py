@@ -1,0 +1,5 @@
+"""x"""
+
+
+def retraining_values(file):
+    yield 'schedule', None
