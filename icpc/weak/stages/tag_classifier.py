@@ -56,7 +56,7 @@ class TagClassifier(BaseSegmentor):
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.scales, self.flip, self.threshold = tuple(scales), flip, threshold
         self.class_names = tuple(class_names)
-        self.backbone = _build_backbone(clip, backbone)
+        self.backbone = build_backbone(clip, backbone)
         self.classifier = nn.Conv2d(
             self.backbone.channels[-1], len(self.class_names) - 1, 1, bias=False
         )
@@ -216,7 +216,7 @@ def _at(maps: Tensor, view: Tensor, size: tuple, backbone: nn.Module, whole: boo
     return maps[..., : size[0], : size[1]]
 
 
-def _build_backbone(clip: dict | None, backbone: dict) -> nn.Module:
+def build_backbone(clip: dict | None, backbone: dict) -> nn.Module:
     if clip is None:
         if 'type' not in backbone:
             raise ValueError('model.backbone needs a type, such as Stride16ResNet, without clip')

@@ -1,0 +1,197 @@
+"""DeepLabV2 over several scales and their maximum, for pseudo masks."""
+
+from collections.abc import Sequence
+
+import torch
+from mmseg.models.segmentors import EncoderDecoder
+from mmseg.models.segmentors.base import BaseSegmentor
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ...picture_sizes import pad_images, padded_size
+from ..stages.tag_classifier import TagClassifier, build_backbone
+from .balanced_loss import halves, mean_cross_entropy, nearest
+from .published_names import our_name
+
+
+class SummedASPP(nn.Module):
+    """DeepLabV2's head: the sum of 3 x 3 convolutions of several dilations.
+
+    Args:
+        in_channels: of the features.
+        num_classes: K.
+        rates: the dilations.
+    """
+
+    def __init__(self, in_channels: int, num_classes: int, rates: Sequence[int]) -> None:
+        super().__init__()
+        self.names = [f'c{index}' for index in range(len(rates))]
+        for name, rate in zip(self.names, rates, strict=True):
+            conv = nn.Conv2d(in_channels, num_classes, 3, padding=rate, dilation=rate)
+            nn.init.normal_(conv.weight, std=0.01)
+            nn.init.zeros_(conv.bias)
+            self.add_module(name, conv)
+
+    def class_tensors(self) -> dict[str, tuple[int, int]]:
+        """The dimension of the classes in each of its tensors, and where they begin in it."""
+        return dict.fromkeys(self.state_dict(), (0, 0))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits (B, K, h, w) of features (B, C, h, w)."""
+        return sum(getattr(self, name)(features) for name in self.names)
+
+
+@MODELS.register_module()
+class DeepLabV2(EncoderDecoder):
+    """Backbone and summed ASPP at several scales of the picture; the elementwise maximum decides.
+
+    Each scale's logits and their maximum at the first scale's size have a loss, against labels
+    that PIL's nearest brings to the logits' size. Balanced, as published for a start from ImageNet,
+    it is half the mean over the background and half that over all other pixels: a half of which
+    a batch has none is 0 (the published 0 / 0 is nan). Their weights over passes and ranks make up
+    the halves of the global batch.
+
+    Args:
+        class_names: K names, the background first.
+        backbone, clip: as of :class:`TagClassifier`.
+        rates: the dilations of the head.
+        scales: of the picture; the first one must be 1.
+        balanced: False for the plain mean over all labelled pixels, published for a start from
+            COCO.
+        ignore_index: label that does not count.
+        data_preprocessor, train_cfg, test_cfg, init_cfg: as in MMSegmentation.
+
+    Raises:
+        ValueError: parts that do not fit together.
+    """
+
+    fill_pixels = staticmethod(TagClassifier.fill_pixels)
+
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        backbone: dict,
+        clip: dict | None = None,
+        rates: Sequence[int] = (6, 12, 18, 24),
+        scales: Sequence[float] = (1.0, 0.5, 0.75),
+        balanced: bool = True,
+        ignore_index: int = 255,
+        data_preprocessor: dict | None = None,
+        train_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        if not rates or min(rates) < 1:
+            raise ValueError(f'model.rates must be numbers from 1, got {list(rates)}')
+        if not scales or scales[0] != 1 or min(scales) <= 0:
+            raise ValueError(f'model.scales must be above 0 and begin with 1, got {list(scales)}')
+        BaseSegmentor.__init__(self, data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        self.class_names = tuple(class_names)
+        self.scales, self.balanced, self.ignore_index = tuple(scales), balanced, ignore_index
+        self.backbone = build_backbone(clip, backbone)
+        self.decode_head = SummedASPP(self.backbone.channels[-1], len(self.class_names), rates)
+        self.align_corners, self.num_classes = False, len(self.class_names)
+        self.out_channels = self.num_classes
+        self.train_cfg, self.test_cfg = train_cfg or {}, test_cfg or {'mode': 'whole'}
+        self._sizes: dict[tuple[int, int], list[tuple[int, int]]] = {}
+
+    def levels(self, images: Tensor) -> list[Tensor]:
+        """Logits of each scale, and their maximum at the first one's size, (B, K, h, w) each.
+
+        Args:
+            images: (B, 3, H, W), normalised.
+        """
+        found = [self._logits_at(images, scale) for scale in self.scales]
+        if len(found) == 1:
+            return found
+        size = found[0].shape[-2:]
+        same = [F.interpolate(one, size, mode='bilinear', align_corners=False) for one in found]
+        return [*found, torch.stack(same).amax(0)]
+
+    def _logits_at(self, images: Tensor, scale: float) -> Tensor:
+        if scale != 1:
+            images = F.interpolate(images, scale_factor=scale, mode='bilinear', align_corners=False)
+        padded = pad_images(images, self.backbone.size_divisor)
+        return self.decode_head(self.backbone(padded).pyramid[-1])
+
+    def logits(self, images: Tensor) -> Tensor:
+        """The maximum over the scales (B, K, h, w) of pictures (B, 3, H, W)."""
+        return self.levels(images)[-1]
+
+    def encode_decode(self, inputs: Tensor, batch_img_metas: list[dict]) -> Tensor:
+        """Logits (B, K, H, W) of whole pictures or windows."""
+        size = padded_size(inputs.shape[-2:], self.backbone.size_divisor)
+        logits = F.interpolate(self.logits(inputs), size, mode='bilinear', align_corners=False)
+        return logits[..., : inputs.shape[-2], : inputs.shape[-1]]
+
+    def _forward(self, inputs: Tensor, data_samples: list | None = None) -> Tensor:
+        return self.logits(inputs)
+
+    def loss(self, inputs: Tensor, data_samples: list[SegDataSample]) -> dict[str, Tensor]:
+        """The losses of every level; balanced, each of two halves.
+
+        Args:
+            inputs: (B, 3, H, W), normalised.
+            data_samples: B samples with ``gt_sem_seg`` (1, H, W).
+        """
+        labels = torch.cat([sample.gt_sem_seg.data for sample in data_samples])
+        labels = self._padded(labels, inputs.shape[-2:])
+        losses = {}
+        for index, logits in enumerate(self.levels(inputs)):
+            small = nearest(labels, tuple(logits.shape[-2:]))
+            for name, chosen, share in self._terms(index, small):
+                losses[name] = share * mean_cross_entropy(logits, small, chosen)
+        return losses
+
+    def _terms(self, level: int, labels: Tensor) -> list[tuple[str, Tensor, float]]:
+        """Name, pixels and share of the loss of each term of a level."""
+        background, foreground = halves(labels, self.ignore_index)
+        if not self.balanced:
+            return [(f'loss_{level}', background | foreground, 1.0)]
+        return [
+            (f'loss_background_{level}', background, 0.5),
+            (f'loss_foreground_{level}', foreground, 0.5),
+        ]
+
+    def _padded(self, labels: Tensor, size: Sequence[int]) -> Tensor:
+        """Labels as large as a pass's pictures are with all padding."""
+        height, width = padded_size(size, self.backbone.size_divisor)
+        below, right = height - labels.shape[-2], width - labels.shape[-1]
+        return F.pad(labels, (0, right, 0, below), value=self.ignore_index)
+
+    def loss_units(self, data_samples: Sequence[SegDataSample]) -> dict[str, float]:
+        """The pixels of each term at its level's size, so that halves of a step stay halves."""
+        units: dict[str, float] = {}
+        least = getattr(self.data_preprocessor, 'size', None) or (0, 0)
+        for sample in data_samples:
+            labels = sample.gt_sem_seg.data
+            size = tuple(max(pair) for pair in zip(labels.shape[-2:], least, strict=True))
+            labels = self._padded(labels, size)
+            for index, small in enumerate(self._level_sizes(size)):
+                for name, chosen, _ in self._terms(index, nearest(labels, small)):
+                    units[name] = units.get(name, 0.0) + float(chosen.sum())
+        return {'': float(len(data_samples)), **units}
+
+    @torch.no_grad()
+    def _level_sizes(self, size: tuple[int, int]) -> list[tuple[int, int]]:
+        """(h, w) of every level's logits for pictures of a size; they depend on nothing else."""
+        if size not in self._sizes:
+            trains = self.training
+            empty = next(self.parameters()).new_zeros(1, 3, *size)
+            found = self.eval().levels(empty)
+            self._sizes[size] = [tuple(logits.shape[-2:]) for logits in found]
+            self.train(trains)
+        return self._sizes[size]
+
+    def of_published(self, state: dict[str, Tensor]) -> dict[str, Tensor] | None:
+        """The weights of a checkpoint of the published DeepLabV2; None for one with other names.
+
+        Args:
+            state: its tensors by name.
+        """
+        if not any(name.endswith('layer1.conv1.conv.weight') for name in state):
+            return None
+        counters = {n: v for n, v in self.state_dict().items() if n.endswith('num_batches_tracked')}
+        return counters | {our_name(name): value for name, value in state.items()}
