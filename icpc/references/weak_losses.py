@@ -21,6 +21,7 @@ from ..weak.losses import (
     tagged_pairs,
     weighted,
 )
+from ..weak.retraining import SteppedPolyLR
 from ..weak.selection import choose_names, masked_pictures
 from .recorded_towers import Recorded
 
@@ -130,17 +131,16 @@ def _optimiser_values(file: Recorded) -> Iterator[tuple[str, Tensor]]:
     groups = [dict(params=[w], lr=lr) for w, lr in zip(weights, config['lr'], strict=True)]
     names = ('momentum', 'weight_decay', 'dampening', 'nesterov')
     optimiser = torch.optim.SGD(groups, **{name: config[name] for name in names})
+    steps = config['max_step']  # from there on the last rate stays
+    schedule = SteppedPolyLR(optimiser, total=steps, every=1, power=config['power'], end=steps)
     values, rates = [], []
-    for step, grads in enumerate(file.tensor('optim/grads')):
-        if step < config['max_step']:
-            factor = (1 - step / config['max_step']) ** config['power']
-            for group, base in zip(optimiser.param_groups, config['lr'], strict=True):
-                group['lr'] = base * factor
+    for grads in file.tensor('optim/grads'):
         for weight, grad in zip(weights, grads, strict=True):
             weight.grad = grad
         optimiser.step()
         rates.append([group['lr'] for group in optimiser.param_groups])
         values.append(torch.stack([weight.detach().clone() for weight in weights]))
+        schedule.step()
     yield 'optim/values', torch.stack(values)
     yield 'optim/lr', torch.tensor(rates, dtype=torch.float64)
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from mmengine.config import ConfigDict
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.models.segmentors.base import BaseSegmentor
 from mmseg.registry import MODELS
@@ -94,7 +95,7 @@ class DeepLabV2(EncoderDecoder):
         self.decode_head = SummedASPP(self.backbone.channels[-1], len(self.class_names), rates)
         self.align_corners, self.num_classes = False, len(self.class_names)
         self.out_channels = self.num_classes
-        self.train_cfg, self.test_cfg = train_cfg or {}, test_cfg or {'mode': 'whole'}
+        self.train_cfg, self.test_cfg = train_cfg, ConfigDict(dict(mode='whole') | (test_cfg or {}))
         self._sizes: dict[tuple[int, int], list[tuple[int, int]]] = {}
 
     def levels(self, images: Tensor) -> list[Tensor]:
@@ -179,7 +180,7 @@ class DeepLabV2(EncoderDecoder):
         """(h, w) of every level's logits for pictures of a size; they depend on nothing else."""
         if size not in self._sizes:
             trains = self.training
-            empty = next(self.parameters()).new_zeros(1, 3, *size)
+            empty = torch.zeros(1, 3, *size, device=next(self.parameters()).device)
             found = self.eval().levels(empty)
             self._sizes[size] = [tuple(logits.shape[-2:]) for logits in found]
             self.train(trains)

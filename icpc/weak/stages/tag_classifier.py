@@ -156,7 +156,7 @@ class TagClassifier(BaseSegmentor):
         return total / (total.amax(dim=(2, 3), keepdim=True) + _EPSILON)
 
     def scaled_maps(self, inputs: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-        """The view at a scale (B, 3, h', w'), and its maps (B, K, h, w) with the mirrored ones added.
+        """The view at a scale, (B, 3, h', w'), and its maps (B, K, h, w), mirrored ones added.
 
         Args:
             inputs: as of :meth:`cam`.
