@@ -18,7 +18,8 @@ class Lattice:
 
     def __init__(self, features: Tensor) -> None:
         count, d = features.shape
-        self._count, self._d = count, d
+        self._d = d
+        self._scale = float(torch.tensor(1 / (1 + 2.0**-d), dtype=features.dtype))
         lifted = _lift(features)
         base, rank = _simplex(lifted)
         offset = (lifted - base) * _share(lifted)
@@ -53,13 +54,15 @@ class Lattice:
             values: (P, C).
         """
         corners = values.new_zeros(len(self._corners) + 1, values.shape[1])  # the last one: none
-        for k in range(self._d + 1):
-            corners.index_add_(0, self._index[:, k], self._shares[:, k, None] * values)
+        spread = self._shares[..., None] * values[:, None]  # (P, d + 1, C)
+        corners.index_add_(0, self._index.flatten(), spread.flatten(0, 1))
         for before, after in self._neighbours:
             blurred = corners[:-1] + 0.5 * (corners[before] + corners[after])
             corners = torch.cat([blurred, corners[-1:]])
-        read = (self._shares[..., None] * corners[self._index]).sum(1)
-        return read / (1 + 2.0**-self._d)
+        read = torch.zeros_like(values)
+        for k in range(self._d + 1):
+            read = read + (self._shares[:, k] * self._scale)[:, None] * corners[self._index[:, k]]
+        return read
 
     def _beside(self, axis: int) -> tuple[Tensor, Tensor]:
         step = self._strides.sum()
