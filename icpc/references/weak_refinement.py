@@ -99,5 +99,8 @@ def _crf_values(file: Recorded) -> Iterator[tuple[str, Tensor]]:
             yield f'seeds/{case}/{name}', labels
     crf = CRF(**settings['test'])
     energies = energies_of_probabilities(file.tensor('crf/probabilities'))
-    yield 'crf/refined_1', dense_crf(picture, energies, crf._replace(iterations=1))
     yield 'crf/refined', dense_crf(picture, energies, crf)
+    for name in file.arrays:
+        if name.startswith('crf/refined_'):
+            steps = int(name.removeprefix('crf/refined_'))
+            yield name, dense_crf(picture, energies, crf._replace(iterations=steps))
