@@ -17,7 +17,7 @@ from ..class_lookup import SEPARATOR
 from ..clip.text.vocabulary import END, START, tokenize
 from ..parts import BaseBackbone
 from ..structures import CLIPFeatures
-from ..weakly.pixel_adaptive import pixel_adaptive
+from ..weakly.refinement import refiner
 from .recorded_towers import Recorded, load_visual, vit_config, vit_options
 
 _LONGEST = 10**9  # pixels: the shorter side decides
@@ -46,8 +46,9 @@ def _pamr_values(file: Recorded) -> Iterator[tuple[str, Tensor]]:
         maps = F.interpolate(
             file.tensor('pamr/map'), images.shape[2:], mode='bilinear', align_corners=True
         )
+        refine = refiner('pamr', settings)
         pairs = zip(images, maps, strict=True)
-        yield f'pamr/{name}', torch.stack([pixel_adaptive(*pair, **settings) for pair in pairs])
+        yield f'pamr/{name}', torch.stack([refine(*pair) for pair in pairs])
 
 
 def protocol_values(file: Recorded, tower: Recorded) -> Iterator[tuple[str, Tensor]]:

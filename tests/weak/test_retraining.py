@@ -16,6 +16,7 @@ from icpc.config.load import load_config
 from icpc.errors import UserError
 from icpc.startup.packaged import configs_folder
 from icpc.training.global_mean import GlobalMean, weighted
+from icpc.weak.dense_crf import dense_crf, energies_of_probabilities
 from icpc.weak.retraining import AtrousResNet, DeepLabV2, SteppedPolyLR
 from icpc.weak.retraining.balanced_loss import nearest
 
@@ -131,13 +132,27 @@ def test_units_are_counted_as_padded(model):
 
 
 @torch.no_grad()
-def test_a_picture_is_predicted_at_its_size(model):
-    (found,) = model.eval().predict(
-        torch.randn(1, 3, 40, 52),
-        [SegDataSample(metainfo=dict(ori_shape=(40, 52), img_shape=(40, 52)))],
-    )
-    assert found.pred_sem_seg.data.shape == (1, 40, 52)
+def test_a_picture_is_predicted_at_its_size_and_follows_its_colours(model):
+    """With the CRF, which reads the pixels that the inputs were made of."""
+    torch.manual_seed(0)
+    pixels = torch.randint(0, 256, (1, 3, 22, 26)).float()
+    preprocessor = dict(type='SegDataPreProcessor', mean=[120.0] * 3, std=[60.0] * 3)
+    other = DeepLabV2(NAMES, SMALL, rates=(1, 2), crf=True, data_preprocessor=preprocessor).eval()
+    other.load_state_dict(model.state_dict())
+    sizes = dict(ori_shape=(22, 26), img_shape=(22, 26))
+    (found,) = other.predict((pixels - 120) / 60, [SegDataSample(metainfo=sizes)])
+    (plain,) = model.eval().predict((pixels - 120) / 60, [SegDataSample(metainfo=sizes)])
     model.train()
+    assert plain.pred_sem_seg.data.shape == (1, 22, 26)
+    logits = found.seg_logits.data
+    torch.testing.assert_close(logits, plain.seg_logits.data)
+    assert torch.equal(plain.pred_sem_seg.data[0], logits.argmax(0))
+    energies = energies_of_probabilities(logits.softmax(0))
+    expected = dense_crf(pixels[0].permute(1, 2, 0).byte(), energies).argmax(0)
+    assert torch.equal(found.pred_sem_seg.data[0], expected)
+    assert not torch.equal(expected, logits.argmax(0))
+    with pytest.raises(UserError, match='take Resize out'):
+        other.predict(pixels, [SegDataSample(metainfo=dict(sizes, ori_shape=(44, 52)))])
 
 
 def test_the_published_names_are_read(model, capsys):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from mmengine.config import ConfigDict
+from mmengine.structures import PixelData
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.models.segmentors.base import BaseSegmentor
 from mmseg.registry import MODELS
@@ -11,7 +12,10 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ...errors import UserError
 from ...picture_sizes import pad_images, padded_size
+from ..dense_crf import TEST_CRF, dense_crf, energies_of_probabilities
+from ..stages.picture_scales import pixel_statistics
 from ..stages.tag_classifier import TagClassifier, build_backbone
 from .balanced_loss import halves, mean_cross_entropy, nearest
 from .published_names import our_name
@@ -62,6 +66,8 @@ class DeepLabV2(EncoderDecoder):
         balanced: False for the plain mean over all labelled pixels, published for a start from
             COCO.
         ignore_index: label that does not count.
+        crf: whether predictions go through the dense CRF that is published for the test; then
+            pictures must not be resized before.
         data_preprocessor, train_cfg, test_cfg, init_cfg: as in MMSegmentation.
 
     Raises:
@@ -79,6 +85,7 @@ class DeepLabV2(EncoderDecoder):
         scales: Sequence[float] = (1.0, 0.5, 0.75),
         balanced: bool = True,
         ignore_index: int = 255,
+        crf: bool = False,
         data_preprocessor: dict | None = None,
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
@@ -91,6 +98,7 @@ class DeepLabV2(EncoderDecoder):
         BaseSegmentor.__init__(self, data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.class_names = tuple(class_names)
         self.scales, self.balanced, self.ignore_index = tuple(scales), balanced, ignore_index
+        self.crf = crf
         self.backbone = build_backbone(clip, backbone)
         self.decode_head = SummedASPP(self.backbone.channels[-1], len(self.class_names), rates)
         self.align_corners, self.num_classes = False, len(self.class_names)
@@ -126,6 +134,33 @@ class DeepLabV2(EncoderDecoder):
         size = padded_size(inputs.shape[-2:], self.backbone.size_divisor)
         logits = F.interpolate(self.logits(inputs), size, mode='bilinear', align_corners=False)
         return logits[..., : inputs.shape[-2], : inputs.shape[-1]]
+
+    def predict(
+        self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
+    ) -> list[SegDataSample]:
+        """Predictions at the size that each picture has on disk; with ``crf`` after it.
+
+        Args:
+            inputs: (B, 3, H, W), normalised.
+            data_samples: B samples.
+
+        Raises:
+            UserError: with ``crf``, a picture that was resized.
+        """
+        samples = super().predict(inputs, data_samples)
+        for sample, picture in zip(samples, inputs, strict=True) if self.crf else ():
+            logits = sample.seg_logits.data
+            if logits.shape[1:] != picture.shape[1:]:
+                raise UserError(
+                    f'{sample.get("img_path", "a picture")}: model.crf=True reads the picture as '
+                    'it is on disk; take Resize out of test_pipeline'
+                )
+            mean, std = pixel_statistics(self.data_preprocessor, picture)
+            pixels = (picture * std + mean).round().clamp(0, 255).permute(1, 2, 0)
+            energies = energies_of_probabilities(logits.softmax(0))
+            best = dense_crf(pixels, energies, TEST_CRF).argmax(0)
+            sample.set_data({'pred_sem_seg': PixelData(data=best[None])})
+        return samples
 
     def _forward(self, inputs: Tensor, data_samples: list | None = None) -> Tensor:
         return self.logits(inputs)

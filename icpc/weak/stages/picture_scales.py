@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def rescaled(inputs: Tensor, scale: float, mean: Tensor, std: Tensor) -> Tensor:
@@ -27,3 +27,15 @@ def rescaled(inputs: Tensor, scale: float, mean: Tensor, std: Tensor) -> Tensor:
     ]
     views = torch.from_numpy(np.stack(resized)).to(inputs).unflatten(0, inputs.shape[:2])
     return (views - mean) / std
+
+
+def pixel_statistics(preprocessor: nn.Module, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation (3, 1, 1) that a preprocessor normalises with; 0 and 1 without any.
+
+    Args:
+        preprocessor: A model's.
+        like: Whose device and type they have.
+    """
+    plain = like.new_zeros(3, 1, 1)
+    found = getattr(preprocessor, 'mean', plain), getattr(preprocessor, 'std', plain + 1)
+    return found[0].to(like), found[1].to(like)

@@ -14,7 +14,7 @@ from ...clip import backbone_type, load_clip
 from ...clip.pixels import clip_pixels
 from ...errors import UserError
 from ...picture_sizes import pad_images, padded_size
-from .picture_scales import rescaled
+from .picture_scales import pixel_statistics, rescaled
 
 _EPSILON = 1e-5  # CLIMS: maps are divided by their maximum and this
 
@@ -162,17 +162,11 @@ class TagClassifier(BaseSegmentor):
             inputs: as of :meth:`cam`.
             scale: of the view.
         """
-        view = rescaled(inputs, scale, *self._statistics())
+        view = rescaled(inputs, scale, *pixel_statistics(self.data_preprocessor, inputs))
         maps = self.maps(view).relu()
         if self.flip:
             maps = maps + self.maps(view.flip(-1)).relu().flip(-1)
         return view, maps
-
-    def _statistics(self) -> tuple[Tensor, Tensor]:
-        """Mean and deviation of the inputs, (3, 1, 1)."""
-        plain = self.classifier.weight.new_zeros(3, 1, 1)
-        own = self.data_preprocessor
-        return getattr(own, 'mean', plain), getattr(own, 'std', plain + 1)
 
     def predict(
         self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
@@ -217,6 +211,7 @@ def _at(maps: Tensor, view: Tensor, size: tuple, backbone: nn.Module, whole: boo
 
 
 def build_backbone(clip: dict | None, backbone: dict) -> nn.Module:
+    """A backbone of its own type, or CLIP's image tower."""
     if clip is None:
         if 'type' not in backbone:
             raise ValueError('model.backbone needs a type, such as Stride16ResNet, without clip')
