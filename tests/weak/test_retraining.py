@@ -1,5 +1,7 @@
 """DeepLabV2 on pseudo masks: network, balanced loss over passes, schedule, leaves."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -129,6 +131,29 @@ def test_units_are_counted_as_padded(model):
     size = padded.levels(torch.zeros(1, 3, 32, 32))[0].shape[-2:]
     assert units['loss_foreground_0'] == (nearest(whole, tuple(size)) == 1).sum()
     assert units['loss_background_0'] == 0
+
+
+class Cells(nn.Module):
+    """Means of 8 x 8 pixels of pictures that are padded to multiples of 32."""
+
+    size_divisor, channels = 32, (3,)
+
+    def forward(self, images):
+        return SimpleNamespace(pyramid=[F.avg_pool2d(images, 8)])
+
+
+def test_views_that_are_padded_stay_in_place(model):
+    """A ramp is the same ramp at every scale, though the views cover other multiples of 32."""
+    other = DeepLabV2(NAMES, SMALL, rates=(1,))
+    other.backbone, other.decode_head = Cells(), nn.Identity()
+    ramp = (torch.arange(130.0) + torch.arange(97.0)[:, None]).expand(1, 3, 97, 130)
+    first, *_, best = other.levels(ramp)
+    torch.testing.assert_close(best[..., 1:11, 1:15], first[..., 1:11, 1:15], rtol=0, atol=2.5)
+    labels = torch.ones(97, 130)
+    units = other.loss_units([sample(labels)])
+    sizes = [13 * 17, 7 * 9, 10 * 13, 13 * 17]  # cells that have their middle in the picture
+    for level, cells in enumerate(sizes):
+        assert units[f'loss_foreground_{level}'] == pytest.approx(cells, rel=0.15)
 
 
 @torch.no_grad()

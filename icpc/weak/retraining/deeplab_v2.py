@@ -9,7 +9,7 @@ from mmseg.models.segmentors import EncoderDecoder
 from mmseg.models.segmentors.base import BaseSegmentor
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from ...errors import UserError
@@ -19,33 +19,7 @@ from ..stages.picture_scales import pixel_statistics
 from ..stages.tag_classifier import TagClassifier, build_backbone
 from .balanced_loss import halves, mean_cross_entropy, nearest
 from .published_names import our_name
-
-
-class SummedASPP(nn.Module):
-    """DeepLabV2's head: the sum of 3 x 3 convolutions of several dilations.
-
-    Args:
-        in_channels: of the features.
-        num_classes: K.
-        rates: the dilations.
-    """
-
-    def __init__(self, in_channels: int, num_classes: int, rates: Sequence[int]) -> None:
-        super().__init__()
-        self.names = [f'c{index}' for index in range(len(rates))]
-        for name, rate in zip(self.names, rates, strict=True):
-            conv = nn.Conv2d(in_channels, num_classes, 3, padding=rate, dilation=rate)
-            nn.init.normal_(conv.weight, std=0.01)
-            nn.init.zeros_(conv.bias)
-            self.add_module(name, conv)
-
-    def class_tensors(self) -> dict[str, tuple[int, int]]:
-        """The dimension of the classes in each of its tensors, and where they begin in it."""
-        return dict.fromkeys(self.state_dict(), (0, 0))
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Logits (B, K, h, w) of features (B, C, h, w)."""
-        return sum(getattr(self, name)(features) for name in self.names)
+from .summed_aspp import SummedASPP
 
 
 @MODELS.register_module()
@@ -112,11 +86,17 @@ class DeepLabV2(EncoderDecoder):
         Args:
             images: (B, 3, H, W), normalised.
         """
+        images = pad_images(images, self.backbone.size_divisor)
         found = [self._logits_at(images, scale) for scale in self.scales]
         if len(found) == 1:
             return found
-        size = found[0].shape[-2:]
-        same = [F.interpolate(one, size, mode='bilinear', align_corners=False) for one in found]
+        size, pixels = found[0].shape[-2:], images.shape[-2:]
+        same = []
+        for logits, scale in zip(found, self.scales, strict=True):
+            pairs = zip(size, self._covered(pixels, scale), pixels, strict=True)
+            cells = [round(side * all_of_it / part) for side, all_of_it, part in pairs]
+            whole = F.interpolate(logits, cells, mode='bilinear', align_corners=False)
+            same.append(whole[..., : size[0], : size[1]])
         return [*found, torch.stack(same).amax(0)]
 
     def _logits_at(self, images: Tensor, scale: float) -> Tensor:
@@ -124,6 +104,17 @@ class DeepLabV2(EncoderDecoder):
             images = F.interpolate(images, scale_factor=scale, mode='bilinear', align_corners=False)
         padded = pad_images(images, self.backbone.size_divisor)
         return self.decode_head(self.backbone(padded).pyramid[-1])
+
+    def _covered(self, size: Sequence[int], scale: float) -> tuple[int, int]:
+        """(H, W) in pixels of the picture that the cells of a scale stand for, padding included.
+
+        More than a picture (H, W) where the backbone pads its views.
+        """
+        divisor = self.backbone.size_divisor
+        whole = padded_size(size, divisor)
+        view = padded_size([int(side * scale) for side in whole], divisor)
+        height, width = (max(w, round(v / scale)) for v, w in zip(view, whole, strict=True))
+        return height, width
 
     def logits(self, images: Tensor) -> Tensor:
         """The maximum over the scales (B, K, h, w) of pictures (B, 3, H, W)."""
@@ -173,10 +164,9 @@ class DeepLabV2(EncoderDecoder):
             data_samples: B samples with ``gt_sem_seg`` (1, H, W).
         """
         labels = torch.cat([sample.gt_sem_seg.data for sample in data_samples])
-        labels = self._padded(labels, inputs.shape[-2:])
-        losses = {}
+        size, losses = inputs.shape[-2:], {}
         for index, logits in enumerate(self.levels(inputs)):
-            small = nearest(labels, tuple(logits.shape[-2:]))
+            small = self._at_level(labels, size, index, logits.shape[-2:])
             for name, chosen, share in self._terms(index, small):
                 losses[name] = share * mean_cross_entropy(logits, small, chosen)
         return losses
@@ -191,11 +181,15 @@ class DeepLabV2(EncoderDecoder):
             (f'loss_foreground_{level}', foreground, 0.5),
         ]
 
-    def _padded(self, labels: Tensor, size: Sequence[int]) -> Tensor:
-        """Labels as large as a pass's pictures are with all padding."""
-        height, width = padded_size(size, self.backbone.size_divisor)
+    def _at_level(
+        self, labels: Tensor, size: Sequence[int], level: int, cells: Sequence[int]
+    ) -> Tensor:
+        """Labels (B, h, w) of a level's cells, of labels (B, H, W) of pictures of a size."""
+        scale = self.scales[level] if level < len(self.scales) else 1
+        height, width = self._covered(size, scale)
         below, right = height - labels.shape[-2], width - labels.shape[-1]
-        return F.pad(labels, (0, right, 0, below), value=self.ignore_index)
+        padded = F.pad(labels, (0, right, 0, below), value=self.ignore_index)
+        return nearest(padded, (cells[0], cells[1]))
 
     def loss_units(self, data_samples: Sequence[SegDataSample]) -> dict[str, float]:
         """The pixels of each term at its level's size, so that halves of a step stay halves."""
@@ -204,9 +198,9 @@ class DeepLabV2(EncoderDecoder):
         for sample in data_samples:
             labels = sample.gt_sem_seg.data
             size = tuple(max(pair) for pair in zip(labels.shape[-2:], least, strict=True))
-            labels = self._padded(labels, size)
-            for index, small in enumerate(self._level_sizes(size)):
-                for name, chosen, _ in self._terms(index, nearest(labels, small)):
+            for index, cells in enumerate(self._level_sizes(size)):
+                small = self._at_level(labels, size, index, cells)
+                for name, chosen, _ in self._terms(index, small):
                     units[name] = units.get(name, 0.0) + float(chosen.sum())
         return {'': float(len(data_samples)), **units}
 
