@@ -204,6 +204,15 @@ class KnowsItsClasses(Protocol):
 
 
 @runtime_checkable
+class ReadsPublishedWeights(Protocol):
+    """A model that begins with a checkpoint of its method's published code."""
+
+    def of_published(self, state: dict[str, Tensor]) -> dict[str, Tensor] | None:
+        """The weights by the model's names; None where the names are not the published ones."""
+        ...
+
+
+@runtime_checkable
 class HoldsClassTensors(Protocol):
     """A module with tensors that have an entry for each class, so that other classes move them."""
 

@@ -34,7 +34,7 @@ MAY_USE = {
     # These make or compare models, so they need CLIP itself, but nothing of a run stands on them.
     'inference': {*_METHOD, *_RUN},
     'pretraining': {*_METHOD, *_RUN},
-    'references': {*_METHOD, *_RUN, 'weak'},
+    'references': {*_METHOD, *_RUN, 'weak', 'weakly'},
     'experiments': {*_METHOD, *_RUN, 'references', 'inference'},
     'rehearsal': {'base', *_RUN},
     'export': {*_METHOD, *_RUN},

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..console.messages import say
 from ..errors import UserError
-from ..parts import class_names_of
+from ..parts import ReadsPublishedWeights, class_names_of
 from .content import refuse_no_tensors
 from .partial import Partial
 
@@ -28,7 +28,8 @@ def load_weights(
 ) -> None:
     """Load a checkpoint's weights; every key must fit, and the classes must be the same.
 
-    Names of wrappers (`module.`, `_orig_mod.`) are taken off, and said.
+    Names of wrappers (`module.`, `_orig_mod.`) are taken off, and said; so are published names that
+    the model reads.
 
     Args:
         model: The model.
@@ -49,6 +50,13 @@ def load_weights(
     except ValueError as error:
         raise UserError(f'{source}: no checkpoint, {error}') from error
     state = _without_wrappers(bare, own, source)
+    if isinstance(model, ReadsPublishedWeights):
+        bare = {key.removeprefix('module.'): value for key, value in state.items()}
+        published = model.of_published(bare)
+        if published is not None:
+            read, held = len(published), len(state)
+            say(f'note: {source}: published names; {read} of its {held} tensors are read')
+            state = published
     trained, names = trained_classes(checkpoint), _stripped(class_names_of(model))
     if partial:
         _load_what_fits(model, state, trained, names, source)

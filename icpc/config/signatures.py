@@ -39,6 +39,7 @@ _EXTRA_KEYS = {
 }
 _MMENGINE_LOADER_KEYS = {'num_batch_per_epoch', 'disable_subprocess_warning'}
 _TEST_CFG = {'mode', 'crop_size', 'stride', 'keep_logits', 'memory_budget', 'size_divisor'}
+_MULTIPLIERS = {'lr_mult', 'decay_mult', 'bias_lr_mult', 'bias_decay_mult'}
 # Dicts without a `type`: the keys they may hold, or what receives them (`module:name`, any one).
 _UNTYPED: tuple[tuple[str, set[str] | str | type], ...] = (
     (r'(train|val|test)_dataloader', DataLoader),
@@ -52,7 +53,7 @@ _UNTYPED: tuple[tuple[str, set[str] | str | type], ...] = (
     (r'randomness', {'seed', 'diff_rank_seed', 'deterministic'}),
     (r'env_cfg', {'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'}),
     (r'optim_wrapper\.paramwise_cfg', {'custom_keys', 'norm_decay_mult'}),
-    (r'optim_wrapper\.paramwise_cfg\.custom_keys\.\w+', {'lr_mult', 'decay_mult'}),
+    (r'optim_wrapper\.paramwise_cfg\.custom_keys\.\w+', _MULTIPLIERS),
 )
 # Dicts whose keys are the user's own names.
 _FREE = (

@@ -50,6 +50,16 @@ def _fold(counts: Tensor, classes: int, ignore_index: int) -> Tensor:
     return folded
 
 
+def of_background(masks: Tensor, unlabelled: int = IGNORED) -> Tensor:
+    """Masks whose unlabelled pixels are background, 0: how CLIMS' pseudo masks are scored.
+
+    Args:
+        masks: Class ids of any shape.
+        unlabelled: Id of pixels that no training on these masks would read.
+    """
+    return masks.masked_fill(masks == unlabelled, 0)
+
+
 def intersection_over_union(
     predictions: np.ndarray, labels: np.ndarray, num_classes: int
 ) -> np.ndarray:

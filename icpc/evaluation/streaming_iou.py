@@ -34,11 +34,16 @@ class StreamingIoU(BaseMetric):
     With `seen_conditions` the mIoU over the pictures of these conditions and over all others follow
     as `seen_mIoU`, `unseen_mIoU`, `score_seen_mIoU` and so on, each where there are such pictures.
 
+    All these are means over the classes that occur in truth or prediction. With `truth_only` the
+    means over those in the truth alone, the rule of DeepLab's evaluation, follow as `truth_mIoU`,
+    `score_truth_mIoU`: they differ where a class of no picture is predicted.
+
     Args:
         keys: `{name: field of the data sample}`; must hold `head`.
         ignore_index: Label that does not count.
         held_out_classes: Names of the classes that gave no training signal; None for none.
         seen_conditions: Conditions of the pictures that were trained on; None for all.
+        truth_only: Whether the means over the classes of the truth are given, too.
 
     Attributes:
         confusion: `{name: (K, K) counts}` of the last evaluation, empty before the first.
@@ -51,6 +56,7 @@ class StreamingIoU(BaseMetric):
         ignore_index: int = 255,
         held_out_classes: Sequence[str] | None = None,
         seen_conditions: Sequence[str] | None = None,
+        truth_only: bool = False,
     ) -> None:
         super().__init__(collect_device='cpu', prefix='')
         self.keys = dict(keys or _DEFAULT_KEYS)
@@ -59,6 +65,7 @@ class StreamingIoU(BaseMetric):
         self.ignore_index = ignore_index
         self.held_out_classes = held_out_classes
         self.seen_conditions = seen_conditions
+        self.truth_only = truth_only
         self.confusion: dict[str, Tensor] = {}
         self.results_by_key: dict[str, Scores] = {}
         self._reset()
@@ -88,6 +95,7 @@ class StreamingIoU(BaseMetric):
         """The keys that `evaluate` may return."""
         groups = ['', *(_GROUPS if self.held_out_classes is not None else ())]
         groups += _PARTS if self.seen_conditions is not None else ()
+        groups += ('truth',) if self.truth_only else ()
         return ['mAcc', 'aAcc', *(_mean_of(key, group) for key in self.keys for group in groups)]
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -163,6 +171,8 @@ class StreamingIoU(BaseMetric):
         metrics = {'mIoU': head.mean_iou, 'mAcc': head.mean_acc, 'aAcc': head.overall}
         for key, result in self.results_by_key.items():
             metrics[_mean_of(key)] = result.mean_iou
+            if self.truth_only:
+                metrics[_mean_of(key, 'truth')] = result.truth_mean_iou
             for group, classes in self._groups().items():
                 metrics[_mean_of(key, group)] = result.iou[classes].nanmean().item()
             for part, counts in self._conditions(key).items():

@@ -15,16 +15,27 @@ class Scores:
         iou: (K,) intersection over union.
         acc: (K,) share of a class's pixels that were found.
         overall: Share of all labelled pixels that are right (aAcc).
+        wrong: (K,) pixels wrongly taken for a class, as a share of its union.
+        missed: (K,) pixels of a class that were taken for others, as a share of its union.
+        weighted_iou: Mean IoU of the classes in the truth, weighted by their pixels there.
     """
 
     iou: Tensor
     acc: Tensor
     overall: float
+    wrong: Tensor
+    missed: Tensor
+    weighted_iou: float
 
     @property
     def mean_iou(self) -> float:
         """Mean over the classes that occur in truth or prediction."""
         return self.iou.nanmean().item()
+
+    @property
+    def truth_mean_iou(self) -> float:
+        """Mean over the classes that occur in the truth; one that is only predicted is left out."""
+        return self.iou[~self.acc.isnan()].nanmean().item()
 
     @property
     def mean_acc(self) -> float:
@@ -41,7 +52,16 @@ def scores(confusion: Tensor) -> Scores:
     counts = confusion.double()
     hit, truth, predicted = counts.diagonal(), counts.sum(1), counts.sum(0)
     overall = (hit.sum() / counts.sum()).item() * 100
-    return Scores(100 * hit / (truth + predicted - hit), 100 * hit / truth, overall)
+    union = truth + predicted - hit
+    iou = 100 * hit / union
+    return Scores(
+        iou,
+        100 * hit / truth,
+        overall,
+        wrong=100 * (predicted - hit) / union,
+        missed=100 * (truth - hit) / union,
+        weighted_iou=(truth * iou.nan_to_num()).sum().item() / truth.sum().item(),
+    )
 
 
 def per_class_table(names: list[str], results: dict[str, Scores]) -> Table:

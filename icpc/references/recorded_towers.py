@@ -51,8 +51,9 @@ class Recorded(NamedTuple):
         return torch.from_numpy(np.ascontiguousarray(array).reshape(array.shape))
 
     def text(self, name: str) -> Any:
-        """What an array of one JSON string says."""
-        return json.loads(str(self.arrays[name]))
+        """What an array of one JSON string says, or the strings of an array of many."""
+        array = self.arrays[name]
+        return array.tolist() if array.ndim else json.loads(str(array))
 
     def state(self) -> dict[str, Tensor]:
         """The weights by their published names."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from ..console.messages import say
 from ..errors import UserError, described
 from ..foreign_files.arrays import NotPlainArrays, read_arrays
+from .recorded_text import text_error
 from .recorded_towers import Recorded, resnet_values, vit_values
 from .zero_shot_protocol import protocol_values
 
@@ -54,13 +56,19 @@ def report(folder: str | Path) -> float:
 
 
 def relative_error(ours: Tensor, recorded: Tensor) -> float:
-    """The largest difference over the largest value, or the share of whole numbers that differ."""
+    """The largest difference over the largest value, or the share of whole numbers that differ.
+
+    What is nan in both is equal; what is nan in one is infinitely wrong.
+    """
     if ours.shape != recorded.shape:
         return float('inf')
     if not recorded.is_floating_point():
         return float((ours.long() != recorded.long()).double().mean())
-    difference = (ours.double() - recorded.double()).abs().nan_to_num(nan=float('inf'))
-    return float(difference.max() / recorded.double().abs().max().clamp(min=1e-30))
+    ours, recorded = ours.double(), recorded.double()
+    both = ours.isnan() & recorded.isnan()
+    ours, recorded = ours.masked_fill(both, 0), recorded.masked_fill(both, 0)
+    difference = (ours - recorded).abs().nan_to_num(nan=float('inf'))
+    return float(difference.max() / recorded.nan_to_num(nan=0).abs().max().clamp(min=1e-30))
 
 
 def files_by_kind(folder: str | Path, kind_of: Callable[[Recorded], str]) -> dict[str, Recorded]:
@@ -118,14 +126,23 @@ def _compare(file: Recorded, values: Iterator[tuple[str, Tensor]]) -> list[float
     return list(errors.values())
 
 
-def print_errors(file: Recorded, values: Iterator[tuple[str, Tensor]]) -> dict[str, float]:
-    """Prints and returns the relative error of every array that is recorded and in `values`."""
+def print_errors(file: Recorded, values: Iterator[tuple[str, Any]]) -> dict[str, float]:
+    """Prints and returns the relative error of every array that is recorded and in `values`.
+
+    Args:
+        file: What is recorded.
+        values: Names with tensors, or with what `recorded_text.text_error` takes.
+    """
     say(file.path.name)
     errors = {}
     try:
         for name, ours in values:
-            if name in file.arrays:
+            if name not in file.arrays:
+                continue
+            if isinstance(ours, Tensor):
                 errors[name] = relative_error(ours, file.tensor(name))
+            else:
+                errors[name] = text_error(ours, file.text(name))
     except (KeyError, TypeError, ValueError, RuntimeError, IndexError) as error:
         raise UserError(f'{file.path}: not as its format says: {described(error)}') from error
     for name, error in errors.items():

@@ -1,6 +1,7 @@
 """Our values of recorded losses, adapters and choices of weakly supervised segmentation."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,16 +21,19 @@ from ..weak.losses import (
     tagged_pairs,
     weighted,
 )
+from ..weak.retraining import SteppedPolyLR
 from ..weak.selection import choose_names, masked_pictures
 from .recorded_towers import Recorded
 
-_SIZE = 224
-_HEAD = 64  # all heads of the recorded towers
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_HEAD = 64  # channels of a head in OpenAI's towers
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 def recorded_clip(file: Recorded) -> nn.Module:
-    """open_clip's model with the recorded weights, frozen, sizes read from their shapes."""
+    """open_clip's model with the recorded weights, frozen, sizes read from their shapes.
+
+    Heads have 64 channels, as in all of OpenAI's towers, where the file does not count them.
+    """
     state = {name: value.float() for name, value in file.state().items()}
     visual = state['visual.conv1.weight']
     positions = state['visual.positional_embedding'].shape[0] - 1
@@ -45,7 +49,7 @@ def recorded_clip(file: Recorded) -> nn.Module:
             vision_cfg=dict(
                 layers=len(vision_layers),
                 width=visual.shape[0],
-                head_width=_HEAD,
+                head_width=_head_width(file, 'vision', visual.shape[0]),
                 patch_size=visual.shape[-1],
                 image_size=round(positions**0.5) * visual.shape[-1],
             ),
@@ -53,7 +57,7 @@ def recorded_clip(file: Recorded) -> nn.Module:
                 context_length=length,
                 vocab_size=max(49408, int(ids.max()) + 1),
                 width=text,
-                heads=text // _HEAD,
+                heads=text // _head_width(file, 'text', text),
                 layers=len(text_layers),
             ),
         )
@@ -66,9 +70,20 @@ def recorded_clip(file: Recorded) -> nn.Module:
     return clip.eval().requires_grad_(False)
 
 
+def _head_width(file: Recorded, tower: str, width: int) -> int:
+    heads = file.config.get(f'{tower}_heads')
+    return width // heads if heads else min(_HEAD, width)
+
+
+def side_of(clip: nn.Module) -> int:
+    """The side of the pictures that an image tower takes, in pixels."""
+    size = clip.visual.image_size
+    return size if isinstance(size, int) else size[0]
+
+
 def imagenet_pictures(pictures: Tensor) -> Tensor:
     """uint8 (N, H, W, 3) -> (N, 3, H, W), normalised with ImageNet's mean and deviation."""
-    mean, std = (torch.tensor(three) for three in _IMAGENET)
+    mean, std = (torch.tensor(three) for three in IMAGENET)
     return ((pictures / 255 - mean) / std).permute(0, 3, 1, 2)
 
 
@@ -78,7 +93,7 @@ def loss_values(file: Recorded, clip: nn.Module) -> Iterator[tuple[str, Tensor]]
     maps = arrays('maps').float().requires_grad_()
     pairs = tagged_pairs(arrays('label'))
     yield 'pairs', pairs
-    views = masked_views(imagenet_pictures(arrays('image')), maps, pairs, _SIZE)
+    views = masked_views(imagenet_pictures(arrays('image')), maps, pairs, side_of(clip))
     yield 'foreground_mean', views.foreground.mean((2, 3))
     yield 'background_mean', views.background.mean((2, 3))
     yield 'foreground0_stride16', views.foreground[0, :, ::16, ::16]
@@ -116,17 +131,16 @@ def _optimiser_values(file: Recorded) -> Iterator[tuple[str, Tensor]]:
     groups = [dict(params=[w], lr=lr) for w, lr in zip(weights, config['lr'], strict=True)]
     names = ('momentum', 'weight_decay', 'dampening', 'nesterov')
     optimiser = torch.optim.SGD(groups, **{name: config[name] for name in names})
+    steps = config['max_step']  # from there on the last rate stays
+    schedule = SteppedPolyLR(optimiser, total=steps, every=1, power=config['power'], end=steps)
     values, rates = [], []
-    for step, grads in enumerate(file.tensor('optim/grads')):
-        if step < config['max_step']:
-            factor = (1 - step / config['max_step']) ** config['power']
-            for group, base in zip(optimiser.param_groups, config['lr'], strict=True):
-                group['lr'] = base * factor
+    for grads in file.tensor('optim/grads'):
         for weight, grad in zip(weights, grads, strict=True):
             weight.grad = grad
         optimiser.step()
         rates.append([group['lr'] for group in optimiser.param_groups])
         values.append(torch.stack([weight.detach().clone() for weight in weights]))
+        schedule.step()
     yield 'optim/values', torch.stack(values)
     yield 'optim/lr', torch.tensor(rates, dtype=torch.float64)
 
@@ -137,14 +151,16 @@ def adapter_values(
     """Adapters, and learned prompts, on the pictures and maps of the file of losses."""
     maps = pictures.tensor('maps').float().requires_grad_()
     pairs = tagged_pairs(pictures.tensor('label'))
-    views = masked_views(imagenet_pictures(pictures.tensor('image')), maps, pairs, _SIZE)
+    views = masked_views(imagenet_pictures(pictures.tensor('image')), maps, pairs, side_of(clip))
     views = MaskedViews(clip.visual(views.foreground), clip.visual(views.background))
     text = clip.encode_text(file.tensor('token_ids').long())
     phrases = clip.encode_text(pictures.tensor('background_token_ids').long())
-    for case in ('start', 'learned'):
-        yield from _case_values(file, case, views, text, phrases, maps)
-    for case in ('coop', 'defo'):
-        yield from _prompt_values(file, case, clip, views.foreground.detach(), pairs[:, 1])
+    for name in file.arrays:
+        case, _, part = name.partition('/')
+        if part == 'image/ratio_vector':
+            yield from _case_values(file, case, views, text, phrases, maps)
+        elif part == 'context':
+            yield from _prompt_values(file, case, clip, views.foreground.detach(), pairs[:, 1])
 
 
 def _case_values(
@@ -175,14 +191,20 @@ def _case_values(
         threshold=file.config['threshold'],
         plain_foreground=views.foreground,
     )
-    for name in ('otm', 'btm', 'cbs'):
-        yield f'{case}/loss/{name}', losses[name]
-    yield f'{case}/loss/total', weighted(losses, file.config['weights'])
+    losses['total'] = weighted(losses, file.config['weights'])
+    for name, loss in losses.items():
+        yield f'{case}/loss/{name}', loss
     leaves = {'maps': maps}
     for tower, adapter in adapters.items():
         leaves |= {f'{tower}/{name}': value for name, value in adapter.named_parameters()}
-    for name in ('otm', 'btm'):
-        grads = torch.autograd.grad(losses[name], list(leaves.values()), retain_graph=True)
+    for name, loss in losses.items():
+        grads = torch.autograd.grad(
+            loss,
+            list(leaves.values()),
+            retain_graph=True,
+            allow_unused=True,
+            materialize_grads=True,
+        )
         for leaf, grad in zip(leaves, grads, strict=True):
             yield f'{case}/grad/{name}/{leaf}', grad
 
@@ -196,8 +218,8 @@ def _prompt_values(
     count = len(leaves['context'])
     parts = [embeddings[:, :1], leaves['context'].expand(len(ids), -1, -1)]
     rest = embeddings[:, 1 + count :]
-    if case == 'defo':
-        leaves['class_tokens'] = file.tensor('defo/class_tokens').requires_grad_()
+    if f'{case}/class_tokens' in file.arrays:
+        leaves['class_tokens'] = file.tensor(f'{case}/class_tokens').requires_grad_()
         parts.append(leaves['class_tokens'][classes][:, None])
         rest = rest[:, 1:]
     text = TextEncoder(clip).encode_embeddings(torch.cat([*parts, rest], 1), ids.argmax(1))
@@ -210,19 +232,22 @@ def _prompt_values(
         yield f'{case}/grad/{leaf}', grad
 
 
-def selection_values(file: Recorded, clip: nn.Module) -> Iterator[tuple[str, Tensor]]:
+def selection_values(file: Recorded, clip: nn.Module) -> Iterator[tuple[str, Any]]:
     """The choice of a name for every picture and class, as published, clean, and as in training."""
     config = file.config
     mean, std = (torch.tensor(three)[:, None, None] / 255 for three in clip_pixels({})[:2])
-    for index in range(len(config['pictures'])):
-        at = f'{index}/'
+    side = side_of(clip)
+    for name in file.arrays:
+        if not name.endswith('/image'):
+            continue
+        at = name.removesuffix('image')
         picture = file.tensor(f'{at}image')
         cam = file.tensor(f'{at}cam').float()
         names = torch.stack([clip.encode_text(ids.long()) for ids in file.tensor(f'{at}token_ids')])
         yield f'{at}text', names
         for view in ('published', 'clean'):
             masked = masked_pictures(picture, cam, published=view == 'published')
-            read = torch.stack([_clip_picture(one.numpy()) for one in masked])
+            read = torch.stack([_clip_picture(one.numpy(), side) for one in masked])
             read = (read - mean) / std
             choice = choose_names(clip.visual(read), names)
             yield f'{at}{view}/masked', masked
@@ -231,14 +256,21 @@ def selection_values(file: Recorded, clip: nn.Module) -> Iterator[tuple[str, Ten
             scores = clip.logit_scale.exp() * choice.similarities
             yield f'{at}{view}/probability', scores.softmax(1)
             yield f'{at}{view}/choice', choice.index
+            yield f'{at}{view}/chosen', _chosen(config, file.tensor(f'{at}keys'), choice.index)
         pairs = torch.stack([torch.zeros(len(cam)), torch.arange(len(cam))], 1).long()
-        view = masked_views(imagenet_pictures(picture[None]), cam[None], pairs, _SIZE)
+        view = masked_views(imagenet_pictures(picture[None]), cam[None], pairs, side)
         choice = choose_names(clip.visual(view.foreground), names)
         yield f'{at}training_view/similarity', choice.similarities
         yield f'{at}training_view/choice', choice.index
 
 
-def _clip_picture(picture: np.ndarray) -> Tensor:
-    """CLIP's own preprocessing: the short side to its size, the centre; (3, 224, 224) in [0, 1]."""
-    image = TF.resize(Image.fromarray(picture), _SIZE, TF.InterpolationMode.BICUBIC)
-    return TF.to_tensor(TF.center_crop(image, [_SIZE, _SIZE]))
+def _chosen(config: Mapping[str, Any], keys: Tensor, index: Tensor) -> list[str]:
+    """The prompts of the names chosen."""
+    names = [config['names'][config['classes'][key]] for key in keys]
+    return [config['prompt'].format(own[i]) for own, i in zip(names, index.tolist(), strict=True)]
+
+
+def _clip_picture(picture: np.ndarray, side: int) -> Tensor:
+    """CLIP's own preprocessing: the short side to its size, the centre; (3, side, side) in 0..1."""
+    image = TF.resize(Image.fromarray(picture), side, TF.InterpolationMode.BICUBIC)
+    return TF.to_tensor(TF.center_crop(image, [side, side]))

@@ -1,6 +1,8 @@
-"""Our values of recorded walks, boundary losses, seeds and dense CRFs, and of scores."""
+"""Our values of recorded walks, boundary losses, seeds and dense CRFs."""
 
 from collections.abc import Iterator
+from itertools import count as count_up
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,28 +15,27 @@ from ..weak.walk import (
     paths,
     random_walk,
     score_labels,
-    sparse_matrix,
     training_pairs,
     transition,
-    walk,
     walked_scores,
 )
 from .recorded_towers import Recorded
 
 
-def refinement_values(file: Recorded) -> Iterator[tuple[str, Tensor]]:
+def refinement_values(file: Recorded) -> Iterator[tuple[str, Any]]:
     """Everything of a file of refinement."""
     yield from _walk_values(file)
     yield from _boundary_values(file)
     yield from _crf_values(file)
 
 
-def _walk_values(file: Recorded) -> Iterator[tuple[str, Tensor]]:
+def _walk_values(file: Recorded) -> Iterator[tuple[str, Any]]:
     config = file.config
     cam, edge = file.tensor('walk/cam').float(), file.tensor('walk/edge').float()[0]
     radius, beta = config['radius'], config['beta']
     ways = paths(radius)
     yield 'walk/destinations', torch.tensor([way[0] for way in ways])
+    yield 'walk/paths', ways
     yield 'walk/path_lengths', torch.tensor([len(way) for way in ways])
     height, width = edge.shape
     affinity = neighbour_affinity(edge, radius).flatten(1)
@@ -45,20 +46,26 @@ def _walk_values(file: Recorded) -> Iterator[tuple[str, Tensor]]:
         matrix[first, second] = matrix[second, first] = weights[weights > 0]
     yield 'walk/affinity', matrix
     yield 'walk/transition1', transition(edge, radius, beta).to_dense().T
-    # The rounding of the published float32 column sums grows with the steps to 5e-5: so the steps
-    # are held against the recorded ones from its own sums, and `transition1` holds ours.
-    published = matrix.pow(beta)
-    published = (published / published.sum(0, keepdim=True)).T.double()
-    place = published.nonzero().T
-    sums = sparse_matrix(*place, published[tuple(place)], height * width)
-    walked = walk(cam * (1 - edge), sums, 2 ** config['exponent'])
+    walked = random_walk(cam, edge, radius, beta, config['exponent'])
     yield 'walk/propagated', walked
     yield 'walk/one_step', random_walk(cam, edge, radius, beta, 0)
     scores = walked_scores(walked, tuple(config['picture']))
     yield 'walk/upsampled', scores
     yield 'walk/labels', score_labels(scores, config['background'], file.tensor('walk/keys'))
-    yield 'train/destinations', torch.tensor([way[0] for way in paths(10)])
-    first, second = training_pairs((128, 128), 10)
+    yield from _pair_values(file)
+
+
+def _pair_values(file: Recorded) -> Iterator[tuple[str, Tensor]]:
+    """The pairs of a training; their radius and the side of its crops follow from the record."""
+    destinations = file.arrays.get('train/destinations')
+    if destinations is None:
+        return
+    radius = int(abs(destinations).max()) + 1
+    yield 'train/destinations', torch.tensor([way[0] for way in paths(radius)])
+    count = int(file.tensor('train/pairs')[1])
+    # As many first cells as a square crop of some side has.
+    side = next(n for n in count_up(radius) if (n - radius + 1) * (n - 2 * radius + 2) >= count)
+    first, second = training_pairs((side, side), radius)
     yield 'train/pairs', torch.tensor([len(second), len(first)])
 
 
@@ -92,5 +99,8 @@ def _crf_values(file: Recorded) -> Iterator[tuple[str, Tensor]]:
             yield f'seeds/{case}/{name}', labels
     crf = CRF(**settings['test'])
     energies = energies_of_probabilities(file.tensor('crf/probabilities'))
-    yield 'crf/refined_1', dense_crf(picture, energies, crf._replace(iterations=1))
     yield 'crf/refined', dense_crf(picture, energies, crf)
+    for name in file.arrays:
+        if name.startswith('crf/refined_'):
+            steps = int(name.removeprefix('crf/refined_'))
+            yield name, dense_crf(picture, energies, crf._replace(iterations=steps))

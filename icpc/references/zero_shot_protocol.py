@@ -17,10 +17,11 @@ from ..class_lookup import SEPARATOR
 from ..clip.text.vocabulary import END, START, tokenize
 from ..parts import BaseBackbone
 from ..structures import CLIPFeatures
+from ..weakly.refinement import refiner
 from .recorded_towers import Recorded, load_visual, vit_config, vit_options
 
 _LONGEST = 10**9  # pixels: the shorter side decides
-_REFINED = 'iterations'  # of PAMR, which icpc does not have
+_REFINED = 'iterations'  # of PAMR, which icpc's predictions do not have
 
 
 class _Cut(BaseBackbone):
@@ -38,6 +39,18 @@ class _Cut(BaseBackbone):
         return self.backbone(images[:, :, :height, :width])
 
 
+def _pamr_values(file: Recorded) -> Iterator[tuple[str, Tensor]]:
+    """Pixel-adaptive refinement alone, with the settings of each case."""
+    for name, settings in file.config.get('pamr', {}).items():
+        images = file.tensor('pamr/image')
+        maps = F.interpolate(
+            file.tensor('pamr/map'), images.shape[2:], mode='bilinear', align_corners=True
+        )
+        refine = refiner('pamr', settings)
+        pairs = zip(images, maps, strict=True)
+        yield f'pamr/{name}', torch.stack([refine(*pair) for pair in pairs])
+
+
 def protocol_values(file: Recorded, tower: Recorded) -> Iterator[tuple[str, Tensor]]:
     """Our values of a protocol's file, by the recorded names; a run with PAMR is left out.
 
@@ -49,6 +62,7 @@ def protocol_values(file: Recorded, tower: Recorded) -> Iterator[tuple[str, Tens
     templates = json.loads(str(file.arrays['templates']))
     length = file.arrays['token_ids'].shape[2]
     yield 'token_ids', torch.stack([_ids(word, templates, length) for word in words])
+    yield from _pamr_values(file)
     runs = {
         name: run
         for name, run in file.config.items()

@@ -30,7 +30,8 @@ class GroupedOptimConstructor:
     Args:
         optim_wrapper_cfg: The wrapper with its `optimizer`.
         paramwise_cfg: `custom_keys={part: dict(lr_mult=, decay_mult=)}`, the part being a dotted
-            prefix such as `backbone`; and `norm_decay_mult`.
+            prefix such as `backbone`, in which biases may have `bias_lr_mult` and
+            `bias_decay_mult` instead; and `norm_decay_mult`.
     """
 
     def __init__(self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None) -> None:
@@ -67,8 +68,12 @@ class GroupedOptimConstructor:
     def _multipliers(self, name: str, in_norm: bool) -> tuple[float, float]:
         part = max((key for key in self.parts if _inside(name, key)), key=len, default=None)
         options = self.parts.get(part, {})
-        decay = options.get('decay_mult', 1.0)
-        return options.get('lr_mult', 1.0), decay * self.norm_decay_mult if in_norm else decay
+        rate, decay = options.get('lr_mult', 1.0), options.get('decay_mult', 1.0)
+        if in_norm:
+            return rate, decay * self.norm_decay_mult
+        if name.endswith('.bias'):
+            rate, decay = options.get('bias_lr_mult', rate), options.get('bias_decay_mult', decay)
+        return rate, decay
 
     def _check_parts(self, model: nn.Module) -> None:
         names = [name for name, _ in model.named_parameters()]

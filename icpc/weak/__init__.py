@@ -10,6 +10,6 @@ under the map and what the map leaves; the texts are those of the chosen names, 
 before its adapter.
 """
 
-from . import stages, tags
+from . import retraining, stages, tags
 
-__all__ = ['stages', 'tags']
+__all__ = ['retraining', 'stages', 'tags']

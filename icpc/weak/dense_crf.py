@@ -74,13 +74,16 @@ def dense_crf(
     terms = []
     for weight, points in features:
         gaussian = kernel(points)
-        norm = (gaussian.filter(torch.ones_like(points[:, :1])) + 1e-20).rsqrt()
+        sums = gaussian.filter(torch.ones_like(points[:, :1]))
+        norm = (sums.double() + 1e-20).rsqrt().to(sums)
         terms.append((weight, gaussian, norm))
     unary = -energies.flatten(1).T
     belief = unary.softmax(1)
     for _ in range(crf.iterations):
-        messages = [w * norm * gaussian.filter(norm * belief) for w, gaussian, norm in terms]
-        belief = (unary + sum(messages)).softmax(1)
+        scores = unary
+        for weight, gaussian, norm in terms:
+            scores = scores + weight * (norm * gaussian.filter(norm * belief))
+        belief = scores.softmax(1)
     return belief.T.reshape(energies.shape)
 
 

@@ -1,5 +1,7 @@
 """Gaussian filtering of pixels with any features on a permutohedral lattice."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -16,10 +18,11 @@ class Lattice:
 
     def __init__(self, features: Tensor) -> None:
         count, d = features.shape
-        self._count, self._d = count, d
+        self._d = d
+        self._scale = float(torch.tensor(1 / (1 + 2.0**-d), dtype=features.dtype))
         lifted = _lift(features)
         base, rank = _simplex(lifted)
-        offset = (lifted - base) / (d + 1)
+        offset = (lifted - base) * _share(lifted)
         shares = lifted.new_zeros(count, d + 2)
         shares.scatter_add_(1, d - rank, offset)
         shares.scatter_add_(1, d + 1 - rank, -offset)
@@ -51,13 +54,15 @@ class Lattice:
             values: (P, C).
         """
         corners = values.new_zeros(len(self._corners) + 1, values.shape[1])  # the last one: none
-        for k in range(self._d + 1):
-            corners.index_add_(0, self._index[:, k], self._shares[:, k, None] * values)
+        spread = self._shares[..., None] * values[:, None]  # (P, d + 1, C)
+        corners.index_add_(0, self._index.flatten(), spread.flatten(0, 1))
         for before, after in self._neighbours:
             blurred = corners[:-1] + 0.5 * (corners[before] + corners[after])
             corners = torch.cat([blurred, corners[-1:]])
-        read = (self._shares[..., None] * corners[self._index]).sum(1)
-        return read / (1 + 2.0**-self._d)
+        read = torch.zeros_like(values)
+        for k in range(self._d + 1):
+            read = read + (self._shares[:, k] * self._scale)[:, None] * corners[self._index[:, k]]
+        return read
 
     def _beside(self, axis: int) -> tuple[Tensor, Tensor]:
         step = self._strides.sum()
@@ -72,21 +77,31 @@ class Lattice:
         return torch.where(self._corners[place] == codes, place, count)
 
 
+def _share(lifted: Tensor) -> Tensor:
+    """One of the d + 1 corners, a scalar; multiplied with, as the published code does."""
+    return 1 / torch.tensor(lifted.shape[1], dtype=lifted.dtype, device=lifted.device)
+
+
 def _lift(features: Tensor) -> Tensor:
-    """Points on the plane of the lattice, (P, d + 1)."""
+    """Points on the plane of the lattice, (P, d + 1).
+
+    In the order of the published sums: the rounding of float32 here moves points between corners,
+    and after ten steps of a mean field that is 8e-5 of a probability.
+    """
     d = features.shape[1]
-    axes = torch.arange(d, device=features.device, dtype=features.dtype)
-    scaled = features * ((2 / 3) ** 0.5 * (d + 1)) / ((axes + 2) * (axes + 1)).sqrt()
-    tail = scaled.flip(1).cumsum(1).flip(1)  # of this axis and those behind it
-    first = tail[:, :1]
-    behind = torch.cat([tail[:, 1:], torch.zeros_like(first)], 1)
-    return torch.cat([first, behind - (axes + 1) * scaled], 1)
+    deviation = float(torch.tensor((2 / 3) ** 0.5 * (d + 1), dtype=features.dtype))
+    tail, lifted = torch.zeros_like(features[:, 0]), []
+    for axis in range(d, 0, -1):
+        scaled = features[:, axis - 1] * (1 / math.sqrt((axis + 1) * axis) * deviation)
+        lifted.append(tail - axis * scaled)
+        tail = tail + scaled
+    return torch.stack([tail, *reversed(lifted)], 1)
 
 
 def _simplex(lifted: Tensor) -> tuple[Tensor, Tensor]:
     """The corner of remainder 0 of each point's simplex, and the order of its coordinates."""
     d = lifted.shape[1] - 1
-    whole = lifted / (d + 1)
+    whole = lifted * _share(lifted)
     up, down = whole.ceil() * (d + 1), whole.floor() * (d + 1)
     base = torch.where(up - lifted < lifted - down, up, down)
     rest = lifted - base

@@ -53,6 +53,22 @@ def test_counts_and_numbers_equal_mmsegs():
     assert math.isnan(measure.results_by_key['head'].iou[-1])
 
 
+def test_a_mean_over_the_classes_of_the_truth_alone():
+    """The IoU of a class that is only predicted is 0; one rule counts it, the other does not."""
+    measure = StreamingIoU(truth_only=True)
+    measure.dataset_meta = metric().dataset_meta
+    label, guess = torch.tensor([[[0, 0, 1, 1, 255]]]), torch.tensor([[[0, 0, 1, 6, 5]]])
+    measure.process({}, [{'gt_sem_seg': {'data': label}, 'pred_sem_seg': {'data': guess}}])
+    found = measure.evaluate(1)
+    assert found['mIoU'] == pytest.approx(100 * (1 + 1 / 2 + 0) / 3)
+    assert found['truth_mIoU'] == pytest.approx(100 * (1 + 1 / 2) / 2)
+    assert set(found) <= set(measure.result_keys)
+    best = measure.results_by_key['head']
+    assert best.missed[1] == 50
+    assert best.wrong[6] == 100
+    assert best.weighted_iou == pytest.approx(75)
+
+
 def test_counts_stay_on_their_device_until_the_end(monkeypatch):
     measure, expected = metric(), metric()
     expected.process({}, list(samples()))

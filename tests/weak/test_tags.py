@@ -154,13 +154,15 @@ def test_a_long_side_and_a_crop_are_random(tmp_path):
 
 
 def test_the_threshold_is_swept():
-    metric = SweptCAM(thresholds=[0.1, 0.5, 0.95])
+    metric = SweptCAM(thresholds=[0.1, 0.5, 0.95], truth_only=True)
     metric.dataset_meta = dict(classes=('background', 'cat', 'dog'))
     cam = torch.tensor([[[0.9, 0.3, 0.0, 0.0]], [[0.0, 0.0, 0.8, 0.0]]])  # (2, 1, 4)
     labels = torch.tensor([[[1, 0, 2, 255]]])
     samples = [{'gt_sem_seg': {'data': labels}, 'pred_cam': {'data': cam}}]
     metric.process(None, samples)
-    assert metric.evaluate(1) == {'cam_mIoU': pytest.approx(100.0), 'cam_threshold': 0.5}
+    found = metric.evaluate(1)
+    assert found.pop('cam_truth_mIoU') == pytest.approx(100.0)
+    assert found == {'cam_mIoU': pytest.approx(100.0), 'cam_threshold': 0.5}
     means = [metric.results_by_threshold[one].mean_iou for one in (0.1, 0.95)]
     assert means == pytest.approx([100 * (0 + 1 / 2 + 1) / 3, 100 * (1 / 3) / 3])
     metric.process(None, samples)

@@ -13,9 +13,8 @@ optim_wrapper = dict(
     optimizer=dict(type='SGD', lr='${lr}', momentum='${momentum}', weight_decay='${weight_decay}'),
     paramwise_cfg=dict(custom_keys=dict(classifier=dict(lr_mult=10.0))),
 )
-param_scheduler = [
-    dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False, begin=0, end='${max_iters}')
-]
+# (1 - t / max_iters)^0.9, as published; mmengine's PolyLR would reach 0 one step early.
+param_scheduler = [dict(type='SteppedPolyLR', total='${max_iters}', every=1, by_epoch=False)]
 train_cfg = dict(type='GlobalBatchLoop', max_iters='${max_iters}', val_interval='${val_interval}')
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

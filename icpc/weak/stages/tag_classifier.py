@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from ...clip import backbone_type, load_clip
 from ...clip.pixels import clip_pixels
 from ...errors import UserError
-from ...picture_sizes import pad_images
+from ...picture_sizes import pad_images, padded_size
+from .picture_scales import pixel_statistics, rescaled
 
 _EPSILON = 1e-5  # CLIMS: maps are divided by their maximum and this
 
@@ -55,7 +56,7 @@ class TagClassifier(BaseSegmentor):
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.scales, self.flip, self.threshold = tuple(scales), flip, threshold
         self.class_names = tuple(class_names)
-        self.backbone = _build_backbone(clip, backbone)
+        self.backbone = build_backbone(clip, backbone)
         self.classifier = nn.Conv2d(
             self.backbone.channels[-1], len(self.class_names) - 1, 1, bias=False
         )
@@ -73,6 +74,21 @@ class TagClassifier(BaseSegmentor):
             own = clip_pixels(clip['model'], clip.get('pretrained'))
         if own is not None:
             model['data_preprocessor'] = {**given, 'mean': own.mean, 'std': own.std}
+
+    def of_published(self, state: dict[str, Tensor]) -> dict[str, Tensor] | None:
+        """The weights of a checkpoint of CLIMS or POLE; None for one with other names.
+
+        Those hold each tensor two or three times; `resnet50.*` and `classifier.weight` are read.
+
+        Args:
+            state: its tensors by name.
+        """
+        known = 'resnet50.'
+        own = {name.removeprefix(known): v for name, v in state.items() if name.startswith(known)}
+        if not own or 'classifier.weight' not in state:
+            return None
+        renamed = {f'backbone.net.{name}': value for name, value in own.items()}
+        return renamed | {'classifier.weight': state['classifier.weight']}
 
     def loss_units(self, data_samples: Sequence[SegDataSample]) -> dict[str, float]:
         """Pictures: every loss is the mean over them."""
@@ -119,25 +135,38 @@ class TagClassifier(BaseSegmentor):
         tags = [torch.as_tensor(sample.tags) for sample in data_samples]
         return torch.stack(tags).to(self.classifier.weight)
 
-    def cam(self, inputs: Tensor, tags: Tensor | None = None) -> Tensor:
-        """(B, K, H, W) class activation maps in 0..1 of pictures of one size.
+    def cam(self, inputs: Tensor, tags: Tensor | None = None, stride: int = 1) -> Tensor:
+        """(B, K, h, w) class activation maps in 0..1 of pictures of one size.
+
+        As published, a scaled view is the picture of 0 .. 255 resized bicubically and rounded.
 
         Args:
-            inputs: (B, 3, H, W), normalised.
+            inputs: (B, 3, H, W), normalised, not resized since they were read.
             tags: (B, K) zeros and ones; maps of other classes are zero. None keeps all.
+            stride: pixels a cell, h = ceil(H / stride): 1 gives the whole picture, 4 the cells that
+                a random walk begins on.
         """
-        total = inputs.new_zeros(len(inputs), self.classifier.out_channels, *inputs.shape[-2:])
+        size = tuple(-(-side // stride) for side in inputs.shape[-2:])
+        total = inputs.new_zeros(len(inputs), self.classifier.out_channels, *size)
         for scale in self.scales:
-            scaled = inputs
-            if scale != 1:
-                scaled = F.interpolate(inputs, scale_factor=scale, mode='bilinear')
-            views = [scaled, scaled.flip(-1)] if self.flip else [scaled]
-            for flipped, view in enumerate(views):
-                maps = _at(self.maps(view).relu(), view, total.shape[-2:], self.backbone)
-                total += maps.flip(-1) if flipped else maps
+            view, maps = self.scaled_maps(inputs, scale)
+            total += _at(maps, view, size, self.backbone, whole=stride == 1)
         if tags is not None:
             total = total * tags[:, :, None, None]
         return total / (total.amax(dim=(2, 3), keepdim=True) + _EPSILON)
+
+    def scaled_maps(self, inputs: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+        """The view at a scale, (B, 3, h', w'), and its maps (B, K, h, w), mirrored ones added.
+
+        Args:
+            inputs: as of :meth:`cam`.
+            scale: of the view.
+        """
+        view = rescaled(inputs, scale, *pixel_statistics(self.data_preprocessor, inputs))
+        maps = self.maps(view).relu()
+        if self.flip:
+            maps = maps + self.maps(view.flip(-1)).relu().flip(-1)
+        return view, maps
 
     def predict(
         self, inputs: Tensor, data_samples: list[SegDataSample] | None = None
@@ -166,17 +195,23 @@ class TagClassifier(BaseSegmentor):
         return samples
 
 
-def _at(maps: Tensor, view: Tensor, size: Sequence[int], backbone: nn.Module) -> Tensor:
-    """Maps of a view, which was padded for the backbone, at the size of the picture."""
+def _at(maps: Tensor, view: Tensor, size: tuple, backbone: nn.Module, whole: bool) -> Tensor:
+    """Maps of a view at the size of the picture's cells; `whole` where that is the picture's own.
+
+    Where the backbone takes any size, those of the whole picture are resized to the pixels that all
+    cells of its map cover, and cut, as published; a view that was padded is cut first.
+    """
     divisor = backbone.size_divisor
-    height, width = (-(-side // divisor) * divisor for side in view.shape[-2:])
-    if (height, width) != tuple(view.shape[-2:]):
-        maps = F.interpolate(maps, (height, width), mode='bilinear', align_corners=False)
+    if divisor > 1:
+        maps = F.interpolate(maps, padded_size(view.shape[-2:], divisor), mode='bilinear')
         maps = maps[..., : view.shape[-2], : view.shape[-1]]
-    return F.interpolate(maps, tuple(size), mode='bilinear', align_corners=False)
+    covered = padded_size(size, backbone.strides[-1]) if whole and divisor == 1 else size
+    maps = F.interpolate(maps, covered, mode='bilinear', align_corners=False)
+    return maps[..., : size[0], : size[1]]
 
 
-def _build_backbone(clip: dict | None, backbone: dict) -> nn.Module:
+def build_backbone(clip: dict | None, backbone: dict) -> nn.Module:
+    """A backbone of its own type, or CLIP's image tower."""
     if clip is None:
         if 'type' not in backbone:
             raise ValueError('model.backbone needs a type, such as Stride16ResNet, without clip')

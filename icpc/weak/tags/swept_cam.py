@@ -19,18 +19,27 @@ class SweptCAM(BaseMetric):
     """mIoU of CAMs, the threshold of the background swept: `cam_mIoU` and `cam_threshold`.
 
     A pixel is the class of the largest map where that is above the threshold, else background.
-    Classes that occur in truth or prediction count; the truth's `ignore_index` does not.
+    As in CLIMS' evaluation of CAMs, the mean is over the classes that occur in truth or prediction;
+    the truth's `ignore_index` does not count.
 
     Args:
         thresholds: In 0..1.
         ignore_index: Label that does not count.
+        truth_only: Gives `cam_truth_mIoU`, too, at the same threshold: the mean over the classes of
+            the truth alone, the rule of DeepLab's evaluation.
 
     Attributes:
         results_by_threshold: threshold -> scores of the last evaluation.
     """
 
-    def __init__(self, thresholds: Sequence[float] | None = None, ignore_index: int = 255) -> None:
+    def __init__(
+        self,
+        thresholds: Sequence[float] | None = None,
+        ignore_index: int = 255,
+        truth_only: bool = False,
+    ) -> None:
         super().__init__(collect_device='cpu', prefix='')
+        self.truth_only = truth_only
         self.thresholds = [n / 50 for n in range(1, 40)] if thresholds is None else [*thresholds]
         if not self.thresholds or not all(0 <= one < 1 for one in self.thresholds):
             raise UserError(f'SweptCAM.thresholds must lie in 0..1, got {thresholds}')
@@ -42,7 +51,7 @@ class SweptCAM(BaseMetric):
     @property
     def result_keys(self) -> list[str]:
         """The keys that `evaluate` returns."""
-        return ['cam_mIoU', 'cam_threshold']
+        return ['cam_mIoU', 'cam_threshold', *(['cam_truth_mIoU'] if self.truth_only else [])]
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Add a batch.
@@ -89,8 +98,9 @@ class SweptCAM(BaseMetric):
     def compute_metrics(self, results: list) -> dict[str, float]:
         """The metrics of the last evaluation."""
         best = max(self.thresholds, key=lambda one: self.results_by_threshold[one].mean_iou)
-        mean = self.results_by_threshold[best].mean_iou
-        return {'cam_mIoU': mean, 'cam_threshold': best}
+        found = self.results_by_threshold[best]
+        metrics = {'cam_mIoU': found.mean_iou, 'cam_threshold': best}
+        return metrics | ({'cam_truth_mIoU': found.truth_mean_iou} if self.truth_only else {})
 
 
 def swept_confusion(
