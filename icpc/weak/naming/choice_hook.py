@@ -14,6 +14,7 @@ from ...building import bare
 from ...console.messages import say
 from ...errors import UserError
 from ..stages.clims_classifier import CLIMSClassifier
+from ..tags.tagged_datasets import tag_path
 from .choosing import choose, own_share, pictures_of, place_vector
 from .tables import places_of_table
 
@@ -52,11 +53,12 @@ class NameChoiceHook(Hook):
             if self._saved is not None:
                 self._take(model, dataset, self._saved)
             return
-        places = places_of_table(model.choices, dataset, model)
+        path = tag_path(model.choices, dataset.data_root)
+        places = places_of_table(path, dataset, model)
         if self._saved is not None and not torch.equal(self._saved, places):
             raise UserError(
-                f'model.choices={model.choices} has changed since this run began; put the former '
-                'table back, or begin a new run in another work dir'
+                f'{path}: model.choices has changed since this run began; put the former table '
+                'back, or begin a new run in another work dir'
             )
         self._take(model, dataset, places)
 

@@ -1,5 +1,7 @@
 """A table of chosen names, held against the pictures, tags and names of a training."""
 
+from pathlib import Path
+
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -12,7 +14,7 @@ from ..stages.clims_classifier import CLIMSClassifier
 _LISTED = 5  # pictures in a message
 
 
-def places_of_table(path: str, dataset: Dataset, model: CLIMSClassifier) -> Tensor:
+def places_of_table(path: str | Path, dataset: Dataset, model: CLIMSClassifier) -> Tensor:
     """(N, K) int16: the place of the chosen name among those of its class; -1 where it is no tag.
 
     Args:
@@ -55,7 +57,7 @@ def places_of_table(path: str, dataset: Dataset, model: CLIMSClassifier) -> Tens
     return places
 
 
-def _names(model: CLIMSClassifier, name: str, path: str, picture: str) -> list[str]:
+def _names(model: CLIMSClassifier, name: str, path: str | Path, picture: str) -> list[str]:
     classes = model.class_names[1:]
     if name not in classes:
         raise UserError(

@@ -35,7 +35,8 @@ class CLIMSClassifier(TagClassifier):
             side of the masked pictures, by default CLIP's own.
         names: of the classes in the texts, see :func:`candidate_names`; without choices the first.
         choices: a table (JSON, picture -> class -> name) of which of the names each picture's
-            classes have; ``NameChoiceHook`` reads it. None: all the first, or see ``refresh``.
+            classes have, as a path or below ``data_root``, which ``NameChoiceHook`` reads. None:
+            all the first, or see ``refresh``.
         refresh: the names are chosen by the CAMs of the model itself before the first step and
             again every so many steps, by the same hook; ours. None: never.
         prompter: makes the texts instead of ``template``, such as ``StaticPrompter`` for CoOp; one
