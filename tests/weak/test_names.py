@@ -13,6 +13,7 @@ from icpc.commands.train import train
 from icpc.datasets.scenes.scene_classes import THINGS
 from icpc.datasets.scenes.scene_files import write_scenes
 from icpc.errors import Requeue, UserError
+from icpc.inference.load_model import load_model
 from icpc.training.loop import GlobalBatchLoop
 from icpc.weak.candidates import candidate_names
 from icpc.weak.naming import choice_hook
@@ -20,6 +21,7 @@ from icpc.weak.naming.choice_hook import NameChoiceHook
 from icpc.weak.naming.choosing import choose
 from icpc.weak.naming.tables import places_of_table
 from icpc.weak.selection import clip_picture, masked_pictures
+from icpc.weak.stages import TagClassifier
 from icpc.weak.tags.coco_classes import COCO_CLASSES
 from icpc.weak.tags.tag_files import write_tags
 from icpc.weak.tags.tagged_datasets import TaggedVOCDataset
@@ -115,7 +117,7 @@ def test_a_table_that_does_not_fit_is_refused(tmp_path, tree, words):
 
 
 def test_choosing_again_is_exact_under_resume(root, tmp_path, monkeypatch):
-    config = 'pole/pole_adapters_tiny_scenes-128'
+    config = 'pole/pole-adapters_tiny_scenes-128'
     given = options(root, max_iters=2, **CLIP, **{'choices': None, 'model.refresh': 2})
     train(config, given, str(tmp_path / 'whole'))  # in one piece
 
@@ -136,6 +138,9 @@ def test_choosing_again_is_exact_under_resume(root, tmp_path, monkeypatch):
     torch.testing.assert_close(parts['chosen_names'], places)
     for name, value in whole['state_dict'].items():
         assert torch.equal(parts['state_dict'][name], value), name
+    loaded = load_model(tmp_path / 'whole').model  # predicts without CLIP and adapters
+    assert type(loaded) is TagClassifier
+    assert torch.equal(loaded.classifier.weight.cpu(), whole['state_dict']['classifier.weight'])
 
 
 def test_ranks_share_a_choice_and_have_all_of_it(root, monkeypatch):
