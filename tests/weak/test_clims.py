@@ -156,6 +156,12 @@ def test_learned_prompts_start_as_the_sentence_and_train_without_the_text_tower(
     assert all(one.grad is not None for one in grads.values())
     assert model.prompter.contexts.grad.abs().sum() > 0
     assert not any('text_encoder' in name for name in model.state_dict())
+    if model.prompter.depends_on_image:
+        torch.nn.init.normal_(model.prompter.generator.output[-1].weight, std=30.0)
+        own = torch.stack([model.prompter(model.clip.features(one[None]))[0] for one in inputs])
+        found = model.texts_of(inputs, given, pairs)
+        torch.testing.assert_close(found, own[pairs[:, 0], pairs[:, 1]], rtol=1e-3, atol=1e-3)
+        assert not torch.allclose(own[0], own[1], atol=1e-2)
     model.double()
     assert model.clip.text.positional_embedding.dtype == torch.float64
 
