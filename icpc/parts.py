@@ -252,6 +252,13 @@ class CountsUnits(Protocol):
 
 
 @runtime_checkable
+class HasTrainingParts(Protocol):
+    """A model some parts of which serve its training alone: weights fit with and without them."""
+
+    training_parts: Sequence[str]  # first words of names in the state dict
+
+
+@runtime_checkable
 class KnowsItsMemory(Protocol):
     """A model that tells what a prediction takes before it is made."""
 

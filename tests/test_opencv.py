@@ -17,6 +17,7 @@ FIX = (
 ARGUMENTS = {
     'ablate': ['STUDY'],
     'check_reference': ['FILE'],
+    'choose_names': ['CONFIG', 'RUN', '--out', 'OUT'],
     'colour_position_baseline': [],
     'complexity': ['CONFIG'],
     'import_denseclip': ['CONFIG', 'FILE', 'OUT'],

@@ -1,6 +1,6 @@
 """Putting a checkpoint's weights into a model: all of them, or what fits for fine-tuning."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..console.messages import say
 from ..errors import UserError
-from ..parts import ReadsPublishedWeights, class_names_of
+from ..parts import HasTrainingParts, ReadsPublishedWeights, class_names_of
 from .content import refuse_no_tensors
 from .partial import Partial
 
@@ -57,6 +57,8 @@ def load_weights(
             read, held = len(published), len(state)
             say(f'note: {source}: published names; {read} of its {held} tensors are read')
             state = published
+    if isinstance(model, HasTrainingParts):
+        state = _without_training_parts(model, state, own, source, fine_tunes)
     trained, names = trained_classes(checkpoint), _stripped(class_names_of(model))
     if partial:
         _load_what_fits(model, state, trained, names, source)
@@ -92,6 +94,30 @@ def _without_wrappers(
             f'note: {source}: {len(renamed)} names such as {example} are read as {renamed[example]}'
         )
     return {renamed.get(key, key): value for key, value in state.items()}
+
+
+def _without_training_parts(
+    model: HasTrainingParts,
+    state: dict[str, Tensor],
+    own: dict[str, Tensor],
+    source: str | Path,
+    fine_tunes: bool,
+) -> dict[str, Tensor]:
+    """The weights without what served another training alone; what serves this one begins anew."""
+
+    def only_in(keys: Iterable[str], others: Container[str]) -> list[str]:
+        parts = model.training_parts
+        return sorted(k for k in keys if k not in others and k.partition('.')[0] in parts)
+
+    dropped, added = only_in(state, own), only_in(own, state) if fine_tunes else []
+    for keys, words in (
+        (dropped, 'are left out: they served a training, and this model has no such part'),
+        (added, 'are not in it: they begin with their initial values'),
+    ):
+        if keys:
+            say(f'note: {source}: {len(keys)} tensors ({_some(keys)}) {words}')
+    kept = {key: value for key, value in state.items() if key not in dropped}
+    return kept | {key: own[key] for key in added}
 
 
 def _load_what_fits(

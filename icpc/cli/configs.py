@@ -16,7 +16,7 @@ DESCRIPTION = (
     'the studies. Every command takes such a name in the place of a file.'
 )
 # {method}_{backbone}_{head}_{steps}_{dataset}-{crop}; nothing is trained without head and steps
-_NAME = re.compile(r'[^/]+/([^_]+)_([^_]+)(?:_[^_]+_(\d+k))?_(.+)-(\d+)')
+_NAME = re.compile(r'[^/]+/([^_]+)_([^_]+)(?:_[^_]+_(\d+k))?_(.+)-(\d+)(?:_published)?')
 _HEAD = ('config', 'method', 'backbone', 'steps', 'dataset', 'crop')
 _STUDY = ('study', 'what it compares')
 _STUDIES = 'studies/'

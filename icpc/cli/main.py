@@ -24,6 +24,7 @@ COMMANDS = (
     'report',
     'reproduce',
     'make-pseudo-masks',
+    'choose-names',
     'weakly',
     'publish',
     'export',

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmengine.config import Config
+from mmseg.registry import MODELS
 from mmseg.utils import register_all_modules
 
 from ..config.interpolation import Interpolator
@@ -46,7 +47,8 @@ def prediction_config(tree: dict[str, Any], names: Sequence[str], where: str) ->
     dataset = _dataset(tree)
     steps = dataset.get('pipeline') or tree.get('test_pipeline') or _PLAIN
     steps = _numbers_as_tuples(resolver.resolve(steps, 'test_pipeline'))
-    model = fill_model(model)
+    plainer = getattr(MODELS.get(model['type']), 'for_prediction', None)
+    model = fill_model(model if plainer is None else plainer(model))
     if isinstance(model.get('clip'), dict):
         model['clip']['pretrained'] = None  # the checkpoint holds the weights
     if (model.get('backbone') or {}).get('type') == 'ImageNetBackbone':

@@ -1,6 +1,7 @@
 """Prompting methods: each one module ``prompter(features) -> text`` of shape (B, K, D)."""
 
 from .base import BasePrompter, Prompter
+from .class_tokens import ClassTokenPrompter
 from .class_vectors import ClassVectorPrompter
 from .cocoop import CoCoOpPrompter
 from .instance import InstancePrompter
@@ -10,6 +11,7 @@ from .template import TemplatePrompter
 
 __all__ = [
     'BasePrompter',
+    'ClassTokenPrompter',
     'ClassVectorPrompter',
     'CoCoOpPrompter',
     'InstancePrompter',

@@ -3,12 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.transforms import functional as TF
 
 from ..clip import TextEncoder, load_clip
 from ..clip.pixels import clip_pixels
@@ -22,7 +19,7 @@ from ..weak.losses import (
     weighted,
 )
 from ..weak.retraining import SteppedPolyLR
-from ..weak.selection import choose_names, masked_pictures
+from ..weak.selection import choose_names, clip_picture, masked_pictures
 from .recorded_towers import Recorded
 
 _HEAD = 64  # channels of a head in OpenAI's towers
@@ -247,7 +244,7 @@ def selection_values(file: Recorded, clip: nn.Module) -> Iterator[tuple[str, Any
         yield f'{at}text', names
         for view in ('published', 'clean'):
             masked = masked_pictures(picture, cam, published=view == 'published')
-            read = torch.stack([_clip_picture(one.numpy(), side) for one in masked])
+            read = torch.stack([clip_picture(one.numpy(), side) for one in masked])
             read = (read - mean) / std
             choice = choose_names(clip.visual(read), names)
             yield f'{at}{view}/masked', masked
@@ -268,9 +265,3 @@ def _chosen(config: Mapping[str, Any], keys: Tensor, index: Tensor) -> list[str]
     """The prompts of the names chosen."""
     names = [config['names'][config['classes'][key]] for key in keys]
     return [config['prompt'].format(own[i]) for own, i in zip(names, index.tolist(), strict=True)]
-
-
-def _clip_picture(picture: np.ndarray, side: int) -> Tensor:
-    """CLIP's own preprocessing: the short side to its size, the centre; (3, side, side) in 0..1."""
-    image = TF.resize(Image.fromarray(picture), side, TF.InterpolationMode.BICUBIC)
-    return TF.to_tensor(TF.center_crop(image, [side, side]))

@@ -164,6 +164,7 @@ def weights_fingerprint(model: dict[str, Any], load_from: str | None = None) -> 
 def _clip_fingerprint(model: dict[str, Any]) -> str | None:
     clips = [model.get(part) or {} for part in ('clip', 'teacher')]
     values = [clip.get(key) for clip in clips for key in ('model', 'pretrained')]
+    values.append(model.get('choices'))  # of names, which stage 2 of POLE learns from
     found = [_weight_files(value) for value in values if isinstance(value, str)]
     return '-'.join(_content(*files) for files in found if files is not None) or None
 

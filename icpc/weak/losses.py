@@ -1,7 +1,7 @@
 """The losses of CLIMS: what CLIP says of a class map's foreground and background."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,6 +11,9 @@ CLAMP = (1e-4, 0.9999)  # published; a similarity outside has no gradient
 VOC_WEIGHTS = dict(otm=10.0, btm=24.0, cbs=1.0, reg=0.2)  # CLIMS, threshold 0.26
 COCO_WEIGHTS = dict(otm=2.0, btm=14.0, cbs=1.25, reg=0.2)  # CLIMS, threshold 0.285
 POLE_WEIGHTS = dict(otm=10.0, btm=25.0, cbs=1.0, reg=0.0)  # its area loss is commented out
+_VOC = ('tree', 'river', 'sea', 'lake', 'water', 'railway', 'railroad', 'track', 'stone', 'rocks')
+# Of backgrounds: CLIMS' ten for VOC, and POLE's twelve for COCO, for which CLIMS has 88 of its own.
+PHRASES = {'voc': _VOC, 'coco': (*_VOC, 'playground', 'spray')}
 
 
 class MaskedViews(NamedTuple):
@@ -116,6 +119,7 @@ def clims_losses(
     plain_foreground: Tensor | None = None,
     clamp: tuple[float, float] = CLAMP,
     reduction: str = 'sum',
+    shifted: bool = False,
 ) -> dict[str, Tensor]:
     """The four losses, unweighted, by name: `otm`, `btm`, `cbs`, `reg`.
 
@@ -127,13 +131,19 @@ def clims_losses(
         threshold: Of the background's phrases.
         plain_foreground: (M, D) before its adapter, which is what is held against the phrases.
         clamp, reduction: As in the single losses.
+        shifted: Every cosine s, the threshold too, becomes (1 + s) / 2, so that a negative one has
+            a gradient, too; ours.
     """
+
+    def seen(cosines: Any) -> Any:
+        return (1 + cosines) / 2 if shifted else cosines
+
     plain = foreground if plain_foreground is None else plain_foreground
     against = F.normalize(plain, dim=-1) @ F.normalize(phrases, dim=-1).T
     return dict(
-        otm=object_text_loss(F.cosine_similarity(foreground, texts, dim=-1), clamp),
-        btm=background_text_loss(F.cosine_similarity(background, texts, dim=-1), clamp),
-        cbs=background_suppression_loss(against, threshold, reduction),
+        otm=object_text_loss(seen(F.cosine_similarity(foreground, texts, dim=-1)), clamp),
+        btm=background_text_loss(seen(F.cosine_similarity(background, texts, dim=-1)), clamp),
+        cbs=background_suppression_loss(seen(against), seen(threshold), reduction),
         reg=area_loss(maps),
     )
 

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
+from torchvision.transforms import functional as TF
 
 from ..errors import UserError
 from ..names_file import read_lines
@@ -42,6 +45,20 @@ def masked_pictures(picture: Tensor, cam: Tensor, published: bool = False) -> Te
         product = picture.flip(-1).float() * cam[..., None].float() * 255
         return (product.long() % 256).to(torch.uint8)
     return (picture.float() * cam[..., None].float()).to(torch.uint8)
+
+
+def clip_picture(picture: np.ndarray, size: int = 224) -> Tensor:
+    """CLIP's own preprocessing: the short side to a length, bicubic, and the square in the middle.
+
+    Args:
+        picture: uint8 (H, W, 3), RGB.
+        size: In pixels.
+
+    Returns:
+        (3, size, size) in 0..1; CLIP's mean and deviation are for the caller.
+    """
+    image = TF.resize(Image.fromarray(picture), size, TF.InterpolationMode.BICUBIC)
+    return TF.to_tensor(TF.center_crop(image, [size, size]))
 
 
 def choose_names(pictures: Tensor, names: Tensor) -> NameChoice:

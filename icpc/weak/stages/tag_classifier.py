@@ -40,6 +40,8 @@ class TagClassifier(BaseSegmentor):
         ValueError: parts that do not fit together, or a scale that is not above 0.
     """
 
+    training_parts = ('adapters', 'prompter')  # of stage 2: maps need none of them
+
     def __init__(
         self,
         class_names: Sequence[str],
