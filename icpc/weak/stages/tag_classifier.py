@@ -55,7 +55,7 @@ class TagClassifier(BaseSegmentor):
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         self.scales, self.flip, self.threshold = tuple(scales), flip, threshold
         self.class_names = tuple(class_names)
-        self.backbone = _build_backbone(clip, backbone)
+        self.backbone = build_backbone(clip, backbone)
         self.classifier = nn.Conv2d(
             self.backbone.channels[-1], len(self.class_names) - 1, 1, bias=False
         )
@@ -176,7 +176,8 @@ def _at(maps: Tensor, view: Tensor, size: Sequence[int], backbone: nn.Module) ->
     return F.interpolate(maps, tuple(size), mode='bilinear', align_corners=False)
 
 
-def _build_backbone(clip: dict | None, backbone: dict) -> nn.Module:
+def build_backbone(clip: dict | None, backbone: dict) -> nn.Module:
+    """A backbone of its own type, or CLIP's image tower."""
     if clip is None:
         if 'type' not in backbone:
             raise ValueError('model.backbone needs a type, such as Stride16ResNet, without clip')
