@@ -34,3 +34,4 @@ optim_wrapper = dict(
 )
 val_evaluator = dict(_delete_=True, type='BoundaryScore', ignore_index='${ignore_index}')
 test_evaluator = dict(_delete_=True, type='BoundaryScore', ignore_index='${ignore_index}')
+default_hooks = dict(panel=None)  # its predictions are edges, no classes

@@ -1,11 +1,9 @@
 """Class activation maps of every picture of a stage's data, refined, as files."""
 
-import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +22,7 @@ from ..inference.load_model import load_model
 from ..ranks import distributed
 from ..run_dir.record import RESOLVED_PY
 from .map_files import save_maps
+from .picture_writers import Writer, written
 from .refinement import refiner
 
 _MASKS = 'LoadAnnotations', 'LoadWideAnnotations'
@@ -100,14 +99,6 @@ def data_sets(cfg: Config) -> tuple[Dataset, Dataset | None]:
         return DATASETS.build(whole), scored and DATASETS.build(scored)
 
 
-class Writer(Protocol):
-    """What makes a file of a picture."""
-
-    def write(self, index: int, path: Path) -> None:
-        """Write the file of the picture with an index."""
-        ...
-
-
 def write_missing(
     name: str,
     make: Callable[..., Writer],
@@ -131,37 +122,9 @@ def write_missing(
     most = _A_GPU * gpus or os.cpu_count() or 1
     many = workers or max(1, min(most, len(work) // _FEW))
     with picture_bar(name, len(work)) as advance:
-        for number, _ in enumerate(_written(make, work, many), start=1):
+        for number, _ in enumerate(written(make, work, many), start=1):
             distributed.note(f'{name}, picture {number} of {len(work)}')
             advance()
-
-
-def _written(
-    make: Callable[..., Writer], work: list[tuple[int, Path]], workers: int
-) -> Iterator[None]:
-    if workers == 1 or len(work) < workers:
-        writer = make(device=None)
-        yield from (writer.write(*item) for item in work)
-        return
-    context = multiprocessing.get_context('spawn')
-    started = context.Value('i', 0)
-    with ProcessPoolExecutor(workers, context, _start, (make, started)) as pool:
-        yield from pool.map(_in_process, work, chunksize=4)
-
-
-_OWN: list[Writer] = []  # of a process of the pool
-
-
-def _start(make: Callable[..., Writer], started: Any) -> None:
-    torch.set_num_threads(1)
-    with started.get_lock():
-        place, started.value = started.value, started.value + 1
-    gpus = torch.cuda.device_count()
-    _OWN.append(make(device=f'cuda:{place % gpus}' if gpus else None))
-
-
-def _in_process(item: tuple[int, Path]) -> None:
-    _OWN[0].write(*item)
 
 
 def files_of(dataset: Dataset, folder: Path, suffix: str) -> list[Path]:

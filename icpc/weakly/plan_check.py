@@ -68,7 +68,10 @@ def _check_classes(plan: Plan, configs: dict[str, Config]) -> None:
     for stage, cfg in configs.items():
         own = [str(name).strip() for name in cfg.class_names]
         if own != first:
-            place = next((i for i, pair in enumerate(zip(own, first)) if len(set(pair)) > 1), None)
+            place = next(
+                (i for i, pair in enumerate(zip(own, first, strict=False)) if len(set(pair)) > 1),
+                None,
+            )
             other = (
                 f'{len(own)} and {len(first)} of them'
                 if place is None

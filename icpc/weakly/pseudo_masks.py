@@ -72,7 +72,7 @@ def make_pseudo_masks(
         metrics = _chosen(mapper, out / MAPS, refine, threshold)
         ignore = mapper.every.ignore_index
         pictures = files_of(mapper.every, out / MASKS, '.png')
-        with picture_bar('masks', len(files)) as advance:
+        with picture_bar('masks', len(files), lines=False) as advance:
             for path, maps in zip(pictures, files, strict=True):
                 labels = labels_of(*load_maps(maps), metrics['threshold'], uncertain, ignore)
                 save_mask(path, labels)
@@ -113,7 +113,7 @@ def sweep(mapper: Mapper, folder: Path) -> dict[float, Scores]:
     dataset, load = mapper.scored, annotation_loader(mapper.scored)
     classes = len(dataset.metainfo['classes'])
     total = torch.zeros(len(THRESHOLDS), classes, classes, dtype=torch.int64)
-    with picture_bar('threshold', len(dataset)) as advance:
+    with picture_bar('threshold', len(dataset), lines=False) as advance:
         for index, path in enumerate(files_of(dataset, folder, '.npz')):
             found = load_maps(path) if path.is_file() else kept_maps(mapper, index)
             labels = torch.from_numpy(read_labels(dataset, index, load).astype(np.int64))

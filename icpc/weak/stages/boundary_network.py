@@ -87,8 +87,10 @@ class BoundaryNetwork(BaseSegmentor):
         ]
         padded = F.pad(inputs, (0, size[1] - inputs.shape[3], 0, size[0] - inputs.shape[2]))
         stem: list[Tensor] = []
-        hook = _network(self.backbone).layer1.register_forward_pre_hook(
-            lambda _, given: stem.append(given[0])
+        hook = (
+            _network(self.backbone)
+            .layer1[0]
+            .register_forward_pre_hook(lambda _, given: stem.append(given[0]))
         )
         try:
             pyramid = self.backbone(padded).pyramid
