@@ -18,6 +18,7 @@ from ..run_dir.provenance import machine
 from ..run_dir.record import FINISHED, whole_record
 from . import stage_runs as runs
 from .picture_maps import data_sets
+from .pseudo_masks import MAPS
 from .stage_plan import Plan
 from .tag_stage import names_of
 
@@ -172,5 +173,5 @@ def _is(former: dict[str, Any], what: str) -> bool:
     """Whether a former stage did the same: its config's name, or its refinement."""
     if 'config' in former:
         return Path(former['config']).stem == what
-    refine = (former.get('settings') or {}).get('refine')
+    refine = ((former.get('settings') or {}).get(MAPS) or {}).get('refine')
     return refine is None or what == f'refinement: {refine}'

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..console.messages import say
 from ..console.picture_bar import picture_bar
 from ..datasets.mask_reading import annotation_loader, read_labels
+from ..errors import UserError
 from ..evaluation.confusion import confusion
 from ..evaluation.pictures import class_names, save_mask
 from ..evaluation.table import Scores, per_class_table, scores
@@ -58,11 +59,8 @@ def make_pseudo_masks(
     if refine == WITH_BOUNDARIES:  # the run counts, not where it lies
         plain['network'] = str(finished_source(Path(options['network'])).run)
     settings = {
-        'refine': refine,
-        'options': plain,
-        'uncertain': uncertain,
-        'threshold': threshold,
-        'thresholds': THRESHOLDS,
+        MAPS: {'refine': refine, 'options': plain},
+        MASKS: {'uncertain': uncertain, 'threshold': threshold, 'thresholds': THRESHOLDS},
     }
 
     def work() -> dict[str, Any]:
@@ -70,6 +68,11 @@ def make_pseudo_masks(
         files = files_of(mapper.every, out / MAPS, '.npz')
         write_missing(f'maps ({refine})', partial(Mapper, source, refine, options), files, workers)
         metrics = _chosen(mapper, out / MAPS, refine, threshold)
+        if uncertain and uncertain >= metrics['threshold']:
+            raise UserError(
+                f'uncertain={uncertain:g} reaches down to maps of 0 at the threshold '
+                f'{metrics["threshold"]:g}, so that no pixel would be background: take less'
+            )
         ignore = mapper.every.ignore_index
         pictures = files_of(mapper.every, out / MASKS, '.png')
         with picture_bar('masks', len(files), lines=False) as advance:
@@ -80,7 +83,7 @@ def make_pseudo_masks(
                 advance()
         return {'metrics': {'train': metrics}, 'pictures': len(files)}
 
-    return recorded_stage(out, finished_source(source), settings, (MAPS, MASKS), work)
+    return recorded_stage(out, finished_source(source), settings, work)
 
 
 def _chosen(mapper: Mapper, folder: Path, refine: str, threshold: float | None) -> dict[str, float]:

@@ -81,7 +81,7 @@ def make_seeds(
         metrics = {} if mapper.scored is None else _measured(mapper, out / MASKS)
         return {'metrics': {'train': metrics}, 'pictures': len(files)}
 
-    return recorded_stage(out, finished_source(source), plan.model_dump(), (MASKS,), work)
+    return recorded_stage(out, finished_source(source), {MASKS: plan.model_dump()}, work)
 
 
 def _measured(mapper: Mapper, folder: Path) -> dict[str, float]:

@@ -5,7 +5,7 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,7 @@ def finished_source(source: Path) -> RunRecord:
 def recorded_stage(
     out: Path,
     source: RunRecord,
-    settings: dict[str, Any],
-    folders: Sequence[str],
+    settings: dict[str, dict[str, Any]],
     work: Callable[[], dict[str, Any]],
 ) -> dict[str, float]:
     """Do a stage's work unless it is done; what is there of other weights or settings goes.
@@ -41,16 +40,17 @@ def recorded_stage(
     Args:
         out: The stage's folder.
         source: Of the run that its maps come from.
-        settings: Whatever else decides what is made.
-        folders: What it writes below `out`.
+        settings: Folder below `out` -> whatever else decides what is in it; each folder is made of
+            those before it.
         work: It makes what is missing, and returns parts of the record: `metrics`, `pictures`.
 
     Returns:
         The metrics on the training pictures.
     """
-    settings = {**settings, 'run': source.run, 'steps': source.steps}
+    first = next(iter(settings))
+    settings = {**settings, first: {**settings[first], 'run': source.run, 'steps': source.steps}}
     with only_writer(out, 'makes a stage of weak supervision', '--out'):
-        record = _begin(out, settings, source, folders)
+        record = _begin(out, settings, source)
         if record['state'] == FINISHED:
             say(f'{out}: done')
             return record['metrics']['train']
@@ -62,18 +62,20 @@ def recorded_stage(
         return record['metrics']['train']
 
 
-def _begin(
-    out: Path, settings: dict[str, Any], source: RunRecord, folders: Sequence[str]
-) -> dict[str, Any]:
+def _begin(out: Path, settings: dict[str, dict[str, Any]], source: RunRecord) -> dict[str, Any]:
     """The record to go on with; what was made of other weights or settings is removed."""
-    digest = short(hashlib.sha256(json.dumps(settings, sort_keys=True).encode()))
-    former = whole_record(out)
-    if former is not None and (former.get('fingerprints') or {}).get('config') == digest:
+    settings = json.loads(json.dumps(settings))  # as a record holds them
+    former = whole_record(out) or {}
+    known = former.get('settings') or {}
+    if known == settings:
         return former
-    for folder in folders:
-        if (out / folder).is_dir():
+    same = True
+    for folder, wanted in settings.items():
+        same = same and known.get(folder) == wanted
+        if not same and (out / folder).is_dir():
             say(f'{out / folder}: was made of other weights or settings, and is made again')
             shutil.rmtree(out / folder)
+    digest = short(hashlib.sha256(json.dumps(settings, sort_keys=True).encode()))
     record = {
         'state': RUNNING,
         'run': uuid.uuid4().hex,
