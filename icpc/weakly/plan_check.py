@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmseg.registry import MODELS
 from rich.table import Table
 
 from ..config.batch_plan import plan_batch, world_size
@@ -25,6 +26,8 @@ from .tag_stage import names_of
 Options = dict[str, dict[str, Any]]  # of each stage that is trained
 _COLUMNS = ('stage', 'what', 'needs', 'takes', 'time', 'state')
 _UNKNOWN = 'not known'
+_CAMS = 'cam', 'class activation maps'
+_GIVES = {'cam': _CAMS, 'clims': _CAMS, 'boundary': ('edge_logits', 'edges')}
 
 
 def say_plan(plan: Plan, out: Path, given: Options) -> None:
@@ -41,6 +44,7 @@ def say_plan(plan: Plan, out: Path, given: Options) -> None:
     """
     say(f'{plan.path.name} -> {out}')
     configs = {stage: _config(plan, stage, given[stage], out) for stage in plan.trained}
+    _check_kinds(plan, configs)
     _check_classes(plan, configs)
     for stage, cfg in configs.items():
         own = stage in ('cam', 'clims')  # the others train on what is not made yet
@@ -61,6 +65,18 @@ def _config(plan: Plan, stage: str, options: dict[str, Any], out: Path) -> Confi
         return runs.finished(plan.config_of(stage), options, out / stage)
     except UserError as error:
         raise UserError(f'{stage}: {error}') from error
+
+
+def _check_kinds(plan: Plan, configs: dict[str, Config]) -> None:
+    """Each stage's model gives what the next one needs."""
+    for stage, cfg in configs.items():
+        needed, what = _GIVES.get(stage, (None, ''))
+        kind = MODELS.get(cfg.model.type)
+        if needed is not None and not hasattr(kind, needed):
+            raise UserError(
+                f'{plan.config_of(stage)}: stage {stage} needs a model that gives {what}; '
+                f'{cfg.model.type} does not'
+            )
 
 
 def _check_classes(plan: Plan, configs: dict[str, Config]) -> None:
@@ -116,16 +132,9 @@ def _check_models(plan: Plan, configs: dict[str, Config], out: Path) -> None:
             continue
         try:
             with muted():
-                model = build(cfg)
+                build(cfg)
         except UserError as error:
             raise UserError(f'{plan.config_of(stage)}: {error}') from error
-        needed = {'cam': 'cam', 'clims': 'cam', 'boundary': 'edge_logits'}.get(stage)
-        if needed is not None and not hasattr(model, needed):
-            raise UserError(
-                f'{plan.config_of(stage)}: stage {stage} needs a model that gives '
-                f'{"edges" if needed == "edge_logits" else "class activation maps"}; '
-                f'{type(model).__name__} does not'
-            )
 
 
 def _rows(plan: Plan, configs: dict[str, Config], out: Path, count: int) -> Iterator[list[str]]:

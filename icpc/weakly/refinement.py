@@ -54,9 +54,14 @@ def check_refinement(name: str, options: dict[str, Any]) -> None:
     for key, one in parameters.items():
         if one.default is one.empty and key not in options:
             raise UserError(f'refine={name} needs the option {key}')
-    if name in FUNCTIONS:  # options that mean nothing fail on any picture
-        with refusing(f'refine={name} with {options}'):
+    for key, value in options.items():
+        if isinstance(value, (int, float)) and value < 0:
+            raise UserError(f'refine={name}: {key} must not be below 0, got {value}')
+    if name in FUNCTIONS:
+        try:  # what means nothing fails on any picture
             FUNCTIONS[name](torch.zeros(3, 8, 8), torch.full((1, 8, 8), 0.5), **options)
+        except Exception as error:
+            raise UserError(f'refine={name} with {options}: {error}') from error
 
 
 def refiner(name: str, options: dict[str, Any], device: str | None = None) -> Refine | None:
