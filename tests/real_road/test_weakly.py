@@ -18,6 +18,7 @@ from icpc.weakly.map_files import load_maps
 from icpc.weakly.stage_plan import load_plan
 
 PLAN = """
+_batch = {'global_batch': 2, 'gpu_batch': 2}
 _network = {
     'model.backbone.model': 'resnet18',
     'model.backbone.pretrained': False,
@@ -25,22 +26,24 @@ _network = {
     'largest': 80,
     'lr': 0.001,
     'model.scales': [1.0, 0.5],
-    'global_batch': 2,
-    'gpu_batch': 2,
+    **_batch,
 }
 _clip = {'model': 'scenes_clip', 'pretrained': 'auto'}
 tags = dict(source='masks', path='SegmentationClassAug')
 cam = dict(config='pole/cam_rn50_voc-512', options=_network)
 clims = dict(config='pole/clims_rn50_voc-512', options={**_network, 'model.teacher': _clip})
-masks = dict(refine='pamr', options=dict(iterations=2))
+boundary = dict(
+    config='pole/irn_rn50_voc-512',
+    options={'model.backbone.model': 'resnet18', 'model.backbone.pretrained': False, **_batch},
+)
+masks = dict(refine='irn', options=dict(exponent=2))
 retrain = dict(
     config='pole/retrain_rn50_pseudo-voc-512',
     options={
         'model.clip.model': 'scenes_clip',
         'model.clip.pretrained': 'auto',
         'model.clip.image_size': None,
-        'global_batch': 2,
-        'gpu_batch': 2,
+        **_batch,
     },
 )
 """

@@ -1,4 +1,4 @@
-"""IRN's boundary network: its losses in parts and passes, what trains, its edges and their score."""
+"""IRN's boundary network: its losses in parts and passes, what trains, edges and their score."""
 
 import itertools
 
