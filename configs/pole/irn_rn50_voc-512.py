@@ -2,12 +2,10 @@
 _base_ = [
     '../_base_/models/boundary.py',
     '../_base_/datasets/pseudo_voc.py',
-    '../_base_/schedules/sgd_poly_cam.py',
+    '../_base_/schedules/sgd_poly_boundary.py',
     '../_base_/default_runtime.py',
 ]
 crop_size = 512
-max_iters = 990
-global_batch = 32
 long_side = 500  # VOC's pictures have it, so that their sizes are those of a scale 0.5 .. 1.5
 train_pipeline = [
     dict(type='LoadImageFromFile'),
@@ -27,11 +25,6 @@ test_pipeline = [
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]
-optim_wrapper = dict(
-    paramwise_cfg=dict(
-        custom_keys=dict(_delete_=True, displacement=dict(lr_mult=10.0)),
-    ),
-)
 val_evaluator = dict(_delete_=True, type='BoundaryScore', ignore_index='${ignore_index}')
 test_evaluator = dict(_delete_=True, type='BoundaryScore', ignore_index='${ignore_index}')
 default_hooks = dict(panel=None)  # its predictions are edges, no classes

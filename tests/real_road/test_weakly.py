@@ -106,8 +106,8 @@ def test_pictures_that_train_on_tags_alone_are_scored_with_their_masks(tmp_path)
 
 def test_the_packaged_plans_name_configs_that_load():
     plans = sorted((configs_folder() / 'pole').glob('pipeline_*.py'))
-    assert len(plans) == 2
+    assert len(plans) == 3
     for path in plans:
         plan = load_plan(path)
-        for stage in [one for one in ('cam', 'clims', 'retrain') if getattr(plan, one)]:
+        for stage in plan.trained:
             load_config(plan.config_of(stage), getattr(plan, stage).options)
