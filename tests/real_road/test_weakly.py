@@ -7,6 +7,7 @@ import pytest
 from editions import prepared
 from mmengine.registry import DefaultScope
 from mmseg.registry import DATASETS
+from running_tools import run_tool
 
 from icpc.cli.main import main
 from icpc.config.load import load_config
@@ -84,6 +85,27 @@ def test_all_stages_on_voc_and_what_is_done_is_skipped(tmp_path, capsys):
     assert again.splitlines()[-3:] == lines[-3:]
     assert main([*command, 'cam.lr=0.1']) == 2
     assert 'holds a finished run of other config' in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_two_ranks_make_all_stages(tmp_path):
+    """The first rank alone makes tags, seeds and masks; what is done is found done by both."""
+    root = prepared('voc', tmp_path).root
+    plan, out = tmp_path / 'plan.py', tmp_path / 'out'
+    plan.write_text(PLAN)
+    options = [f'data_root={root}', 'max_iters=2', 'crop_size=64', 'num_workers=0']
+    words = [str(plan), '--out', str(out), '--workers', '1', '--cfg-options', *options]
+    printed = run_tool('weakly.py', *words, log=tmp_path / 'log', ranks=2).splitlines()
+    assert tuple(line.partition(':')[0] for line in printed[-3:]) == LAST
+    listed = set((root / 'ImageSets/Segmentation/trainaug.txt').read_text().split())
+    for stage in ('seeds', 'masks'):
+        assert {path.stem for path in (out / stage / 'masks').iterdir()} == listed
+    for stage in ('cam', 'clims', 'boundary', 'retrain'):
+        record = json.loads((out / stage / 'run.json').read_text())
+        assert (record['state'], record['batch']['ranks']) == ('finished', 2)
+    again = run_tool('weakly.py', *words, log=tmp_path / 'again', ranks=2).splitlines()
+    assert 'retrain: done, ' in '\n'.join(again)
+    assert again[-3:] == printed[-3:]
 
 
 def test_pictures_that_train_on_tags_alone_are_scored_with_their_masks(tmp_path):
