@@ -15,6 +15,7 @@ from ..ranks.first_rank import on_first_rank
 from ..run_dir.record import RunRecord
 from . import stage_runs as runs
 from .plan_check import Options, say_plan
+from .plan_record import record_plan
 from .pseudo_masks import MASKS, make_pseudo_masks
 from .seed_stage import make_seeds
 from .stage_pictures import draw_stages
@@ -66,7 +67,7 @@ def weakly(
             folder = out / stage
             runs.make(train, stage, known.config_of(stage), given[stage] | more, folder, **how)
     on_first_rank(partial(draw_stages, out, out / known.classifier), 'the pictures')
-    return on_first_rank(partial(conclude, known, out), 'the table')
+    return on_first_rank(partial(_end, known, out, given), 'the table')
 
 
 def _split(plan: Plan, options: dict[str, Any]) -> Options:
@@ -115,6 +116,12 @@ def _masks(plan: Plan, out: Path, workers: int | None) -> dict[str, float]:
         workers,
         masks.threshold,
     )
+
+
+def _end(plan: Plan, out: Path, given: Options) -> dict[str, float]:
+    found = conclude(plan, out)
+    record_plan(plan, out, given, found)
+    return found
 
 
 def conclude(plan: Plan, out: Path) -> dict[str, float]:
