@@ -2,7 +2,7 @@
 
 import argparse
 
-from .arguments import add_config, add_overrides, quiet
+from .arguments import add_config, add_overrides, add_ranks, quiet
 
 HELP = 'from image tags to a trained segmentor: all stages of a plan'
 
@@ -11,8 +11,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what it takes."""
     add_config(parser, 'a plan')
     parser.add_argument('--out', metavar='DIR', help='default: work_dirs/weakly/<plan name>')
-    parser.add_argument('--workers', type=int, help='processes that make pseudo masks')
+    parser.add_argument('--workers', type=int, help='processes that make seeds and pseudo masks')
     add_overrides(parser)
+    add_ranks(parser)
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
@@ -28,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
         from ..commands.train import train
         from ..weakly.pipeline import weakly
 
+    how = dict(workers=args.workers, launcher=args.launcher, rank_timeout=args.rank_timeout)
     return run_tool(
-        lambda: weakly(args.config, train, args.out, args.cfg_options, args.workers), args.debug
+        lambda: weakly(args.config, train, args.out, args.cfg_options, **how), args.debug
     )

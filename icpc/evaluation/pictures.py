@@ -8,6 +8,7 @@ from torch.utils.data import Dataset
 
 from ..datasets.named_readers import LoadNamedPicture
 from ..datasets.picture_reading import load_picture, picture_loader
+from ..files import put_in_place
 
 _UNLABELLED = (20, 20, 20)
 _SHORT_SIDE = 384  # pixels; smaller pictures are enlarged so that the legend beside them is legible
@@ -131,6 +132,7 @@ def save_mask(path: Path, labels: np.ndarray) -> None:
         path: A .png.
         labels: (H, W) ids, 0 to 65535.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     kind = np.uint8 if labels.max() < 256 else np.uint16
-    Image.fromarray(labels.astype(kind)).save(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with put_in_place(path) as temporary:
+        Image.fromarray(labels.astype(kind)).save(temporary, format='PNG')

@@ -15,6 +15,7 @@ from ..config.user_modules import user_modules
 from ..errors import UserError
 
 _LOADERS = ('test_dataloader', 'val_dataloader')
+_WITH_WEIGHTS = ('ImageNetBackbone', 'Stride16ResNet')  # unless `pretrained` is off
 _PLAIN = [dict(type='LoadImageFromFile'), dict(type='PackSegInputs')]
 
 
@@ -51,7 +52,7 @@ def prediction_config(tree: dict[str, Any], names: Sequence[str], where: str) ->
     model = fill_model(model if plainer is None else plainer(model))
     if isinstance(model.get('clip'), dict):
         model['clip']['pretrained'] = None  # the checkpoint holds the weights
-    if (model.get('backbone') or {}).get('type') == 'ImageNetBackbone':
+    if (model.get('backbone') or {}).get('type') in _WITH_WEIGHTS:
         model['backbone']['pretrained'] = False
     model.pop('init_cfg', None)
     check_signatures(dict(model=model, test_dataloader=dict(dataset=dict(pipeline=steps))))

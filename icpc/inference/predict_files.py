@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from ..console.messages import console, say
+from ..console.messages import say
+from ..console.picture_bar import picture_bar
 from ..datasets.checks.folder_files import PICTURES, files_below
 from ..errors import UserError
 from ..files import without_room
@@ -74,8 +74,8 @@ def predict_files(
     total = None if _has_video(items) else len(items)
     with only_writer(out, 'predicts', '--out'), without_room(out):
         began, done = time.perf_counter(), 0
-        with _progress(len(items)) as bar, (out / LINES).open('w', encoding='utf-8') as file:
-            task = bar.add_task('predict', total=total, rate='')
+        bar = picture_bar('predict', total, lines=False)
+        with bar as advance, (out / LINES).open('w', encoding='utf-8') as file:
             for found in predictor.predict(_frames(items, names, failed), **options):
                 if isinstance(found, Failure):
                     failed.append(found)
@@ -86,8 +86,7 @@ def predict_files(
                     written.add(line['labels'])
                     done += 1
                 file.write(json.dumps(line, ensure_ascii=False) + '\n')
-                rate = done / (time.perf_counter() - began)
-                bar.update(task, advance=1, rate=f'{rate:.1f} pictures/s')
+                advance()
             for failure in failed:
                 if failure.source not in names:  # a video of which nothing was read
                     line = {'picture': failure.source, 'error': failure.message}
@@ -182,10 +181,3 @@ def _frames(
             message = f'{item.path}: cannot be read as a video: {error}'
             failed.append(Failure(str(item.path), message))
             say(f'skipped: {message}')
-
-
-def _progress(count: int) -> Progress:
-    """A bar on a terminal, nothing elsewhere."""
-    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn())
-    hidden = not console().is_terminal or count < 2
-    return Progress(*columns, TextColumn('{task.fields[rate]}'), console=console(), disable=hidden)

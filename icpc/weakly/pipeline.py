@@ -1,24 +1,26 @@
 """`tools/weakly.py`: all stages of a plan, in the order in which they happen."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
 from ..config.overrides import parse_overrides
-from ..console.messages import say
-from ..datasets.checks.verification import check_data
+from ..console.messages import say, silence_console
 from ..errors import UserError
+from ..ranks import distributed
+from ..ranks.first_rank import on_first_rank
 from ..run_dir.record import RunRecord
 from . import stage_runs as runs
+from .plan_check import Options, say_plan
+from .plan_record import record_plan
 from .pseudo_masks import MASKS, make_pseudo_masks
-from .refinement import refiner
+from .seed_stage import make_seeds
 from .stage_pictures import draw_stages
-from .stage_plan import Plan, load_plan
+from .stage_plan import TRAINED, Plan, load_plan
 from .tag_stage import make_tags
-
-_STAGES = ('cam', 'clims', 'retrain')
 
 
 def weakly(
@@ -27,102 +29,125 @@ def weakly(
     out: str | Path | None = None,
     options: list[str] | dict[str, Any] | None = None,
     workers: int | None = None,
-    **how: Any,
+    launcher: str = 'none',
+    rank_timeout: float | None = None,
 ) -> dict[str, float]:
     """Make all stages of a plan that are not done, and print what each gave.
+
+    Of several ranks all train; the first one does the rest, in several processes.
 
     Args:
         plan: The plan's file.
         train: What trains a config.
         out: The folder of all stages; by default `work_dirs/weakly/<plan's name>`.
         options: Overrides of all configs, or of one stage alone (`cam.max_iters=100`).
-        workers: Processes that make pseudo masks.
-        **how: More for `train`.
+        workers: Processes that make seeds and pseudo masks.
+        launcher: `none`, `pytorch` or `slurm`.
+        rank_timeout: Minutes that a rank may stand still before it ends.
 
     Returns:
-        `cam_mIoU` and `refined_mIoU` on the training pictures, `retrained_mIoU` on the test split.
+        `cam_mIoU` and `refined_mIoU` on the training pictures, `retrained_mIoU` on the test split;
+        the first two only where training pictures have masks to measure with.
     """
+    silence_console()
+    distributed.start(launcher, rank_timeout)
     known = load_plan(plan)
     out = Path(out or Path('work_dirs/weakly') / known.path.stem)
     given = _split(known, parse_overrides(options))
-    say_plan(known, out, given)
-    tags = make_tags(known.tags, _unread(known, 'cam', given, out), out)
-    last = out / 'cam'
-    with_tags = {'tags': str(tags)}
-    runs.make(train, 'cam', known.config_of('cam'), given['cam'] | with_tags, last, **how)
-    if known.clims is not None:
-        begin = {'load_from': str(runs.checkpoint_of(last))}
-        last = out / 'clims'
-        stage = given['clims'] | with_tags | begin
-        runs.make(train, 'clims', known.config_of('clims'), stage, last, **how)
-    say(f'masks: of {last}')
-    masks = known.masks
-    make_pseudo_masks(last, out / 'masks', masks.refine, masks.options, masks.uncertain, workers)
-    pseudo = {'pseudo_masks': str((out / 'masks' / MASKS).resolve())}
-    stage = given['retrain'] | pseudo
-    runs.make(train, 'retrain', known.config_of('retrain'), stage, out / 'retrain', **how)
-    draw_stages(out, last)
-    return conclude(known, out)
+    tags = on_first_rank(partial(_begin, known, out, given), 'the check of the plan, and the tags')
+    for stage in ('cam', 'clims', 'boundary', 'retrain'):
+        if stage == 'boundary' and known.boundary is not None:
+            work = partial(make_seeds, out / known.classifier, out / 'seeds', known.seeds, workers)
+            on_first_rank(work, 'seeds')
+        if stage == 'retrain':
+            on_first_rank(partial(_masks, known, out, workers), 'pseudo masks')
+        if getattr(known, stage) is not None:
+            more = on_first_rank(partial(_inputs, stage, out, str(tags)), f'the start of {stage}')
+            how = dict(launcher=launcher, rank_timeout=rank_timeout)
+            folder = out / stage
+            runs.make(train, stage, known.config_of(stage), given[stage] | more, folder, **how)
+    on_first_rank(partial(draw_stages, out, out / known.classifier), 'the pictures')
+    return on_first_rank(partial(_end, known, out, given), 'the table')
 
 
-def _split(plan: Plan, options: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _split(plan: Plan, options: dict[str, Any]) -> Options:
     """The overrides of each stage: the plan's, those for all, and its own."""
-    stages = [stage for stage in _STAGES if getattr(plan, stage) is not None]
     given = {}
-    for stage in stages:
-        shared = {k: v for k, v in options.items() if k.partition('.')[0] not in _STAGES}
+    for stage in plan.trained:
+        shared = {k: v for k, v in options.items() if k.partition('.')[0] not in TRAINED}
         own = {k.partition('.')[2]: v for k, v in options.items() if k.partition('.')[0] == stage}
         given[stage] = {**getattr(plan, stage).options, **shared, **own}
     for key in options:
         first = key.partition('.')[0]
-        if first in _STAGES and first not in stages:
+        if first in TRAINED and first not in plan.trained:
             raise UserError(f'--cfg-options {key}: {plan.path} has no stage {first}')
     return given
 
 
-def _unread(plan: Plan, stage: str, given: dict[str, dict[str, Any]], out: Path) -> Any:
-    return runs.finished(plan.config_of(stage), given[stage], out / stage)
+def _begin(plan: Plan, out: Path, given: Options) -> Path:
+    """Say what is to be done, and write the tags; their file."""
+    say_plan(plan, out, given)
+    return make_tags(
+        plan.tags, runs.finished(plan.config_of('cam'), given['cam'], out / 'cam'), out
+    )
 
 
-def say_plan(plan: Plan, out: Path, given: dict[str, dict[str, Any]]) -> None:
-    """Say what each stage needs, before anything is made; raises where data are missing."""
-    refiner(plan.masks.refine, plan.masks.options)  # refuses what it does not know
-    say(f'{plan.path.name} -> {out}')
-    table = Table()
-    for column in ('stage', 'what', 'steps', 'state'):
-        table.add_column(column)
-    table.add_row('tags', f'{plan.tags.path} ({plan.tags.source})', '', '')
-    for stage in [one for one in _STAGES if one in given]:
-        cfg = _unread(plan, stage, given, out)
-        loaders = ('val_dataloader', 'test_dataloader') if stage == 'retrain' else ()
-        check_data(cfg, loaders or ('train_dataloader', 'val_dataloader'))
-        state = RunRecord.if_whole(out / stage).state
-        if stage == 'retrain':
-            masks = RunRecord.if_whole(out / 'masks').state
-            table.add_row('masks', f'refinement: {plan.masks.refine}', '', masks)
-        table.add_row(stage, plan.config_of(stage).stem, str(cfg.train_cfg.max_iters), state)
-    say(table)
+def _inputs(stage: str, out: Path, tags: str) -> dict[str, str]:
+    """The overrides by which a stage gets what former stages made."""
+    if stage == 'cam':
+        return {'tags': tags}
+    if stage == 'clims':
+        return {'tags': tags, 'load_from': str(runs.checkpoint_of(out / 'cam'))}
+    made = {'boundary': 'seeds', 'retrain': 'masks'}[stage]
+    return {'pseudo_masks': str((out / made / MASKS).resolve())}
+
+
+def _masks(plan: Plan, out: Path, workers: int | None) -> dict[str, float]:
+    masks, options = plan.masks, plan.masks.options
+    if plan.boundary is not None:
+        options = {**options, 'network': str(out / 'boundary')}
+    say(f'masks: of {out / plan.classifier}')
+    return make_pseudo_masks(
+        out / plan.classifier,
+        out / 'masks',
+        masks.refine,
+        options,
+        masks.uncertain,
+        workers,
+        masks.threshold,
+    )
+
+
+def _end(plan: Plan, out: Path, given: Options) -> dict[str, float]:
+    found = conclude(plan, out)
+    record_plan(plan, out, given, found)
+    return found
 
 
 def conclude(plan: Plan, out: Path) -> dict[str, float]:
-    """Print the table of all stages; its last lines are the three numbers."""
-    stages = [stage for stage in ('cam', 'clims') if getattr(plan, stage) is not None]
+    """Print the table of all stages; its last lines are the numbers, as far as they are known."""
     table = Table(title='mIoU, percent')
     for column in ('stage', 'measured on', 'mIoU'):
         table.add_column(column, justify='right' if column == 'mIoU' else 'left')
-    cam = 0.0
-    for stage in stages:
-        cam = RunRecord.of(out / stage).metrics['val']['cam_mIoU']
-        table.add_row(f'CAM ({stage})', 'training pictures, unrefined', f'{cam:.2f}')
-    refined = RunRecord.of(out / 'masks').metrics['train']['refined_mIoU']
-    where = f'training pictures, refinement: {plan.masks.refine}'
-    table.add_row('pseudo masks', where, f'{refined:.2f}')
-    metrics = RunRecord.of(out / 'retrain').metrics
-    split = 'test' if 'test' in metrics else 'val'
-    retrained = metrics[split]['mIoU']
-    table.add_row('retrained', f'{split} split', f'{retrained:.2f}')
+    metrics = {stage: RunRecord.of(out / stage).metrics for stage in (*plan.trained, 'masks')}
+    split = 'test' if 'test' in metrics['retrain'] else 'val'
+    refined = f'training pictures, refinement: {plan.masks.refine}'
+    rows = [
+        *(
+            (f'CAM ({one})', 'training pictures, unrefined', metrics[one].get('val'), 'cam_mIoU')
+            for one in plan.trained
+            if one in ('cam', 'clims')
+        ),
+        ('pseudo masks', refined, metrics['masks'].get('train'), 'refined_mIoU'),
+        ('retrained', f'{split} split', metrics['retrain'].get(split), 'mIoU'),
+    ]
+    found = {}
+    for name, where, measured, key in rows:
+        value = (measured or {}).get(key)
+        table.add_row(name, where, 'no masks to measure with' if value is None else f'{value:.2f}')
+        if value is not None:
+            found[key if key != 'mIoU' else 'retrained_mIoU'] = value
     say(table)
-    found = dict(cam_mIoU=cam, refined_mIoU=refined, retrained_mIoU=retrained)
     for key, value in found.items():
         say(f'{key}: {value:.2f}')
     return found

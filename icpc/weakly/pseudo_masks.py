@@ -1,33 +1,26 @@
 """Stage 3: from class activation maps to pseudo masks."""
 
-import hashlib
-import json
-import os
-import shutil
-import time
-import uuid
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from ..console.messages import console, say
+from ..console.messages import say
+from ..console.picture_bar import picture_bar
 from ..datasets.mask_reading import annotation_loader, read_labels
 from ..errors import UserError
 from ..evaluation.confusion import confusion
-from ..evaluation.pictures import save_mask
+from ..evaluation.pictures import class_names, save_mask
 from ..evaluation.table import Scores, per_class_table, scores
-from ..run_dir.fingerprints import PACKAGE, code_fingerprint, short
-from ..run_dir.lock import only_writer
-from ..run_dir.provenance import command_line, git_state, machine, versions
-from ..run_dir.record import FINISHED, RUNNING, RunRecord, whole_record, write_record
+from ..ranks import distributed
 from .map_files import labels_of, load_maps
-from .picture_maps import Mapper, files_of, write_maps
+from .picture_maps import Mapper, files_of, kept_maps, write_missing
+from .refinement import WITH_BOUNDARIES, check_refinement
+from .stage_records import finished_source, recorded_stage
 
 MAPS, MASKS = 'maps', 'masks'  # folders
 THRESHOLDS = tuple(n / 50 for n in range(1, 40))
@@ -40,130 +33,77 @@ def make_pseudo_masks(
     options: dict[str, Any] | None = None,
     uncertain: float = 0.0,
     workers: int | None = None,
+    threshold: float | None = None,
 ) -> dict[str, float]:
     """Write a pseudo mask for each training picture of a stage that gives CAMs.
 
     The threshold of the background is the one of THRESHOLDS with the best mIoU on the pictures with
-    masks. What is there already, of the same weights and settings, is not made again.
+    masks; where there are none, it is the given one or the classifier's. What is there already, of
+    the same weights and settings, is not made again.
 
     Args:
         source: The stage's work directory.
         out: The folder of the masks (`masks`), of the maps (`maps`), and of `run.json`.
-        refine: A name of `refinement.REFINERS`, or `none`.
+        refine: A name that `refinement.refiner` knows.
         options: Arguments of the refinement.
         uncertain: Pixels whose largest map is nearer than this to the threshold are ignored.
         workers: Processes; None for one a core.
+        threshold: Of the background where there are no masks; None for the classifier's.
 
     Returns:
-        `refined_mIoU`, `threshold`, and the IoU of each class, on the pictures with masks.
+        `threshold`; on the pictures with masks `refined_mIoU` and the IoU of each class.
     """
-    source, out = Path(source), Path(out)
-    model = RunRecord.of(source)
-    if not model.finished:
-        raise UserError(f'{source}: holds no finished run; train it to its end first')
+    source, out, options = Path(source), Path(out), options or {}
+    check_refinement(refine, options)
+    plain = {key: str(value) for key, value in options.items()}
+    if refine == WITH_BOUNDARIES:  # the run counts, not where it lies
+        plain['network'] = str(finished_source(Path(options['network'])).run)
     settings = {
-        'refine': refine,
-        'options': options or {},
-        'uncertain': uncertain,
-        'run': model.run,
-        'steps': model.steps,
-        'thresholds': THRESHOLDS,
+        MAPS: {'refine': refine, 'options': plain},
+        MASKS: {'uncertain': uncertain, 'threshold': threshold, 'thresholds': THRESHOLDS},
     }
-    mapper = Mapper(source, refine, options or {})
-    with only_writer(out, 'writes pseudo masks', '--out'):
-        record = _begin(out, settings, model)
-        if record['state'] == FINISHED:
-            say(f'{out}: done')
-            return record['metrics']['train']
-        began = time.time()
-        _write_missing_maps(mapper, source, out, refine, options or {}, workers)
-        found = sweep(mapper, out / MAPS)
-        threshold = max(found, key=lambda one: found[one].mean_iou)
-        paths = files_of(mapper.every, out / MASKS, '.png')
+
+    def work() -> dict[str, Any]:
+        mapper = Mapper(source, refine, options)
+        files = files_of(mapper.every, out / MAPS, '.npz')
+        write_missing(f'maps ({refine})', partial(Mapper, source, refine, options), files, workers)
+        metrics = _chosen(mapper, out / MAPS, refine, threshold)
+        if uncertain and uncertain >= metrics['threshold']:
+            raise UserError(
+                f'uncertain={uncertain:g} reaches down to maps of 0 at the threshold '
+                f'{metrics["threshold"]:g}, so that no pixel would be background: take less'
+            )
         ignore = mapper.every.ignore_index
-        for path, maps in zip(paths, files_of(mapper.every, out / MAPS, '.npz'), strict=True):
-            save_mask(path, labels_of(*load_maps(maps), threshold, uncertain, ignore))
-        names = [str(name).strip() for name in mapper.every.metainfo['classes']]
-        metrics = _metrics(found[threshold], names, threshold)
-        say(
-            f'pseudo masks on the {len(mapper.scored)} training pictures with masks, refinement: '
-            f'{refine}, threshold {threshold:.2f}:'
-        )
-        say(per_class_table(names, {'masks': found[threshold]}))
-        record |= {
-            'state': FINISHED,
-            'seconds': (record.get('seconds') or 0.0) + time.time() - began,
-            'metrics': {'train': metrics},
-        }
-        write_record(out, record)
-        return metrics
+        pictures = files_of(mapper.every, out / MASKS, '.png')
+        with picture_bar('masks', len(files), lines=False) as advance:
+            for path, maps in zip(pictures, files, strict=True):
+                labels = labels_of(*load_maps(maps), metrics['threshold'], uncertain, ignore)
+                save_mask(path, labels)
+                distributed.note('pseudo masks')
+                advance()
+        return {'metrics': {'train': metrics}, 'pictures': len(files)}
+
+    return recorded_stage(out, finished_source(source), settings, work)
 
 
-def _begin(out: Path, settings: dict[str, Any], model: RunRecord) -> dict[str, Any]:
-    """The record to go on with; what was made of other weights or settings is removed."""
-    digest = short(hashlib.sha256(json.dumps(settings, sort_keys=True).encode()))
-    former = whole_record(out)
-    if former is not None and (former.get('fingerprints') or {}).get('config') == digest:
-        return former
-    for folder in (MAPS, MASKS):
-        if (out / folder).is_dir():
-            say(f'{out / folder}: was made of other weights or settings, and is made again')
-            shutil.rmtree(out / folder)
-    record = {
-        'state': RUNNING,
-        'run': uuid.uuid4().hex,
-        'command': command_line('none'),
-        'settings': settings,
-        'fingerprints': {
-            'config': digest,
-            'code': code_fingerprint(),
-            'weights': model.run,
-            'data': model.fingerprints.get('data'),
-        },
-        'git': git_state(PACKAGE),
-        'versions': versions(),
-        'machine': machine(),
-        'segments': [],
-    }
-    out.mkdir(parents=True, exist_ok=True)
-    write_record(out, record)
-    return record
-
-
-def _write_missing_maps(
-    mapper: Mapper,
-    source: Path,
-    out: Path,
-    refine: str,
-    options: dict[str, Any],
-    workers: int | None,
-) -> None:
-    files = enumerate(files_of(mapper.every, out / MAPS, '.npz'))
-    work = [(index, path) for index, path in files if not path.is_file()]
-    count = len(mapper.every)
-    if len(work) < count:
-        say(f'{out / MAPS}: {count - len(work)} of {count} pictures are there already')
-    with _bar('maps', len(work)) as advance:
-        many = workers or min(os.cpu_count() or 1, max(1, len(work) // 50))
-        for _ in write_maps(source, refine, options, work, many):
-            advance()
-
-
-@contextmanager
-def _bar(name: str, count: int) -> Iterator[Callable[[], None]]:
-    """Give what advances a bar by one picture; without a terminal, a line every tenth."""
-    done, each = [0], max(1, count // 10)
-    columns = TextColumn(name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console(), disable=not console().is_terminal) as bar:
-        task = bar.add_task(name, total=count)
-
-        def advance() -> None:
-            done[0] += 1
-            bar.advance(task)
-            if not console().is_terminal and done[0] % each == 0:
-                say(f'{name}: {done[0]} of {count} pictures')
-
-        yield advance
+def _chosen(mapper: Mapper, folder: Path, refine: str, threshold: float | None) -> dict[str, float]:
+    """The background's threshold, and what the maps are worth at it."""
+    if mapper.scored is None:
+        value = mapper.model.threshold if threshold is None else threshold
+        origin = "the classifier's" if threshold is None else 'as given'
+        say(f'no picture has a mask: nothing is measured, the threshold is {value:g}, {origin}')
+        return {'threshold': value}
+    found = sweep(mapper, folder)
+    best = max(found, key=lambda one: found[one].mean_iou)
+    names = class_names(mapper.every)
+    say(
+        f'pseudo masks on the {len(mapper.scored)} training pictures with masks, refinement: '
+        f'{refine}, threshold {best:.2f}, swept:'
+    )
+    say(per_class_table(names, {f'training pictures, {refine}': found[best]}))
+    each = zip(names, found[best].iou.tolist(), strict=True)
+    known = {f'IoU.{name}': value for name, value in each if value == value}
+    return {'refined_mIoU': found[best].mean_iou, 'threshold': best, **known}
 
 
 def sweep(mapper: Mapper, folder: Path) -> dict[float, Scores]:
@@ -176,16 +116,14 @@ def sweep(mapper: Mapper, folder: Path) -> dict[float, Scores]:
     dataset, load = mapper.scored, annotation_loader(mapper.scored)
     classes = len(dataset.metainfo['classes'])
     total = torch.zeros(len(THRESHOLDS), classes, classes, dtype=torch.int64)
-    for index, path in enumerate(files_of(dataset, folder, '.npz')):
-        found = load_maps(path) if path.is_file() else _mapped(mapper, index)
-        labels = torch.from_numpy(read_labels(dataset, index, load).astype(np.int64))
-        total += _counts(found, labels, classes, dataset.ignore_index)
+    with picture_bar('threshold', len(dataset), lines=False) as advance:
+        for index, path in enumerate(files_of(dataset, folder, '.npz')):
+            found = load_maps(path) if path.is_file() else kept_maps(mapper, index)
+            labels = torch.from_numpy(read_labels(dataset, index, load).astype(np.int64))
+            total += _counts(found, labels, classes, dataset.ignore_index)
+            distributed.note('the sweep over thresholds')
+            advance()
     return dict(zip(THRESHOLDS, map(scores, total), strict=True))
-
-
-def _mapped(mapper: Mapper, index: int) -> tuple[np.ndarray, np.ndarray]:
-    maps = mapper.maps(mapper.scored, index)[1].cpu().numpy()
-    return np.arange(len(maps)), maps
 
 
 def _counts(
@@ -197,9 +135,3 @@ def _counts(
         for guess in guesses
     ]
     return torch.stack(counts)[:, :classes, :classes]
-
-
-def _metrics(best: Scores, names: list[str], threshold: float) -> dict[str, float]:
-    each = {f'IoU.{name}': value for name, value in zip(names, best.iou.tolist(), strict=True)}
-    known = {name: value for name, value in each.items() if value == value}
-    return {'refined_mIoU': best.mean_iou, 'threshold': threshold, **known}

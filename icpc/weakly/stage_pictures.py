@@ -27,10 +27,12 @@ def draw_stages(out: Path, cam: Path) -> None:
         cam: The work directory of the stage whose CAMs became the masks.
     """
     mapper = Mapper(cam, 'none', {})
-    dataset, load = mapper.scored, annotation_loader(mapper.scored)
+    dataset = mapper.every if mapper.scored is None else mapper.scored
+    load = annotation_loader(dataset)  # None: there is no truth to show
     palette = palette_of(dataset)
     retrained = load_model(out / 'retrain')
-    threshold = RunRecord.of(cam).metrics['val']['cam_threshold']
+    scored = RunRecord.of(cam).metrics.get('val') or {}
+    threshold = scored.get('cam_threshold', mapper.model.threshold)
     refined = RunRecord.of(out / 'masks').metrics['train']['threshold']
     paths = files_of(dataset, out / 'masks' / MAPS, '.npz')
     rows = []
@@ -42,7 +44,7 @@ def draw_stages(out: Path, cam: Path) -> None:
             labels_of(np.arange(len(maps)), maps, threshold),
             *([labels_of(*load_maps(paths[index]), refined)] if paths[index].is_file() else []),
             retrained.predict(path).labels,
-            read_labels(dataset, index, load),
+            *([] if load is None else [read_labels(dataset, index, load)]),
         ]
         rows.append([picture, *(overlay(picture, one, palette) for one in labels)])
     _save(rows, out / NAME)

@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from ..config.user_modules import python_values
 from ..errors import UserError
 from ..startup.packaged import find_config
+from .refinement import WITH_BOUNDARIES, check_refinement
+
+TRAINED = 'cam', 'clims', 'boundary', 'retrain'
 
 
 class TagPlan(BaseModel, frozen=True, extra='forbid'):
@@ -38,18 +41,42 @@ class RunPlan(BaseModel, frozen=True, extra='forbid'):
     options: dict[str, Any] = {}
 
 
+class SeedPlan(BaseModel, frozen=True, extra='forbid'):
+    """What of the CAMs the boundary network learns from.
+
+    Attributes:
+        foreground: A map above it is sure to be its class (IRN: 0.3).
+        background: Where no map is above it, the background is sure (IRN: 0.1); what lies between
+            is unknown.
+        crf: Whether a dense CRF refines both, as published.
+    """
+
+    foreground: float = Field(0.3, gt=0, lt=1)
+    background: float = Field(0.1, gt=0, lt=1)
+    crf: bool = True
+
+    @model_validator(mode='after')
+    def _ordered(self) -> 'SeedPlan':
+        if self.background > self.foreground:
+            raise ValueError('background must not be above foreground')
+        return self
+
+
 class MaskPlan(BaseModel, frozen=True, extra='forbid'):
     """How maps become masks.
 
     Attributes:
-        refine: `none`, or a name of `refinement.REFINERS`.
+        refine: `none`, or a name of `refinement`.
         options: Arguments of the refinement.
         uncertain: Pixels whose largest map is nearer than this to the threshold are ignored.
+        threshold: Of the background where no picture has a mask to sweep it on; None for the
+            classifier's.
     """
 
     refine: str = 'none'
     options: dict[str, Any] = {}
     uncertain: float = Field(0.0, ge=0, lt=1)
+    threshold: float | None = Field(None, ge=0, lt=1)
 
 
 class Plan(BaseModel, frozen=True, extra='forbid'):
@@ -60,6 +87,8 @@ class Plan(BaseModel, frozen=True, extra='forbid'):
         tags: Stage 0.
         cam: Stage 1, a classifier of tags.
         clims: Stage 2, trained on from stage 1's weights; None for none.
+        seeds: What the boundary network learns from.
+        boundary: IRN's network of edges, for `refine='irn'`; None for none.
         masks: Stage 3.
         retrain: Stage 4, a segmentor on the pseudo masks.
     """
@@ -68,14 +97,26 @@ class Plan(BaseModel, frozen=True, extra='forbid'):
     tags: TagPlan
     cam: RunPlan
     clims: RunPlan | None = None
+    seeds: SeedPlan = SeedPlan()
+    boundary: RunPlan | None = None
     masks: MaskPlan = MaskPlan()
     retrain: RunPlan
+
+    @property
+    def trained(self) -> list[str]:
+        """The stages that are trained, in their order."""
+        return [one for one in TRAINED if getattr(self, one) is not None]
+
+    @property
+    def classifier(self) -> str:
+        """The stage whose CAMs become masks."""
+        return 'cam' if self.clims is None else 'clims'
 
     def config_of(self, stage: str) -> Path:
         """The file of a stage's config.
 
         Args:
-            stage: `cam`, `clims` or `retrain`.
+            stage: One of TRAINED.
         """
         name = getattr(self, stage).config
         beside = self.path.parent / name
@@ -86,7 +127,7 @@ class Plan(BaseModel, frozen=True, extra='forbid'):
 
 
 def load_plan(path: str | Path) -> Plan:
-    """Read a plan: Python that sets `tags`, `cam`, `masks`, `retrain` and perhaps `clims`.
+    """Read a plan: Python that sets the attributes of :class:`Plan` but `path`.
 
     Helper variables start with an underscore.
 
@@ -102,10 +143,34 @@ def load_plan(path: str | Path) -> Plan:
         key = '.'.join(map(str, first['loc']))
         raise UserError(
             f'{path}: {key}: {first["msg"]}; a plan sets tags=dict(source=, path=), '
-            'cam=dict(config=), retrain=dict(config=), and may set clims=dict(config=) and '
-            'masks=dict(refine=)'
+            'cam=dict(config=), retrain=dict(config=), and may set clims=dict(config=), '
+            'boundary=dict(config=), seeds=dict(foreground=) and masks=dict(refine=)'
         ) from error
-    for stage in ('cam', 'clims', 'retrain'):
-        if getattr(plan, stage) is not None:
-            plan.config_of(stage)
+    for stage in plan.trained:
+        plan.config_of(stage)
+    _check_refinement(plan)
     return plan
+
+
+def _check_refinement(plan: Plan) -> None:
+    """Refuse a refinement that is unknown, lacks its network, or leaves one unused."""
+    name, options = plan.masks.refine, plan.masks.options
+    walks = name == WITH_BOUNDARIES
+    if plan.boundary is not None and not walks:
+        raise UserError(
+            f'{plan.path}: the boundary network would be trained for nothing: set '
+            f"masks=dict(refine='{WITH_BOUNDARIES}'), or leave boundary out"
+        )
+    if walks and plan.boundary is None and 'network' not in options:
+        raise UserError(
+            f"{plan.path}: refine='{WITH_BOUNDARIES}' needs a boundary network: set "
+            'boundary=dict(config=), or masks.options network= to the work directory of one'
+        )
+    if walks and plan.boundary is not None:
+        if 'network' in options:
+            raise UserError(
+                f'{plan.path}: masks.options network= names another boundary network than the '
+                'stage boundary; leave one of them out'
+            )
+        options = {**options, 'network': 'boundary'}
+    check_refinement(name, options)

@@ -10,6 +10,7 @@ from ..checkpoints.newest import newest_whole
 from ..config.load import load_config
 from ..console.messages import say
 from ..errors import ToldToStop, UserError
+from ..ranks.first_rank import on_first_rank
 from ..run_dir.record import RunRecord
 from ..run_dir.starts import describe
 
@@ -72,15 +73,21 @@ def make(
         folder: Its work directory.
         **how: More for `train`.
     """
-    if is_done(config, options, folder):
+    done, resume = on_first_rank(lambda: _found(config, options, folder), f'the start of {name}')
+    if done:
         say(f'{name}: done, {folder}')
         return
-    resume = folder.is_dir() and newest_whole(folder) is not None
     say(f'{name}: {"goes on" if resume else "begins"}, {folder}')
     try:
         train(str(config), dict(options), str(folder), resume=resume, **how)
     except ToldToStop as stop:
         raise Stopped(name, stop.exit_code) from stop
+
+
+def _found(config: Path, options: dict[str, Any], folder: Path) -> tuple[bool, bool]:
+    """Whether a stage is done, and whether there is something to go on from."""
+    done = is_done(config, options, folder)
+    return done, not done and folder.is_dir() and newest_whole(folder) is not None
 
 
 def checkpoint_of(folder: Path) -> Path:

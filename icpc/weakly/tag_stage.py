@@ -34,7 +34,8 @@ def make_tags(plan: TagPlan, cfg: Config, out: Path) -> Path:
     target = path if plan.source == 'file' else out / NAME
     if not (target.is_file() or path.exists()) and plan.source != 'file':
         raise UserError(f'{path}: no such {_WHAT[plan.source]}, from which the tags come')
-    datasets = [build(cfg[f'{split}_dataloader'].dataset) for split in ('train', 'val')]
+    splits = [one for one in ('train', 'val') if cfg.get(f'{one}_dataloader')]
+    datasets = [build(cfg[f'{split}_dataloader'].dataset) for split in splits]
     classes = [str(name) for name in datasets[0].metainfo['classes'][1:]]
     if target.is_file() or plan.source == 'file':
         known = TagFile(target)
@@ -48,10 +49,10 @@ def make_tags(plan: TagPlan, cfg: Config, out: Path) -> Path:
         tags = tags_from_coco(path, classes)
     else:
         tags = {}
-        for split in ('train', 'val'):
+        for split in splits:
             masks = {'seg_map_path': str(path.resolve())}
-            steps = cfg.val_dataloader.dataset.pipeline
-            with_masks = build(cfg[f'{split}_dataloader'].dataset, masks, steps)
+            own = cfg.val_dataloader.dataset.pipeline if 'val' in splits else cfg.test_pipeline
+            with_masks = build(cfg[f'{split}_dataloader'].dataset, masks, own)
             tags |= _of_masks(with_masks, plan.smallest)
     write_tags(tags, target)
     count = sum(map(len, tags.values()))
@@ -93,7 +94,7 @@ def names_of(dataset: Dataset) -> list[str]:
 def _of_masks(dataset: Dataset, smallest: float) -> Tags:
     load = annotation_loader(dataset)
     if load is None:
-        raise UserError('tags from masks: the pipeline of val_dataloader loads no annotations')
+        raise UserError('tags from masks: the test pipeline loads no annotations')
     classes = [str(name) for name in dataset.metainfo['classes']]
     return {
         name: tags_of_labels(read_labels(dataset, index, load), classes, smallest)

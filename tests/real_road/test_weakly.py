@@ -7,6 +7,7 @@ import pytest
 from editions import prepared
 from mmengine.registry import DefaultScope
 from mmseg.registry import DATASETS
+from running_tools import run_tool
 
 from icpc.cli.main import main
 from icpc.config.load import load_config
@@ -18,6 +19,7 @@ from icpc.weakly.map_files import load_maps
 from icpc.weakly.stage_plan import load_plan
 
 PLAN = """
+_batch = {'global_batch': 2, 'gpu_batch': 2}
 _network = {
     'model.backbone.model': 'resnet18',
     'model.backbone.pretrained': False,
@@ -25,22 +27,24 @@ _network = {
     'largest': 80,
     'lr': 0.001,
     'model.scales': [1.0, 0.5],
-    'global_batch': 2,
-    'gpu_batch': 2,
+    **_batch,
 }
 _clip = {'model': 'scenes_clip', 'pretrained': 'auto'}
 tags = dict(source='masks', path='SegmentationClassAug')
 cam = dict(config='pole/cam_rn50_voc-512', options=_network)
 clims = dict(config='pole/clims_rn50_voc-512', options={**_network, 'model.teacher': _clip})
-masks = dict(refine='pamr', options=dict(iterations=2))
+boundary = dict(
+    config='pole/irn_rn50_voc-512',
+    options={'model.backbone.model': 'resnet18', 'model.backbone.pretrained': False, **_batch},
+)
+masks = dict(refine='irn', options=dict(exponent=2))
 retrain = dict(
     config='pole/retrain_rn50_pseudo-voc-512',
     options={
         'model.clip.model': 'scenes_clip',
         'model.clip.pretrained': 'auto',
         'model.clip.image_size': None,
-        'global_batch': 2,
-        'gpu_batch': 2,
+        **_batch,
     },
 )
 """
@@ -83,6 +87,27 @@ def test_all_stages_on_voc_and_what_is_done_is_skipped(tmp_path, capsys):
     assert 'holds a finished run of other config' in capsys.readouterr().err
 
 
+@pytest.mark.slow
+def test_two_ranks_make_all_stages(tmp_path):
+    """The first rank alone makes tags, seeds and masks; what is done is found done by both."""
+    root = prepared('voc', tmp_path).root
+    plan, out = tmp_path / 'plan.py', tmp_path / 'out'
+    plan.write_text(PLAN)
+    options = [f'data_root={root}', 'max_iters=2', 'crop_size=64', 'num_workers=0']
+    words = [str(plan), '--out', str(out), '--workers', '1', '--cfg-options', *options]
+    printed = run_tool('weakly.py', *words, log=tmp_path / 'log', ranks=2).splitlines()
+    assert tuple(line.partition(':')[0] for line in printed[-3:]) == LAST
+    listed = set((root / 'ImageSets/Segmentation/trainaug.txt').read_text().split())
+    for stage in ('seeds', 'masks'):
+        assert {path.stem for path in (out / stage / 'masks').iterdir()} == listed
+    for stage in ('cam', 'clims', 'boundary', 'retrain'):
+        record = json.loads((out / stage / 'run.json').read_text())
+        assert (record['state'], record['batch']['ranks']) == ('finished', 2)
+    again = run_tool('weakly.py', *words, log=tmp_path / 'again', ranks=2).splitlines()
+    assert 'retrain: done, ' in '\n'.join(again)
+    assert again[-3:] == printed[-3:]
+
+
 def test_pictures_that_train_on_tags_alone_are_scored_with_their_masks(tmp_path):
     """No mask is there for training; with masks in it, the same split would be refused."""
     root = tmp_path / 'scenes'
@@ -103,8 +128,8 @@ def test_pictures_that_train_on_tags_alone_are_scored_with_their_masks(tmp_path)
 
 def test_the_packaged_plans_name_configs_that_load():
     plans = sorted((configs_folder() / 'pole').glob('pipeline_*.py'))
-    assert len(plans) == 2
+    assert len(plans) == 3
     for path in plans:
         plan = load_plan(path)
-        for stage in [one for one in ('cam', 'clims', 'retrain') if getattr(plan, one)]:
+        for stage in plan.trained:
             load_config(plan.config_of(stage), getattr(plan, stage).options)

@@ -4,6 +4,8 @@ import pytest
 
 from icpc.datasets.scenes.scene_files import write_scenes
 from icpc.errors import Requeue, ToldToStop, UserError
+from icpc.run_dir.provenance import machine
+from icpc.run_dir.record import write_record
 from icpc.weakly.pipeline import weakly
 
 _PLAN = """
@@ -51,6 +53,63 @@ def test_an_unknown_refinement_is_said_before_any_training(root, tmp_path):
     plan.write_text(_PLAN.format(source='file', path='few.csv', refine='pmr'))
     with pytest.raises(UserError, match='did you mean pamr'):
         weakly(plan, None, tmp_path / 'out', [f'data_root={root}'])
+
+
+_WALK = "boundary = dict(config='pole/irn_tiny_scenes-128')"
+
+
+@pytest.mark.parametrize(
+    ('text', 'words'),
+    [
+        (_WALK, 'trained for nothing'),
+        ("masks = dict(refine='irn')", 'needs a boundary network'),
+        (
+            _WALK + "\nmasks = dict(refine='irn', options=dict(network='x'))",
+            'leave one of them out',
+        ),
+        (_WALK + "\nmasks = dict(refine='irn', options=dict(radios=4))", 'did you mean radius'),
+        ("masks = dict(refine='pamr', options=dict(dilations=['x']))", "refine=pamr with .*'x'"),
+        ('seeds = dict(background=0.5)', 'background must not be above foreground'),
+        (
+            "clims = dict(config='pole/retrain_tiny_pseudo-scenes-128')",
+            'gives class activation maps',
+        ),
+        ("retrain = dict(config='icpc/icpc_tiny_fpn_1k_scenes-128')", 'class 0 is .sky. and .back'),
+        (
+            "retrain = dict(config='pole/retrain_tiny_pseudo-scenes-128',"
+            " options={'model.backbone.output_stride': 7})",
+            'retrain_tiny_pseudo-scenes-128.py: .*output_stride must be 8',
+        ),
+        (
+            "retrain = dict(config='pole/retrain_tiny_pseudo-scenes-128',"
+            " options={'train_dataloader.dataset.data_prefix.img_path': 'images/test'})",
+            '1 pictures that retrain trains on would get no mask',
+        ),
+    ],
+)
+def test_what_a_later_stage_would_fail_on_is_said_first(root, tmp_path, text, words):
+    plan, out = tmp_path / 'plan.py', tmp_path / 'out'
+    plan.write_text(_PLAN.format(source='masks', path='annotations/training', refine='none') + text)
+    with pytest.raises(UserError, match=words):
+        weakly(plan, None, out, [f'data_root={root}'])
+    assert not out.exists()
+
+
+def test_what_a_former_run_took_is_told(root, tmp_path, capsys):
+    def train(*args, **kwargs):
+        raise Requeue
+
+    plan, former = tmp_path / 'plan.py', tmp_path / 'former' / 'cam'
+    plan.write_text(_PLAN.format(source='masks', path='annotations/training', refine='none'))
+    former.mkdir(parents=True)
+    record = {'state': 'finished', 'config': '/x/cam_tiny_scenes-128.py', 'machine': machine()}
+    write_record(former, record | {'steps': 10, 'seconds': 20.0})
+    with pytest.raises(ToldToStop):
+        weakly(plan, train, tmp_path / 'out', [f'data_root={root}', 'cam.max_iters=100'])
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = [one for one in lines if one.startswith('│ cam ')]
+    assert '100 steps of 16' in line
+    assert 'about 3:20 (as former)' in line
 
 
 def test_a_stage_that_was_told_to_stop_says_how_it_goes_on(root, tmp_path):

@@ -6,8 +6,8 @@ import torch
 
 from icpc.errors import UserError
 from icpc.weakly.map_files import labels_of, load_maps, save_maps
-from icpc.weakly.pixel_adaptive import pixel_adaptive
 from icpc.weakly.refinement import refiner
+from icpc.weakly.refiners.pixel_adaptive import pixel_adaptive
 from icpc.weakly.stage_plan import load_plan
 
 

@@ -20,7 +20,9 @@ _REMEDY = (
     f'make it again: {name_of("ablate")} with the study file writes it, and makes no finished run '
     'anew'
 )
-_METRICS = ('mIoU', 'score_mIoU')  # of runs that belong to no study
+# Of runs that belong to no study, as far as they have them.
+_METRICS = ('mIoU', 'score_mIoU', 'cam_mIoU', 'boundary_AUC', 'retrained_mIoU')
+_OF_TRAINING = ('cam_mIoU', 'refined_mIoU', 'seed_mIoU')  # measured on training pictures
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,12 @@ def _from_work_dirs(folders: Sequence[Path], baseline: str | None) -> Collection
     found = list(runs.values())
     results = [RunRecord.of(run.work_dir).metrics for run in found if run.finished]
     split = 'test' if all('test' in result for result in results) else 'val'
-    known = {key for result in results for key in result.get(split, {})}
-    metrics = {key: key for key in _METRICS if key in known}
+    known, training = (
+        {key for result in results for key in result.get(name, {})} for name in (split, 'train')
+    )
+    metrics = {
+        **{key: key for key in _METRICS if key in known},
+        **{f'{key} (training pictures)': f'train/{key}' for key in _OF_TRAINING if key in training},
+    }
     study = _study(' and '.join(rows), found, metrics, split, {})
     return Collection(study.with_baseline(baseline or next(iter(rows))), found)

@@ -85,12 +85,14 @@ def value_of(
     Args:
         run: The run.
         record: Its record.
-        metric: A key of the split's results, or a subset of classes.
+        metric: A key of the split's results, one of another split's (`train/refined_mIoU`), or a
+            subset of classes.
         split: `val` or `test`.
     """
     if isinstance(metric, ClassSubset):
         return subset_iou(run.work_dir / CONFUSION, metric)
-    return (record.get('metrics') or {}).get(split, {}).get(metric)
+    other, _, key = metric.rpartition('/')
+    return (record.get('metrics') or {}).get(other or split, {}).get(key)
 
 
 def subset_iou(path: Path, subset: ClassSubset) -> float | None:

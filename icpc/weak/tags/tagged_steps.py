@@ -45,21 +45,28 @@ class CropAtRandomPlace(BaseTransform):
         size: side in pixels.
         pad: blue, green, red around the picture, 0..255; ImageNet's mean becomes zeros once it is
             normalised, up to half a grey level.
+        label: id around the mask, where there is one.
     """
 
-    def __init__(self, size: int = 512, pad: tuple[int, ...] = (104, 116, 124)) -> None:
+    def __init__(
+        self, size: int = 512, pad: tuple[int, ...] = (104, 116, 124), label: int = 255
+    ) -> None:
         if size < 1:
             raise UserError(f'CropAtRandomPlace: size must be at least 1, got {size}')
-        self.size, self.pad = size, tuple(pad)
+        self.size, self.pad, self.label = size, tuple(pad), label
 
     def transform(self, results: dict) -> dict:
-        """Results with ``img`` (size, size, 3)."""
-        picture = results['img']
-        crop = np.empty((self.size, self.size, 3), picture.dtype)
-        crop[:] = self.pad
-        source, target = zip(*(self._along(side) for side in picture.shape[:2]), strict=True)
-        crop[target] = picture[source]
-        results['img'], results['img_shape'] = crop, crop.shape[:2]
+        """Results with ``img`` (size, size, 3), and ``gt_seg_map`` (size, size) where it is."""
+        shape = results['img'].shape[:2]
+        source, target = zip(*(self._along(side) for side in shape), strict=True)
+        for key, around in (('img', self.pad), ('gt_seg_map', self.label)):
+            if key in results:
+                whole = results[key]
+                crop = np.empty((self.size, self.size, *whole.shape[2:]), whole.dtype)
+                crop[:] = around
+                crop[target] = whole[source]
+                results[key] = crop
+        results['img_shape'] = self.size, self.size
         return results
 
     def _along(self, side: int) -> tuple[slice, slice]:

@@ -1,0 +1,1 @@
+"""What refines class activation maps of one picture."""
