@@ -19,6 +19,7 @@ from ..errors import Requeue, ToldToStop, UserError, as_refusal, own_fault
 from ..run_dir.metrics_file import NAME as METRICS
 from ..run_dir.record import RECORD, RESOLVED, RESOLVED_PY
 from ..run_dir.starts import start_record
+from ..training.loading.patient_loader import lost_worker
 from ..training.preemption import any_rank
 from ..training.speed import fault_of_compiling
 
@@ -99,7 +100,7 @@ def first_step(begin: Begin) -> Iterator[None]:
         if fault is not None:
             raise fault from error
         together = world_size() > 1 and isinstance(error, RuntimeError)  # another rank is gone
-        if begin.stepped or together or own_fault(error) is not None:
+        if begin.stepped or together or lost_worker(error) or own_fault(error) is not None:
             raise
         refusal = as_refusal(error, 'the first step', 'be taken')
         if refusal is None:

@@ -12,12 +12,14 @@ import torch
 
 from icpc.checkpoints import room
 from icpc.checkpoints.hook import NewestCheckpointsHook
+from icpc.commands.begin import first_step
 from icpc.commands.tool import run_tool
 from icpc.commands.train import train
 from icpc.console.messages import say
 from icpc.errors import UserError
 from icpc.files import write_text_atomically
 from icpc.system_errors import in_words
+from icpc.training.loading.patient_loader import lost_worker
 from icpc.training.weight_average import WeightAverageHook
 
 QUICK = {'max_iters': 2, 'val_interval': 2, 'default_hooks.panel': None}
@@ -119,6 +121,15 @@ def test_a_first_step_that_fails_leaves_nothing(toy_config, tmp_path, capsys):
     message = refused(capsys, toy_config, tmp_path / 'run', options)
     assert 'the first step cannot be taken' in message
     assert not (tmp_path / 'run').exists()
+
+
+def test_a_loader_that_dies_in_the_first_step_is_no_fault_of_it():
+    """Torch raises it wherever the main process is, in a forward pass, too."""
+    died = 'DataLoader worker (pid 7) exited unexpectedly'
+    begin = SimpleNamespace(stepped=False)
+    with pytest.raises(RuntimeError, match='exited unexpectedly') as found, first_step(begin):
+        raise RuntimeError(died)
+    assert "a loader's process (7) ended by itself" in lost_worker(found.value)
 
 
 def test_a_seed_that_chance_chose_is_recorded(toy_config, tmp_path):
