@@ -3,6 +3,7 @@
 import errno
 import json
 import shutil
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -124,12 +125,16 @@ def test_a_first_step_that_fails_leaves_nothing(toy_config, tmp_path, capsys):
 
 
 def test_a_loader_that_dies_in_the_first_step_is_no_fault_of_it():
-    """Torch raises it wherever the main process is, in a forward pass, too."""
-    died = 'DataLoader worker (pid 7) exited unexpectedly'
-    begin = SimpleNamespace(stepped=False)
-    with pytest.raises(RuntimeError, match='exited unexpectedly') as found, first_step(begin):
-        raise RuntimeError(died)
-    assert "a loader's process (7) ended by itself" in lost_worker(found.value)
+    """Torch raises it wherever the main process is, so in any library."""
+    future = Future()
+    future.set_exception(RuntimeError('DataLoader worker (pid 7) exited unexpectedly'))
+    with pytest.raises(RuntimeError) as found:
+        future.result()
+    error = found.value.with_traceback(found.tb.tb_next)  # not of this file, but of a library
+    step = first_step(SimpleNamespace(stepped=False))
+    step.__enter__()
+    assert not step.__exit__(RuntimeError, error, error.__traceback__)  # the error itself goes on
+    assert "a loader's process (7) ended by itself" in lost_worker(error)
 
 
 def test_a_seed_that_chance_chose_is_recorded(toy_config, tmp_path):
