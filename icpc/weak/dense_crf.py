@@ -3,10 +3,12 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .lattice import Lattice
+from .published_softmax import published_softmax
 
 
 class CRF(NamedTuple):
@@ -75,21 +77,24 @@ def dense_crf(
     for weight, points in features:
         gaussian = kernel(points)
         sums = gaussian.filter(torch.ones_like(points[:, :1]))
-        norm = (sums.double() + 1e-20).rsqrt().to(sums)
+        norm = (1 / (sums.double() + 1e-20).sqrt()).to(sums)
         terms.append((weight, gaussian, norm))
     unary = -energies.flatten(1).T
-    belief = unary.softmax(1)
+    belief = published_softmax(unary)
     for _ in range(crf.iterations):
         scores = unary
         for weight, gaussian, norm in terms:
             scores = scores + weight * (norm * gaussian.filter(norm * belief))
-        belief = scores.softmax(1)
+        belief = published_softmax(scores)
     return belief.T.reshape(energies.shape)
 
 
 def energies_of_probabilities(probabilities: Tensor) -> Tensor:
     """Energies of soft predictions (C, H, W)."""
-    return -probabilities.clamp(min=1e-5).log()
+    kept = probabilities.clamp(min=1e-5)
+    if kept.is_cuda or kept.dtype != torch.float32:
+        return -kept.log()
+    return -torch.from_numpy(np.log(kept.detach().numpy()))  # whose last bit is the published one
 
 
 def energies_of_labels(labels: Tensor, count: int, confidence: float = 0.7) -> Tensor:
