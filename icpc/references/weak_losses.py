@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torchvision.transforms import functional as TF
 
 from ..clip import TextEncoder, load_clip
 from ..clip.pixels import clip_pixels
@@ -17,7 +20,7 @@ from ..weak.losses import (
     tagged_pairs,
     weighted,
 )
-from ..weak.selection import choose_names, clip_picture, masked_pictures
+from ..weak.selection import choose_names, masked_pictures
 from .recorded_towers import Recorded
 
 _SIZE = 224
@@ -219,7 +222,7 @@ def selection_values(file: Recorded, clip: nn.Module) -> Iterator[tuple[str, Ten
         yield f'{at}text', names
         for view in ('published', 'clean'):
             masked = masked_pictures(picture, cam, published=view == 'published')
-            read = torch.stack([clip_picture(one.numpy(), _SIZE) for one in masked])
+            read = torch.stack([_clip_picture(one.numpy()) for one in masked])
             read = (read - mean) / std
             choice = choose_names(clip.visual(read), names)
             yield f'{at}{view}/masked', masked
@@ -233,3 +236,9 @@ def selection_values(file: Recorded, clip: nn.Module) -> Iterator[tuple[str, Ten
         choice = choose_names(clip.visual(view.foreground), names)
         yield f'{at}training_view/similarity', choice.similarities
         yield f'{at}training_view/choice', choice.index
+
+
+def _clip_picture(picture: np.ndarray) -> Tensor:
+    """CLIP's own preprocessing: the short side to its size, the centre; (3, 224, 224) in [0, 1]."""
+    image = TF.resize(Image.fromarray(picture), _SIZE, TF.InterpolationMode.BICUBIC)
+    return TF.to_tensor(TF.center_crop(image, [_SIZE, _SIZE]))
