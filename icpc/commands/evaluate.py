@@ -140,6 +140,8 @@ def _keep_test_only(cfg: Config, split: str, checkpoint: str | None) -> None:
     if loader is None:
         raise UserError(f'--split {split}: the config has no {split}_dataloader')
     cfg.test_dataloader = loader
+    if cfg.get('test_evaluator') is None:  # as where there is no test split
+        cfg.test_evaluator = cfg.get(f'{split}_evaluator')
     for key in (
         'train_dataloader',
         'train_cfg',

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from icpc.checkpoints.content import load_checkpoint
+from icpc.commands.evaluate import evaluate
 from icpc.commands.train import train
 from icpc.datasets.scenes.scene_classes import THINGS
 from icpc.datasets.scenes.scene_files import write_scenes
@@ -119,7 +120,7 @@ def test_a_table_that_does_not_fit_is_refused(tmp_path, tree, words):
 def test_choosing_again_is_exact_under_resume(root, tmp_path, monkeypatch):
     config = 'pole/pole-adapters_tiny_scenes-128'
     given = options(root, max_iters=2, **CLIP, **{'choices': None, 'model.refresh': 2})
-    train(config, given, str(tmp_path / 'whole'))  # in one piece
+    measured = train(config, given, str(tmp_path / 'whole'))  # in one piece
 
     def stop_after_the_first(loop, *args, plain=GlobalBatchLoop.run_iter):
         return plain(loop, *args) or loop._iter == 1
@@ -138,6 +139,8 @@ def test_choosing_again_is_exact_under_resume(root, tmp_path, monkeypatch):
     torch.testing.assert_close(parts['chosen_names'], places)
     for name, value in whole['state_dict'].items():
         assert torch.equal(parts['state_dict'][name], value), name
+    ours = config, str(tmp_path / 'whole/iter_2.pth'), given, str(tmp_path / 'test'), 'val'
+    assert evaluate(*ours) == measured
     loaded = load_model(tmp_path / 'whole').model  # predicts without CLIP and adapters
     assert type(loaded) is TagClassifier
     assert torch.equal(loaded.classifier.weight.cpu(), whole['state_dict']['classifier.weight'])

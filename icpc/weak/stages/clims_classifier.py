@@ -91,9 +91,8 @@ class CLIMSClassifier(TagClassifier):
         known = candidate_names(names, self.class_names[1:])
         _check_choices(choices, refresh, known)
         self.names = known if self.chooses else [own[:1] for own in known]
-        self.places: dict[
-            str, Tensor
-        ] = {}  # picture -> (K,) place of the chosen name of each class
+        # path of a picture -> (K,) place of the chosen name of each class
+        self.places: dict[str, Tensor] = {}
         self._clip = [FrozenCLIP(teacher)]  # no part of the state
         counts = torch.tensor([len(own) for own in self.names])
         self.register_buffer('first_name', counts.cumsum(0) - counts, persistent=False)  # (K,)

@@ -38,11 +38,7 @@ class FrozenCLIP(nn.Module):
         self._towers = [towers]  # text towers are made of it
         self.text: TextEncoder | None = None  # of a prompter that needs it in training
         self.embed_dim: int = TextEncoder(towers).embed_dim
-        kind = backbone_type(self.visual)
-        options = dict(resample=False) if kind == 'CLIPViT' else {}
-        self.backbone = MODELS.build(
-            dict(type=kind, **options), default_args=dict(visual=self.visual)
-        )
+        self.backbone: nn.Module | None = None  # for one that sees the picture
         own = clip_pixels(teacher['model'], teacher.get('pretrained'))
         pixels = torch.tensor([own.mean, own.std])[:, :, None, None]
         self.register_buffer('statistics', pixels, persistent=False)
@@ -100,6 +96,13 @@ class FrozenCLIP(nn.Module):
         prompter = MODELS.build(
             config, default_args=dict(text_encoder=self.text, class_names=list(names))
         )
+        if prompter.depends_on_image:
+            kind = backbone_type(self.visual)
+            own = dict(resample=False) if kind == 'CLIPViT' else {}
+            self.backbone = MODELS.build(
+                dict(type=kind, **own), default_args=dict(visual=self.visual)
+            )
+            freeze(self.backbone)
         for module in prompter.modules():
             if module._modules.pop('text_encoder', None) is not None:
                 object.__setattr__(module, 'text_encoder', self.text)
