@@ -1,4 +1,4 @@
-# Data sets with tags: no mask is read in training; the CAMs are scored on masks of training pictures.
+# Data sets with tags: no mask is read in training; CAMs are scored on masks of training pictures.
 tags = 'tags.json'  # in data_root, or a path; tools/weakly.py writes it
 ignore_index = 255
 classes = None
