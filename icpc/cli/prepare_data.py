@@ -152,6 +152,7 @@ DATASETS: dict[str, Command] = {
         add_ade20k_full_arguments,
         prepare_download,
     ),
+    'coco2014': ('COCO 2014, 80 classes', add_source_arguments, prepare_download),
     'coco-stuff10k': ('COCO-Stuff 10k v1.1', add_source_arguments, prepare_download),
     'coco-stuff164k': ('COCO-Stuff 164k', add_source_arguments, prepare_download),
     'voc': ('Pascal VOC 2012 with SBD, 21 classes', add_source_arguments, prepare_download),

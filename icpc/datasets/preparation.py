@@ -9,6 +9,7 @@ _PREPARE = {
     'ScenesDataset': 'scenes --out {root}',
     'ADE20KDataset': 'ade20k --download --out {root} (ADEChallengeData2016.zip, 923 MB)',
     'ADE20KFullDataset': 'ade20k-full --source ... --out {root}',
+    'TaggedCOCODataset': 'coco2014 ... --out {root}',
     'COCOStuffDataset': 'coco-stuff10k (or 164k) ... --out {root}',
     'PascalVOCDataset': 'voc ... (data_root is VOC2012 in its --out)',
     'PascalContextDataset59': 'pascal-context59 ... (data_root is VOC2010 in its --out)',

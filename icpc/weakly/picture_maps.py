@@ -92,7 +92,9 @@ def data_sets(cfg: Config) -> tuple[Dataset, Dataset | None]:
         cfg: Of a stage that gives CAMs; None are with masks where it validates on none.
     """
     scored = (cfg.get('val_dataloader') or {}).get('dataset')
-    steps = cfg.test_pipeline if scored is None else scored.pipeline
+    training = cfg.train_dataloader.dataset.pipeline
+    # It reads the picture first and packs last; what lies between changes it.
+    steps = [training[0], training[-1]] if scored is None else scored.pipeline
     plain = [step for step in steps if step['type'] not in _MASKS]
     with refusing('the data set'), DefaultScope.overwrite_default_scope('mmseg'):
         whole = {**cfg.train_dataloader.dataset, 'pipeline': plain, 'indices': None}

@@ -14,8 +14,8 @@ from ..ranks import distributed
 from ..ranks.first_rank import on_first_rank
 from ..run_dir.record import RunRecord
 from . import stage_runs as runs
-from .plan_check import Options, say_plan
-from .plan_record import record_plan
+from .plans.plan_check import Options, say_plan
+from .plans.plan_record import record_plan
 from .pseudo_masks import MASKS, make_pseudo_masks
 from .seed_stage import make_seeds
 from .stage_pictures import draw_stages

@@ -16,6 +16,7 @@ from ..weak.tags.tag_sources import tags_from_coco, tags_from_xml, tags_of_label
 from .stage_plan import TagPlan
 
 NAME = 'tags.json'
+_READ = [dict(type='LoadAnnotations')]  # where no masks score
 
 
 def make_tags(plan: TagPlan, cfg: Config, out: Path) -> Path:
@@ -51,7 +52,7 @@ def make_tags(plan: TagPlan, cfg: Config, out: Path) -> Path:
         tags = {}
         for split in splits:
             masks = {'seg_map_path': str(path.resolve())}
-            own = cfg.val_dataloader.dataset.pipeline if 'val' in splits else cfg.test_pipeline
+            own = cfg.val_dataloader.dataset.pipeline if 'val' in splits else _READ
             with_masks = build(cfg[f'{split}_dataloader'].dataset, masks, own)
             tags |= _of_masks(with_masks, plan.smallest)
     write_tags(tags, target)
@@ -94,7 +95,7 @@ def names_of(dataset: Dataset) -> list[str]:
 def _of_masks(dataset: Dataset, smallest: float) -> Tags:
     load = annotation_loader(dataset)
     if load is None:
-        raise UserError('tags from masks: the test pipeline loads no annotations')
+        raise UserError('tags from masks: the pipeline of val_dataloader loads no annotations')
     classes = [str(name) for name in dataset.metainfo['classes']]
     return {
         name: tags_of_labels(read_labels(dataset, index, load), classes, smallest)

@@ -1,8 +1,10 @@
 """Tiny made-up downloads of every edition, in the formats and folders of the real ones."""
 
 import io
+import json
 import pickle
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +91,29 @@ def coco_stuff164k() -> dict[str, bytes]:
             files[f'{split}/{name}.jpg'] = picture(i)
             mask = encoded(ids([255, 0, 12, 91, 181]))
             files[f'stuffthingmaps_trainval2017/{split}/{name}.png'] = mask
+    return files
+
+
+def coco2014(
+    shapes: Sequence[tuple[int, float, object]] = (), categories: int = 80
+) -> dict[str, bytes]:
+    """Two pictures of 6 x 8 a split; the first has shapes (category id, area, segmentation)."""
+    files = {}
+    for split in ('train2014', 'val2014'):
+        names = {i: f'COCO_{split}_{i:012}.jpg' for i in (7, 9)}
+        annotations = [
+            dict(image_id=7, category_id=c, area=a, segmentation=s, iscrowd=int(type(s) is dict))
+            for c, a, s in shapes
+        ]
+        tree = {
+            'categories': [{'id': 3 * i + 1} for i in range(categories)],
+            'images': [
+                {'id': i, 'file_name': name, 'height': 6, 'width': 8} for i, name in names.items()
+            ],
+            'annotations': annotations,
+        }
+        files[f'annotations/instances_{split}.json'] = json.dumps(tree).encode()
+        files |= {f'{split}/{name}': picture(i, (6, 8)) for i, name in names.items()}
     return files
 
 

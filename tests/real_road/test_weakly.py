@@ -12,6 +12,7 @@ from running_tools import run_tool
 from icpc.cli.main import main
 from icpc.config.load import load_config
 from icpc.datasets.checks.verification import check_data
+from icpc.datasets.scenes.scene_classes import CLASSES
 from icpc.datasets.scenes.scene_files import write_scenes
 from icpc.errors import UserError
 from icpc.startup.packaged import configs_folder
@@ -88,6 +89,29 @@ def test_all_stages_on_voc_and_what_is_done_is_skipped(tmp_path, capsys):
 
 
 @pytest.mark.slow
+def test_own_pictures_with_tags_alone(tmp_path, capsys):
+    """No training picture has a mask: the threshold is the plan's, and nothing else is measured."""
+    root, out = tmp_path / 'own', tmp_path / 'out'
+    list(write_scenes(root, {'training': 4, 'validation': 2}, size=64))
+    shutil.rmtree(root / 'annotations/training')
+    (root / 'classes.txt').write_text(''.join(f'{name}\n' for name in ('background', *CLASSES)))
+    (root / 'tags.csv').write_text('00000,tree\n00001,tree,house\n00002,cow\n00003\n')
+    options = dict(data_root=root, picture_suffix='.png', max_iters=2, crop_size=64, num_workers=0)
+    options |= {'global_batch': 2, 'gpu_batch': 2, 'cam.smallest': 40, 'cam.largest': 80}
+    options |= {'cam.model.backbone.model': 'resnet18', 'cam.model.backbone.pretrained': False}
+    options |= {'retrain.model.clip.model': 'scenes_clip', 'retrain.model.clip.pretrained': 'auto'}
+    words = [f'{key}={value}' for key, value in options.items()]
+    command = ['weakly', 'pole/pipeline_rn50_folder-512', '--out', str(out), '--workers', '1']
+    given = [*command, '--cfg-options', *words, 'retrain.model.clip.image_size=None']
+    assert main(given) == 0
+    printed = capsys.readouterr().out
+    assert 'nothing is measured, the threshold is 0.3, as given' in printed
+    assert 'no masks to measure with' in printed
+    assert printed.splitlines()[-1].startswith('retrained_mIoU: ')
+    assert len([*(out / 'masks/masks').iterdir()]) == 4
+
+
+@pytest.mark.slow
 def test_two_ranks_make_all_stages(tmp_path):
     """The first rank alone makes tags, seeds and masks; what is done is found done by both."""
     root = prepared('voc', tmp_path).root
@@ -128,8 +152,9 @@ def test_pictures_that_train_on_tags_alone_are_scored_with_their_masks(tmp_path)
 
 def test_the_packaged_plans_name_configs_that_load():
     plans = sorted((configs_folder() / 'pole').glob('pipeline_*.py'))
-    assert len(plans) == 3
+    assert len(plans) == 4
     for path in plans:
         plan = load_plan(path)
+        own = {'all_classes': ['background', 'cat']} if 'folder' in path.stem else {}
         for stage in plan.trained:
-            load_config(plan.config_of(stage), getattr(plan, stage).options)
+            load_config(plan.config_of(stage), {**getattr(plan, stage).options, **own})

@@ -144,8 +144,11 @@ def test_a_long_side_and_a_crop_are_random(tmp_path):
     assert all(abs(shape[1] - 2 * shape[0]) <= 1 for shape in sides)
     places = set()
     for _ in range(40):
-        crop = CropAtRandomPlace(30, (1, 2, 3))({'img': picture})['img']
+        mask = np.full((20, 40), 7, np.uint8)
+        results = CropAtRandomPlace(30, (1, 2, 3), 99)({'img': picture, 'gt_seg_map': mask})
+        crop, labels = results['img'], results['gt_seg_map']
         inside = (crop == 200).all(axis=2)
+        assert (labels == np.where(inside, 7, 99)).all()
         assert inside.sum() == 20 * 30
         assert (crop[~inside] == (1, 2, 3)).all()
         places.add(int(inside.any(axis=1).argmax()))

@@ -9,6 +9,7 @@ from ...errors import UserError
 from ...names_file import read_names
 from ..downloads.fetching import collect, refuse_if_elsewhere
 from . import ade20k, ade20k_full, ade20k_names, camvid, cityscapes, coco_stuff, voc
+from .outlines import coco2014
 from .own import own_folder
 from .own.own_colours import read_colours
 from .own.own_ids import Ids
@@ -18,6 +19,7 @@ from .writing import prepare
 
 _PLANS: dict[str, Callable[[Source], Plan]] = {
     'ade20k': ade20k.plan,
+    'coco2014': coco2014.plan,
     'coco-stuff10k': coco_stuff.plan_10k,
     'coco-stuff164k': coco_stuff.plan_164k,
     'voc': voc.plan_voc,

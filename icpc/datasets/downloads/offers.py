@@ -64,6 +64,17 @@ OFFERS: dict[str, Offer] = {
         'https://groups.csail.mit.edu/vision/datasets/ADE20K/terms/',
         'http://sceneparsing.csail.mit.edu/',
     ),
+    'coco2014': Offer(
+        (  # no checksums are published
+            File(
+                'http://images.cocodataset.org/annotations/annotations_trainval2014.zip', '241 MB'
+            ),
+            File(f'{_COCO}val2014.zip', '6 GB'),
+            File(f'{_COCO}train2014.zip', '13 GB'),
+        ),
+        _STUFF_LICENCE,
+        'https://cocodataset.org/#download',
+    ),
     'coco-stuff10k': Offer(
         (File(f'{_STUFF}cocostuff-10k-v1.1.zip', '2.0 GB'),),  # no checksum is published
         _STUFF_LICENCE,

@@ -284,6 +284,10 @@ def archives(dataset: str, tmp_path: Path) -> tuple[dict[str, bytes], dict[str, 
         }
         parts = [masks, pictures['val'], pictures['train']]
         return files, {name: packed(part) for name, part in zip(names, parts, strict=True)}
+    if dataset == 'coco2014':
+        files, tops = downloads.coco2014(), ('annotations', 'val2014', 'train2014')
+        parts = [{k: v for k, v in files.items() if k.startswith(top)} for top in tops]
+        return files, {name: packed(part) for name, part in zip(names, parts, strict=True)}
     files = downloads.voc()
     sbd = {k: v for k, v in files.items() if k.startswith('benchmark')}
     rest = {k: v for k, v in files.items() if k not in sbd}

@@ -5,11 +5,11 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from ..files import write_text_atomically
-from ..run_dir.fingerprints import PACKAGE, code_fingerprint, plain_tree
-from ..run_dir.provenance import git_state, machine, versions
-from ..run_dir.record import FINISHED, RESOLVED, RunRecord, whole_record, write_record
-from .stage_plan import Plan
+from ...files import write_text_atomically
+from ...run_dir.fingerprints import PACKAGE, code_fingerprint, plain_tree
+from ...run_dir.provenance import git_state, machine, versions
+from ...run_dir.record import FINISHED, RESOLVED, RunRecord, whole_record, write_record
+from ..stage_plan import Plan
 
 _MADE_HERE = ('tags', 'load_from', 'pseudo_masks')  # overrides that name files of other stages
 

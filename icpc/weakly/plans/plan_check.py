@@ -8,20 +8,20 @@ from mmengine.config import Config
 from mmseg.registry import MODELS
 from rich.table import Table
 
-from ..config.batch_plan import plan_batch, world_size
-from ..console.messages import muted, say
-from ..console.numbers import clock
-from ..datasets.checks.listed_pictures import unread
-from ..datasets.checks.verification import check_data
-from ..errors import UserError
-from ..inference.load_model import build
-from ..run_dir.provenance import machine
-from ..run_dir.record import FINISHED, whole_record
-from . import stage_runs as runs
-from .picture_maps import data_sets
-from .pseudo_masks import MAPS
-from .stage_plan import Plan
-from .tag_stage import names_of
+from ...config.batch_plan import plan_batch, world_size
+from ...console.messages import muted, say
+from ...console.numbers import clock
+from ...datasets.checks.listed_pictures import unread
+from ...datasets.checks.verification import check_data
+from ...errors import UserError
+from ...inference.load_model import build
+from ...run_dir.provenance import machine
+from ...run_dir.record import FINISHED, whole_record
+from .. import stage_runs as runs
+from ..picture_maps import data_sets
+from ..pseudo_masks import MAPS
+from ..stage_plan import Plan
+from ..tag_stage import names_of
 
 Options = dict[str, dict[str, Any]]  # of each stage that is trained
 _COLUMNS = ('stage', 'what', 'needs', 'takes', 'time', 'state')

@@ -1,0 +1,1 @@
+"""Data sets whose masks are drawn from outlines."""
