@@ -9,7 +9,7 @@ max_iters = 300
 num_workers = 1
 global_batch = 8
 gpu_batch = 8
-lr = 1e-3
+lr = 3e-4
 model = dict(
     clip=dict(model='scenes_clip', pretrained='auto'),
     backbone=dict(_delete_=True, output_stride=8),

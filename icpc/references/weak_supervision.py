@@ -98,8 +98,6 @@ _KINDS = {
 
 def kind_of(file: Recorded) -> str:
     """Which kind of file it is, by its content; nothing for others."""
-    if 'images/native' in file.arrays:  # a tower of training-free segmentation has pictures
-        return ''
     found = (kind for kind, one in _KINDS.items() if all(_any(file, has) for has in one.has))
     return next(found, '')
 
@@ -171,11 +169,7 @@ def _compare(
     ]
     for name in rest:
         say(f'  {name:<34} not compared: it is no input, and icpc has no part that makes it')
-    exact = [name for name in errors if _is_whole(file, name)]
-    return [
-        float('inf') if name in exact and errors[name] else errors[name] for name in errors
-    ], len(rest)
-
-
-def _is_whole(file: Recorded, name: str) -> bool:
-    return file.arrays[name].dtype.kind in 'iub'
+    for name, error in errors.items():
+        if error and file.arrays[name].dtype.kind in 'iub':
+            errors[name] = float('inf')
+    return list(errors.values()), len(rest)
