@@ -14,6 +14,7 @@ from ..ranks import distributed
 from ..ranks.first_rank import on_first_rank
 from ..run_dir.record import RunRecord
 from . import stage_runs as runs
+from .names.name_stage import CHOICES, choose_names
 from .plans.plan_check import Options, say_plan
 from .plans.plan_record import record_plan
 from .pseudo_masks import MASKS, make_pseudo_masks
@@ -53,9 +54,11 @@ def weakly(
     distributed.start(launcher, rank_timeout)
     known = load_plan(plan)
     out = Path(out or Path('work_dirs/weakly') / known.path.stem)
-    given = _split(known, parse_overrides(options))
+    given = _split(known, parse_overrides(options), out)
     tags = on_first_rank(partial(_begin, known, out, given), 'the check of the plan, and the tags')
     for stage in ('cam', 'clims', 'boundary', 'retrain'):
+        if stage == 'clims' and known.names is not None:
+            on_first_rank(partial(_names, known, out, given), 'the names')
         if stage == 'boundary' and known.boundary is not None:
             work = partial(make_seeds, out / known.classifier, out / 'seeds', known.seeds, workers)
             on_first_rank(work, 'seeds')
@@ -70,8 +73,8 @@ def weakly(
     return on_first_rank(partial(_end, known, out, given), 'the table')
 
 
-def _split(plan: Plan, options: dict[str, Any]) -> Options:
-    """The overrides of each stage: the plan's, those for all, and its own."""
+def _split(plan: Plan, options: dict[str, Any], out: Path) -> Options:
+    """The overrides of each stage: the plan's, those for all, its own, and the table of names."""
     given = {}
     for stage in plan.trained:
         shared = {k: v for k, v in options.items() if k.partition('.')[0] not in TRAINED}
@@ -81,6 +84,10 @@ def _split(plan: Plan, options: dict[str, Any]) -> Options:
         first = key.partition('.')[0]
         if first in TRAINED and first not in plan.trained:
             raise UserError(f'--cfg-options {key}: {plan.path} has no stage {first}')
+    if plan.names is not None:
+        if 'choices' in given['clims']:
+            raise UserError(f'{plan.path}: choices= is of another table than the stage names makes')
+        given['clims']['choices'] = str((out / 'names' / CHOICES).resolve())
     return given
 
 
@@ -100,6 +107,12 @@ def _inputs(stage: str, out: Path, tags: str) -> dict[str, str]:
         return {'tags': tags, 'load_from': str(runs.checkpoint_of(out / 'cam'))}
     made = {'boundary': 'seeds', 'retrain': 'masks'}[stage]
     return {'pseudo_masks': str((out / made / MASKS).resolve())}
+
+
+def _names(plan: Plan, out: Path, given: Options) -> None:
+    say(f'names: of {out / "cam"}')
+    config, published = plan.config_of('clims'), plan.names.published
+    choose_names(config, out / 'cam', out / 'names', given['clims'], published)
 
 
 def _masks(plan: Plan, out: Path, workers: int | None) -> dict[str, float]:

@@ -41,6 +41,16 @@ class RunPlan(BaseModel, frozen=True, extra='forbid'):
     options: dict[str, Any] = {}
 
 
+class NamePlan(BaseModel, frozen=True, extra='forbid'):
+    """POLE's choice of a name for each picture and class, from stage 1's CAMs.
+
+    Attributes:
+        published: With the slips of POLE's code.
+    """
+
+    published: bool = False
+
+
 class SeedPlan(BaseModel, frozen=True, extra='forbid'):
     """What of the CAMs the boundary network learns from.
 
@@ -86,6 +96,7 @@ class Plan(BaseModel, frozen=True, extra='forbid'):
         path: The plan's file.
         tags: Stage 0.
         cam: Stage 1, a classifier of tags.
+        names: The table of names that stage 2 reads as its `choices`; None for none.
         clims: Stage 2, trained on from stage 1's weights; None for none.
         seeds: What the boundary network learns from.
         boundary: IRN's network of edges, for `refine='irn'`; None for none.
@@ -96,6 +107,7 @@ class Plan(BaseModel, frozen=True, extra='forbid'):
     path: Path
     tags: TagPlan
     cam: RunPlan
+    names: NamePlan | None = None
     clims: RunPlan | None = None
     seeds: SeedPlan = SeedPlan()
     boundary: RunPlan | None = None
@@ -143,9 +155,15 @@ def load_plan(path: str | Path) -> Plan:
         key = '.'.join(map(str, first['loc']))
         raise UserError(
             f'{path}: {key}: {first["msg"]}; a plan sets tags=dict(source=, path=), '
-            'cam=dict(config=), retrain=dict(config=), and may set clims=dict(config=), '
+            'cam=dict(config=), retrain=dict(config=), and may set names=dict(), '
+            'clims=dict(config=), '
             'boundary=dict(config=), seeds=dict(foreground=) and masks=dict(refine=)'
         ) from error
+    if plan.names is not None and plan.clims is None:
+        raise UserError(
+            f'{path}: names are chosen for stage 2 alone: set clims=dict(config=), such as '
+            "'pole/pole_tiny_scenes-128', or leave names out"
+        )
     for stage in plan.trained:
         plan.config_of(stage)
     _check_refinement(plan)

@@ -70,6 +70,13 @@ _WALK = "boundary = dict(config='pole/irn_tiny_scenes-128')"
         (_WALK + "\nmasks = dict(refine='irn', options=dict(radios=4))", 'did you mean radius'),
         ("masks = dict(refine='pamr', options=dict(dilations=['x']))", "refine=pamr with .*'x'"),
         ('seeds = dict(background=0.5)', 'background must not be above foreground'),
+        ('names = dict()', 'names are chosen for stage 2 alone'),
+        ("names = dict()\nclims = dict(config='pole/clims_tiny_scenes-128')", 'choices'),
+        (
+            "names = dict()\nclims = dict(config='pole/pole_tiny_scenes-128',"
+            " options={'choices': 'mine.json'})",
+            'another table',
+        ),
         (
             "clims = dict(config='pole/retrain_tiny_pseudo-scenes-128')",
             'gives class activation maps',

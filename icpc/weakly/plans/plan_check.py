@@ -142,6 +142,9 @@ def _rows(plan: Plan, configs: dict[str, Config], out: Path, count: int) -> Iter
     needs = 'tags'
     pictures = f'{count} pictures'
     for stage, cfg in configs.items():
+        if stage == 'clims' and plan.names is not None:
+            yield ['names', 'of the CAMs', needs, pictures, *_state(out, 'names', count)]
+            needs = 'tags, cam, names'
         if stage == 'boundary':
             yield ['seeds', f'CRF: {plan.seeds.crf}', needs, pictures, *_state(out, 'seeds', count)]
             needs = 'seeds'
