@@ -75,8 +75,21 @@ def _begin(out: Path, settings: dict[str, dict[str, Any]], source: RunRecord) ->
         if not same and (out / folder).is_dir():
             say(f'{out / folder}: was made of other weights or settings, and is made again')
             shutil.rmtree(out / folder)
+    record = new_record(settings, source)
+    out.mkdir(parents=True, exist_ok=True)
+    write_record(out, record)
+    return record
+
+
+def new_record(settings: dict[str, Any], source: RunRecord) -> dict[str, Any]:
+    """The record of a stage that begins.
+
+    Args:
+        settings: What decides what it makes.
+        source: Of the run that its maps come from.
+    """
     digest = short(hashlib.sha256(json.dumps(settings, sort_keys=True).encode()))
-    record = {
+    return {
         'state': RUNNING,
         'run': uuid.uuid4().hex,
         'command': command_line('none'),
@@ -92,6 +105,3 @@ def _begin(out: Path, settings: dict[str, dict[str, Any]], source: RunRecord) ->
         'machine': machine(),
         'segments': [],
     }
-    out.mkdir(parents=True, exist_ok=True)
-    write_record(out, record)
-    return record

@@ -1,6 +1,5 @@
 """POLE's choice of names, once, from the maps of a finished classifier."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -16,16 +15,16 @@ from ...checkpoints.fitting import load_weights
 from ...checkpoints.newest import newest_whole
 from ...config.load import load_config
 from ...console.messages import say
+from ...console.picture_bar import picture_bar
 from ...errors import UserError, refusing
 from ...files import write_text_atomically
 from ...inference.load_model import device_of
-from ...run_dir.fingerprints import PACKAGE, code_fingerprint, short
 from ...run_dir.lock import only_writer
-from ...run_dir.provenance import command_line, git_state, machine, versions
 from ...run_dir.record import FINISHED, RESOLVED_PY, RunRecord, whole_record, write_record
 from ...weak.naming.choosing import choose, pictures_of
 from ...weak.selection import Choices, summary, write_choices
 from ...weak.stages import CLIMSClassifier
+from ..stage_records import finished_source, new_record
 from .names_picture import draw_names
 
 CHOICES, COUNTS, PICTURE = 'choices.json', 'counts.json', 'names.png'
@@ -70,7 +69,8 @@ def choose_names(
         'teacher': dict(cfg.model.teacher),
         'published': published,
     }
-    digest = short(hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()))
+    new = new_record(made_of, record)
+    digest = new['fingerprints']['config']
     with only_writer(out, 'writes names', '--out'):
         former = whole_record(out) or {}
         if former.get('state') == FINISHED and former['fingerprints']['config'] == digest:
@@ -88,7 +88,7 @@ def choose_names(
         every = [(one.own_share, sum(one.counts.values())) for one in counts.values()]
         total = sum(count for _, count in every)
         metrics = {'own_share': 100 * sum(share * count for share, count in every) / max(total, 1)}
-        write_record(out, _record(made_of, digest, record, metrics))
+        write_record(out, new | {'state': FINISHED, 'metrics': {'train': metrics}})
         (out / _PART).unlink()
     table = Table(title=f'{out / CHOICES}: {total} choices, percent that keep the own name')
     for column in ('class', 'own', 'names'):
@@ -106,9 +106,7 @@ def _model(cfg: Config, source: Path) -> tuple[nn.Module, RunRecord]:
     cls = MODELS.get(cfg.model.type)
     if cls is None or not issubclass(cls, CLIMSClassifier):
         raise UserError(f'{cfg.filename}: is no config of stage 2 (CLIMSClassifier)')
-    record = RunRecord.of(source)
-    if not record.finished:
-        raise UserError(f'{source}: holds no finished run; train it to its end first')
+    record = finished_source(source)
     plain = {**cfg.model, 'choices': CHOICES, 'refresh': None, 'adapters': None, 'prompter': None}
     with refusing('model'), DefaultScope.overwrite_default_scope('mmseg'):
         model = MODELS.build(plain)
@@ -132,7 +130,7 @@ def _choose_all(
     if done:
         say(f'{part.parent}: {len(done)} of {count} pictures are there already')
     classes = model.class_names[1:]
-    with part.open('w', encoding='utf-8') as file:
+    with part.open('w', encoding='utf-8') as file, picture_bar('names', count) as advance:
         file.write(''.join(f'{line}\n' for line in (digest, *map(json.dumps, done.items()))))
         for index in range(count):
             name = dataset.name_of(dataset.get_data_info(index))
@@ -142,28 +140,5 @@ def _choose_all(
                 done[name] = {classes[label]: model.names[label][place] for label, place in pairs}
                 file.write(f'{json.dumps([name, done[name]])}\n')
                 file.flush()
-            if (index + 1) % max(1, count // 10) == 0:
-                say(f'names: {index + 1} of {count} pictures')
+            advance()
     return done
-
-
-def _record(
-    made_of: dict[str, Any], digest: str, source: RunRecord, metrics: dict[str, float]
-) -> dict[str, Any]:
-    return {
-        'state': FINISHED,
-        'run': digest,
-        'command': command_line('none'),
-        'settings': made_of,
-        'fingerprints': {
-            'config': digest,
-            'code': code_fingerprint(),
-            'weights': source.run,
-            'data': source.fingerprints.get('data'),
-        },
-        'git': git_state(PACKAGE),
-        'versions': versions(),
-        'machine': machine(),
-        'segments': [],
-        'metrics': {'train': metrics},
-    }
