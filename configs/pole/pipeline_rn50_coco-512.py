@@ -1,4 +1,4 @@
-# From tags to masks on COCO 2014: CAM, CLIMS, IRN's boundaries and walk with the thresholds for COCO.
+# From tags to masks on COCO 2014: CAM, CLIMS, IRN with the thresholds for COCO.
 tags = dict(source='coco', path='annotations/instances_train2014.json')
 cam = dict(config='cam_rn50_coco-512.py')
 clims = dict(config='clims_rn50_coco-512.py')
