@@ -60,7 +60,7 @@ def scores(confusion: Tensor) -> Scores:
         overall,
         wrong=100 * (predicted - hit) / union,
         missed=100 * (truth - hit) / union,
-        weighted_iou=(truth * iou.nan_to_num()).sum().item() / truth.sum().item(),
+        weighted_iou=((truth * iou.nan_to_num()).sum() / truth.sum()).item(),
     )
 
 

@@ -14,7 +14,7 @@ def vocabulary(classes: str | Sequence[str]) -> tuple[str, ...]:
         classes: Such as `['dog;puppy', 'cat']` or `'dog;puppy, cat'`.
 
     Raises:
-        UserError: Fewer than two classes, one without a word, or one that comes twice.
+        UserError: Fewer than two classes, one that begins without a word, or one that comes twice.
     """
     names = classes.split(',') if isinstance(classes, str) else classes
     if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
@@ -22,9 +22,11 @@ def vocabulary(classes: str | Sequence[str]) -> tuple[str, ...]:
     lines = []
     for place, name in enumerate(names):
         words = [' '.join(word.split()) for word in name.split(SEPARATOR)]
+        if not words[0]:
+            raise UserError(
+                f'classes: number {place + 1} of {len(names)}, {name!r}, begins without a name'
+            )
         words = list(dict.fromkeys(word for word in words if word))
-        if not words:
-            raise UserError(f'classes: number {place + 1} of {len(names)}, {name!r}, is no name')
         lines.append(SEPARATOR.join(words))
     if len(lines) < 2:
         raise UserError(

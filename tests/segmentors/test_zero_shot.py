@@ -142,10 +142,11 @@ def test_the_config_of_a_clip_alone(tiny_vit_cfg):
 @pytest.mark.parametrize(
     ('classes', 'message'),
     [
-        ('cat, dog', 'must be a list of names'),
+        (7, 'must be a list of names'),
+        ('cat, cat', "'cat'"),
         (['cat'], 'nothing to tell apart'),
         (['cat', 'dog', 'cat; kitten'], "'cat' comes twice"),
-        (['cat', '; dog'], 'number 2 of 2 begins without a name'),
+        (['cat', '; dog'], "number 2 of 2, '; dog', begins without a name"),
     ],
 )
 def test_class_lists_that_nobody_means(classes, message):
