@@ -54,7 +54,7 @@ endif
 	$(RUN) tools/train.py $(DEMO) --work-dir work_dirs/demo $(DEMO_OPTIONS)
 
 test: setup lint
-	$(RUN) -m pytest -n 2 --dist loadgroup
+	$(RUN) -m pytest -n 3 --dist loadgroup
 
 test-all: setup lint
 	$(RUN) -m pytest -n 2 --dist loadgroup -m ''
