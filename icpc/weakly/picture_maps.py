@@ -21,11 +21,11 @@ from ..evaluation.pictures import read_picture
 from ..inference.load_model import load_model
 from ..ranks import distributed
 from ..run_dir.record import RESOLVED_PY
+from ..weak.naming.choosing import pictures_of
 from .map_files import save_maps
 from .picture_writers import Writer, written
 from .refinement import refiner
 
-_MASKS = 'LoadAnnotations', 'LoadWideAnnotations'
 _FEW = 50  # pictures for which a further process is not worth its start
 _A_GPU = 2  # processes
 
@@ -92,13 +92,8 @@ def data_sets(cfg: Config) -> tuple[Dataset, Dataset | None]:
         cfg: Of a stage that gives CAMs; None are with masks where it validates on none.
     """
     scored = (cfg.get('val_dataloader') or {}).get('dataset')
-    training = cfg.train_dataloader.dataset.pipeline
-    # It reads the picture first and packs last; what lies between changes it.
-    steps = [training[0], training[-1]] if scored is None else scored.pipeline
-    plain = [step for step in steps if step['type'] not in _MASKS]
     with refusing('the data set'), DefaultScope.overwrite_default_scope('mmseg'):
-        whole = {**cfg.train_dataloader.dataset, 'pipeline': plain, 'indices': None}
-        return DATASETS.build(whole), scored and DATASETS.build(scored)
+        return pictures_of(cfg, every=True), scored and DATASETS.build(scored)
 
 
 def write_missing(

@@ -44,8 +44,10 @@ def pictures_of(cfg: Config, every: bool = False) -> Dataset:
         cfg: a finished config.
         every: all of them, whatever ``train_images`` says.
     """
-    train, scored = cfg.train_dataloader.dataset, cfg.get('val_dataloader')
-    steps = (scored.dataset if scored else train).pipeline
+    train = cfg.train_dataloader.dataset
+    scored = (cfg.get('val_dataloader') or {}).get('dataset')
+    # Training reads the picture first and packs last; what lies between changes it.
+    steps = [train.pipeline[0], train.pipeline[-1]] if scored is None else scored.pipeline
     kept = [step for step in steps if step['type'] not in _MASKS]
     whole = {**train, 'pipeline': kept, **({'indices': None} if every else {})}
     with refusing('the data set'), DefaultScope.overwrite_default_scope('mmseg'):
