@@ -11,6 +11,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what it takes."""
     add_config(parser, 'a plan')
     parser.add_argument('--out', metavar='DIR', help='default: work_dirs/weakly/<plan name>')
+    parser.add_argument(
+        '--share',
+        action='store_true',
+        help='take stages that a folder beside DIR has finished, made of the same, from there',
+    )
     parser.add_argument('--workers', type=int, help='processes that make seeds and pseudo masks')
     add_overrides(parser)
     add_ranks(parser)
@@ -30,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
         from ..weakly.pipeline import weakly
 
     how = dict(workers=args.workers, launcher=args.launcher, rank_timeout=args.rank_timeout)
+    how |= dict(share=args.share)
     return run_tool(
         lambda: weakly(args.config, train, args.out, args.cfg_options, **how), args.debug
     )

@@ -93,16 +93,39 @@ def settings(config: dict[str, Any], prints: dict[str, Any] | None = None) -> di
     if tree.get('global_batch') is not None:
         for part, key in _FROM_GLOBAL_BATCH:
             (tree.get(part) or {}).pop(key, None)
+    places = set()
     if data is not None and None not in data.values():
         tree.pop('data_root', None)
-        for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
-            ((tree.get(loader) or {}).get('dataset') or {}).pop('data_root', None)
+        places |= _places_of_data(tree)
     if (weights or '').partition('+')[0]:
-        clip = (tree.get('model') or {}).get('clip') or {}
-        for key in [key for key in ('model', 'pretrained') if _is_path(clip.get(key))]:
-            del clip[key]
+        places |= _places_of_weights(tree.get('model') or {})
+    tree = {k: v for k, v in tree.items() if not (isinstance(v, str) and v in places)}
     tree |= {f'fingerprint of the {split} data': found for split, found in (data or {}).items()}
     return {**tree, 'fingerprint of the weights at the beginning': weights}
+
+
+def _places_of_data(tree: dict[str, Any]) -> set[str]:
+    """Take out the paths of data that has a fingerprint; those that variables may hold, too."""
+    places = set()
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        dataset = (tree.get(loader) or {}).get('dataset') or {}
+        dataset.pop('data_root', None)
+        prefix = dataset.get('data_prefix') or {}
+        held = [(dataset, 'tags'), (dataset, 'ann_file'), *((prefix, key) for key in [*prefix])]
+        places |= {part.pop(key) for part, key in held if _is_absolute(part.get(key))}
+    return places
+
+
+def _places_of_weights(model: dict[str, Any]) -> set[str]:
+    """Take out the paths of CLIPs' files and of the table of names, which have a fingerprint."""
+    clip = model.get('clip') or {}
+    for key in [key for key in ('model', 'pretrained') if _is_path(clip.get(key))]:
+        del clip[key]
+    return {model.pop('choices')} if _is_absolute(model.get('choices')) else set()
+
+
+def _is_absolute(value: Any) -> bool:
+    return isinstance(value, str) and Path(value).is_absolute()
 
 
 def _hooks_by_type(tree: dict[str, Any]) -> dict[str, Any]:

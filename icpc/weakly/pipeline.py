@@ -20,7 +20,7 @@ from .plans.plan_record import record_plan
 from .pseudo_masks import MASKS, make_pseudo_masks
 from .seed_stage import make_seeds
 from .stage_pictures import draw_stages
-from .stage_plan import TRAINED, Plan, load_plan
+from .stage_plan import TRAINED, Plan, load_plan, plan_options
 from .tag_stage import make_tags
 
 
@@ -32,6 +32,7 @@ def weakly(
     workers: int | None = None,
     launcher: str = 'none',
     rank_timeout: float | None = None,
+    share: bool = False,
 ) -> dict[str, float]:
     """Make all stages of a plan that are not done, and print what each gave.
 
@@ -41,10 +42,12 @@ def weakly(
         plan: The plan's file.
         train: What trains a config.
         out: The folder of all stages; by default `work_dirs/weakly/<plan's name>`.
-        options: Overrides of all configs, or of one stage alone (`cam.max_iters=100`).
+        options: Overrides of all configs, of one stage alone (`cam.max_iters=100`), or of the plan
+            (`masks.refine=crf`, `clims.config=...`), see `stage_plan.of_plan`.
         workers: Processes that make seeds and pseudo masks.
         launcher: `none`, `pytorch` or `slurm`.
         rank_timeout: Minutes that a rank may stand still before it ends.
+        share: Take stages that a plan's folder beside has finished, made of the same, from there.
 
     Returns:
         `cam_mIoU` and `refined_mIoU` on the training pictures, `retrained_mIoU` on the test split;
@@ -52,21 +55,22 @@ def weakly(
     """
     silence_console()
     distributed.start(launcher, rank_timeout)
-    known = load_plan(plan)
+    of_plan, options = plan_options(parse_overrides(options))
+    known = load_plan(plan, of_plan)
     out = Path(out or Path('work_dirs/weakly') / known.path.stem)
-    given = _split(known, parse_overrides(options), out)
+    given = _split(known, options, out)
     tags = on_first_rank(partial(_begin, known, out, given), 'the check of the plan, and the tags')
     for stage in ('cam', 'clims', 'boundary', 'retrain'):
         if stage == 'clims' and known.names is not None:
-            on_first_rank(partial(_names, known, out, given), 'the names')
+            on_first_rank(partial(_names, known, out, given, share), 'the names')
         if stage == 'boundary' and known.boundary is not None:
-            work = partial(make_seeds, out / known.classifier, out / 'seeds', known.seeds, workers)
-            on_first_rank(work, 'seeds')
+            cams, seeds = out / known.classifier, out / 'seeds'
+            on_first_rank(partial(make_seeds, cams, seeds, known.seeds, workers, share), 'seeds')
         if stage == 'retrain':
-            on_first_rank(partial(_masks, known, out, workers), 'pseudo masks')
+            on_first_rank(partial(_masks, known, out, workers, share), 'pseudo masks')
         if getattr(known, stage) is not None:
             more = on_first_rank(partial(_inputs, stage, out, str(tags)), f'the start of {stage}')
-            how = dict(launcher=launcher, rank_timeout=rank_timeout)
+            how = dict(share=share, launcher=launcher, rank_timeout=rank_timeout)
             folder = out / stage
             runs.make(train, stage, known.config_of(stage), given[stage] | more, folder, **how)
     on_first_rank(partial(draw_stages, out, out / known.classifier), 'the pictures')
@@ -109,13 +113,13 @@ def _inputs(stage: str, out: Path, tags: str) -> dict[str, str]:
     return {'pseudo_masks': str((out / made / MASKS).resolve())}
 
 
-def _names(plan: Plan, out: Path, given: Options) -> None:
+def _names(plan: Plan, out: Path, given: Options, share: bool) -> None:
     say(f'names: of {out / "cam"}')
     config, published = plan.config_of('clims'), plan.names.published
-    choose_names(config, out / 'cam', out / 'names', given['clims'], published)
+    choose_names(config, out / 'cam', out / 'names', given['clims'], published, share=share)
 
 
-def _masks(plan: Plan, out: Path, workers: int | None) -> dict[str, float]:
+def _masks(plan: Plan, out: Path, workers: int | None, share: bool) -> dict[str, float]:
     masks, options = plan.masks, plan.masks.options
     if plan.boundary is not None:
         options = {**options, 'network': str(out / 'boundary')}
@@ -128,6 +132,7 @@ def _masks(plan: Plan, out: Path, workers: int | None) -> dict[str, float]:
         masks.uncertain,
         workers,
         masks.threshold,
+        share,
     )
 
 

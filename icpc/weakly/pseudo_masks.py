@@ -34,6 +34,7 @@ def make_pseudo_masks(
     uncertain: float = 0.0,
     workers: int | None = None,
     threshold: float | None = None,
+    share: bool = False,
 ) -> dict[str, float]:
     """Write a pseudo mask for each training picture of a stage that gives CAMs.
 
@@ -49,6 +50,7 @@ def make_pseudo_masks(
         uncertain: Pixels whose largest map is nearer than this to the threshold are ignored.
         workers: Processes; None for one a core.
         threshold: Of the background where there are no masks; None for the classifier's.
+        share: Take them from a plan's folder beside that has made the same.
 
     Returns:
         `threshold`; on the pictures with masks `refined_mIoU` and the IoU of each class.
@@ -83,7 +85,7 @@ def make_pseudo_masks(
                 advance()
         return {'metrics': {'train': metrics}, 'pictures': len(files)}
 
-    return recorded_stage(out, finished_source(source), settings, work)
+    return recorded_stage(out, finished_source(source), settings, work, share)
 
 
 def _chosen(mapper: Mapper, folder: Path, refine: str, threshold: float | None) -> dict[str, float]:

@@ -57,7 +57,11 @@ class Seeder(Mapper):
 
 
 def make_seeds(
-    source: Path, out: Path, plan: SeedPlan, workers: int | None = None
+    source: Path,
+    out: Path,
+    plan: SeedPlan,
+    workers: int | None = None,
+    share: bool = False,
 ) -> dict[str, float]:
     """Write the seeds of each training picture of a stage that gives CAMs.
 
@@ -68,6 +72,7 @@ def make_seeds(
         out: The folder of the seeds (`masks`) and of `run.json`.
         plan: Thresholds.
         workers: Processes; None for one a core.
+        share: Take them from a plan's folder beside that has made the same.
 
     Returns:
         On the pictures with masks, in percent: `seed_mIoU` of the pixels that are known, and
@@ -81,7 +86,8 @@ def make_seeds(
         metrics = {} if mapper.scored is None else _measured(mapper, out / MASKS)
         return {'metrics': {'train': metrics}, 'pictures': len(files)}
 
-    return recorded_stage(out, finished_source(source), {MASKS: plan.model_dump()}, work)
+    settings = {MASKS: plan.model_dump()}
+    return recorded_stage(out, finished_source(source), settings, work, share)
 
 
 def _measured(mapper: Mapper, folder: Path) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """A plan of stages: a Python file that names the config of each."""
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ from ..startup.packaged import find_config
 from .refinement import WITH_BOUNDARIES, check_refinement
 
 TRAINED = 'cam', 'clims', 'boundary', 'retrain'
+_UNTRAINED = 'tags', 'names', 'seeds', 'masks'
 
 
 class TagPlan(BaseModel, frozen=True, extra='forbid'):
@@ -138,16 +140,60 @@ class Plan(BaseModel, frozen=True, extra='forbid'):
             raise UserError(f'{self.path}: {stage}: {error}') from error
 
 
-def load_plan(path: str | Path) -> Plan:
+def plan_options(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Part overrides of the plan from those of configs.
+
+    The plan's are the config of a trained stage (`clims.config`), such a stage that is left out
+    (`clims=None`), `names`, and all that begins with `tags.`, `names.`, `seeds.` or `masks.`.
+
+    Args:
+        options: Dotted key -> value.
+
+    Returns:
+        Those of the plan, and the rest.
+    """
+
+    def is_plans(key: str, value: Any) -> bool:
+        first, dot, rest = key.partition('.')
+        if first in TRAINED:
+            return rest == 'config' or (not dot and value is None)
+        return first in _UNTRAINED and (bool(dot) or first == 'names')
+
+    own = {key: value for key, value in options.items() if is_plans(key, value)}
+    return own, {key: value for key, value in options.items() if key not in own}
+
+
+def _laid_over(tree: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """A plan's values with overrides; what a former refinement had as options goes with it."""
+    tree = deepcopy(tree)
+    if 'masks.refine' in options and options['masks.refine'] != tree.get('masks', {}).get('refine'):
+        tree['masks'] = {**tree.get('masks', {}), 'options': {}}
+    for key, value in options.items():
+        *parts, last = key.split('.')
+        place = tree
+        for part in parts:
+            if not isinstance(place.get(part), dict):
+                place[part] = {}
+            place = place[part]
+        place[last] = value
+    return tree
+
+
+def load_plan(path: str | Path, options: dict[str, Any] | None = None) -> Plan:
     """Read a plan: Python that sets the attributes of :class:`Plan` but `path`.
 
     Helper variables start with an underscore.
+
+    Args:
+        path: The file, or the name of a packaged plan.
+        options: Overrides, from :func:`plan_options`; a config that they name is relative to the
+            plan's file, or a packaged one.
 
     Raises:
         UserError: For an error in the file, and a missing, unknown or wrong value.
     """
     path = find_config(path, 'plan')
-    given = python_values(path)
+    given = _laid_over(python_values(path), options or {})
     try:
         plan = Plan(path=path, **given)
     except ValidationError as error:

@@ -15,6 +15,7 @@ from ..run_dir.fingerprints import PACKAGE, code_fingerprint, short
 from ..run_dir.lock import only_writer
 from ..run_dir.provenance import command_line, git_state, machine, versions
 from ..run_dir.record import FINISHED, RUNNING, RunRecord, whole_record, write_record
+from .shared_stages import take_stage
 
 
 def finished_source(source: Path) -> RunRecord:
@@ -34,6 +35,7 @@ def recorded_stage(
     source: RunRecord,
     settings: dict[str, dict[str, Any]],
     work: Callable[[], dict[str, Any]],
+    share: bool = False,
 ) -> dict[str, float]:
     """Do a stage's work unless it is done; what is there of other weights or settings goes.
 
@@ -43,12 +45,16 @@ def recorded_stage(
         settings: Folder below `out` -> whatever else decides what is in it; each folder is made of
             those before it.
         work: It makes what is missing, and returns parts of the record: `metrics`, `pictures`.
+        share: Take it from a plan's folder beside that has made the same, see `shared_stages`.
 
     Returns:
         The metrics on the training pictures.
     """
     first = next(iter(settings))
     settings = {**settings, first: {**settings[first], 'run': source.run, 'steps': source.steps}}
+    settings = json.loads(json.dumps(settings))  # as a record holds them
+    if share:
+        take_stage(out, lambda other: _is_made(other, settings))
     with only_writer(out, 'makes a stage of weak supervision', '--out'):
         record = _begin(out, settings, source)
         if record['state'] == FINISHED:
@@ -62,9 +68,14 @@ def recorded_stage(
         return record['metrics']['train']
 
 
+def _is_made(folder: Path, settings: dict[str, Any]) -> bool:
+    record = whole_record(folder) or {}
+    same_code = record.get('fingerprints', {}).get('code') == code_fingerprint()
+    return same_code and record.get('settings') == settings
+
+
 def _begin(out: Path, settings: dict[str, dict[str, Any]], source: RunRecord) -> dict[str, Any]:
     """The record to go on with; what was made of other weights or settings is removed."""
-    settings = json.loads(json.dumps(settings))  # as a record holds them
     former = whole_record(out) or {}
     known = former.get('settings') or {}
     if known == settings:

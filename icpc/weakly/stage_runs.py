@@ -1,6 +1,7 @@
 """Stages that are trained: whether they are done, and how they are made or gone on with."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from ..console.messages import say
 from ..errors import ToldToStop, UserError
 from ..ranks.first_rank import on_first_rank
 from ..run_dir.record import RunRecord
+from ..run_dir.same_run import differences, recorded_settings, settings
 from ..run_dir.starts import describe
+from .shared_stages import take_stage
 
 Train = Callable[..., Any]  # icpc.commands.train.train
-_WORDS = {'config': 'config', 'weights': 'weights to begin with', 'data': 'data'}
+_MOST = 3  # differences that a message names
 
 
 class Stopped(ToldToStop):
@@ -42,17 +45,37 @@ def is_done(config: Path, options: dict[str, Any], folder: Path) -> bool:
     Raises:
         UserError: It is finished, but was made of something else.
     """
-    record = RunRecord.if_whole(folder)
-    if not record.finished:
+    if not RunRecord.if_whole(folder).finished:
         return False
-    new = describe(finished(config, options, folder), options)['fingerprints']
-    changed = [words for key, words in _WORDS.items() if record.fingerprints.get(key) != new[key]]
+    changed = made_of_others(config, options, folder)
     if changed:
         raise UserError(
-            f'{folder} holds a finished run of other {" and other ".join(changed)}: remove it to '
+            f'{folder} holds a finished run of {changed}: remove it to '
             'make it again, or give another --out'
         )
     return True
+
+
+def made_of_others(config: Path, options: dict[str, Any], folder: Path, code: bool = False) -> str:
+    """What else than these a finished run was made of, in words; empty where it is the same.
+
+    Where files lie does not count, as far as their content is known.
+
+    Args:
+        config: Of the stage.
+        options: Overrides.
+        folder: Its work directory.
+        code: Whether icpc's code and the user's count, too.
+    """
+    cfg = finished(config, options, folder)
+    prints = describe(cfg, options)['fingerprints']
+    if code and RunRecord.of(folder).fingerprints.get('code') != prints['code']:
+        return 'other code'
+    new = settings(cfg.to_dict(), prints)
+    found = [key for key, _, _ in differences(recorded_settings(folder), new)]
+    words = [f'other {key.removeprefix("fingerprint of the ")}' for key in found]
+    more = [f'{len(words) - _MOST} other settings'] if len(words) > _MOST else []
+    return ', '.join(words[:_MOST] + more)
 
 
 def finished(config: Path, options: dict[str, Any], folder: Path) -> Config:
@@ -61,7 +84,13 @@ def finished(config: Path, options: dict[str, Any], folder: Path) -> Config:
 
 
 def make(
-    train: Train, name: str, config: Path, options: dict[str, Any], folder: Path, **how: Any
+    train: Train,
+    name: str,
+    config: Path,
+    options: dict[str, Any],
+    folder: Path,
+    share: bool = False,
+    **how: Any,
 ) -> None:
     """Train a stage unless it is done; one that was killed goes on.
 
@@ -71,9 +100,11 @@ def make(
         config: Its config.
         options: Overrides.
         folder: Its work directory.
+        share: Take it from a plan's folder beside that has trained the same.
         **how: More for `train`.
     """
-    done, resume = on_first_rank(lambda: _found(config, options, folder), f'the start of {name}')
+    find = partial(_found, config, options, folder, share)
+    done, resume = on_first_rank(find, f'the start of {name}')
     if done:
         say(f'{name}: done, {folder}')
         return
@@ -84,8 +115,10 @@ def make(
         raise Stopped(name, stop.exit_code) from stop
 
 
-def _found(config: Path, options: dict[str, Any], folder: Path) -> tuple[bool, bool]:
+def _found(config: Path, options: dict[str, Any], folder: Path, share: bool) -> tuple[bool, bool]:
     """Whether a stage is done, and whether there is something to go on from."""
+    if share:
+        take_stage(folder, lambda other: not made_of_others(config, options, other, True))
     done = is_done(config, options, folder)
     return done, not done and folder.is_dir() and newest_whole(folder) is not None
 

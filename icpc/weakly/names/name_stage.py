@@ -24,6 +24,7 @@ from ...run_dir.record import FINISHED, RESOLVED_PY, RunRecord, whole_record, wr
 from ...weak.naming.choosing import choose, pictures_of
 from ...weak.selection import Choices, summary, write_choices
 from ...weak.stages import CLIMSClassifier
+from ..shared_stages import take_stage
 from ..stage_records import finished_source, new_record
 from .names_picture import draw_names
 
@@ -38,6 +39,7 @@ def choose_names(
     options: list[str] | dict[str, Any] | None = None,
     published: bool = False,
     pictures: int = 6,
+    share: bool = False,
 ) -> dict[str, float]:
     """Write the table of names that stage 2 reads, counts for each class, and a picture.
 
@@ -50,6 +52,7 @@ def choose_names(
         options: Overrides of the config.
         published: With the slips of POLE's code, see `masked_pictures`.
         pictures: Rows of `names.png`.
+        share: Take them from a plan's folder beside that has made the same.
 
     Returns:
         `own_share`, of the choices that are the class's own name.
@@ -71,6 +74,8 @@ def choose_names(
     }
     new = new_record(made_of, record)
     digest = new['fingerprints']['config']
+    if share:
+        take_stage(out, lambda other: _same(other, new))
     with only_writer(out, 'writes names', '--out'):
         former = whole_record(out) or {}
         if former.get('state') == FINISHED and former['fingerprints']['config'] == digest:
@@ -99,6 +104,11 @@ def choose_names(
     say(table)
     say(f'own_share: {metrics["own_share"]:.2f}')
     return metrics
+
+
+def _same(folder: Path, new: dict[str, Any]) -> bool:
+    known = (whole_record(folder) or {}).get('fingerprints') or {}
+    return all(known.get(key) == new['fingerprints'][key] for key in ('config', 'code'))
 
 
 def _model(cfg: Config, source: Path) -> tuple[nn.Module, RunRecord]:
