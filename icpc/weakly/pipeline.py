@@ -16,11 +16,12 @@ from ..run_dir.record import RunRecord
 from . import stage_runs as runs
 from .names.name_stage import CHOICES, choose_names
 from .plans.plan_check import Options, say_plan
+from .plans.plan_file import load_plan, plan_options
 from .plans.plan_record import record_plan
 from .pseudo_masks import MASKS, make_pseudo_masks
 from .seed_stage import make_seeds
 from .stage_pictures import draw_stages
-from .stage_plan import TRAINED, Plan, load_plan, plan_options
+from .stage_plan import TRAINED, Plan
 from .tag_stage import make_tags
 
 
@@ -43,7 +44,7 @@ def weakly(
         train: What trains a config.
         out: The folder of all stages; by default `work_dirs/weakly/<plan's name>`.
         options: Overrides of all configs, of one stage alone (`cam.max_iters=100`), or of the plan
-            (`masks.refine=crf`, `clims.config=...`), see `stage_plan.of_plan`.
+            (`masks.refine=crf`, `clims.config=...`), see `plans.plan_file`.
         workers: Processes that make seeds and pseudo masks.
         launcher: `none`, `pytorch` or `slurm`.
         rank_timeout: Minutes that a rank may stand still before it ends.

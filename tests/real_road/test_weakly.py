@@ -17,7 +17,7 @@ from icpc.datasets.scenes.scene_files import write_scenes
 from icpc.errors import UserError
 from icpc.startup.packaged import configs_folder
 from icpc.weakly.map_files import load_maps
-from icpc.weakly.stage_plan import load_plan
+from icpc.weakly.plans.plan_file import load_plan
 
 PLAN = """
 _batch = {'global_batch': 2, 'gpu_batch': 2}
@@ -85,7 +85,13 @@ def test_all_stages_on_voc_and_what_is_done_is_skipped(tmp_path, capsys):
     assert 'retrain: done' in again
     assert again.splitlines()[-3:] == lines[-3:]
     assert main([*command, 'cam.lr=0.1']) == 2
-    assert 'holds a finished run of other config' in capsys.readouterr().err
+    assert 'holds a finished run of other lr, ' in capsys.readouterr().err
+    # Another plan takes from there what is the same, and makes the rest.
+    command[3] = str(tmp_path / 'beside')
+    assert main([*command, 'masks.options.exponent=1', 'boundary.lr=0.01', '--share']) == 0
+    shared = capsys.readouterr().out
+    for stage, taken in {'cam': 1, 'clims': 1, 'seeds': 1, 'boundary': 0, 'masks': 0}.items():
+        assert (f'{out / stage}, which was made of the same' in shared) == taken
 
 
 @pytest.mark.slow

@@ -63,6 +63,20 @@ def changed(path, value):
     return tree
 
 
+def test_places_of_data_with_a_fingerprint_do_not_count():
+    def run(root, known=PRINTS):
+        tree = load(config())
+        dataset = tree['train_dataloader']['dataset'] = dict(tree['train_dataloader']['dataset'])
+        dataset |= {'tags': f'{root}/tags.json', 'data_prefix': {'seg_map_path': f'{root}/masks'}}
+        tree |= {'tags': f'{root}/tags.json', 'choices': f'{root}/choices.json'}
+        tree['model']['choices'] = f'{root}/choices.json'
+        return settings(tree, known)
+
+    assert not differences(run('/a'), run('/b'))
+    assert differences(run('a'), run('b'))  # what the data set adds to its root
+    assert differences(run('/a', UNKNOWN), run('/b', UNKNOWN))
+
+
 def load(value):
     """A deep copy: the loaders above share their parts."""
     if isinstance(value, dict):

@@ -6,8 +6,8 @@ from icpc.experiments.report.collection import collect
 from icpc.experiments.study.wanted_metrics import read_results
 from icpc.run_dir.record import FINISHED, write_record
 from icpc.weakly.pipeline import conclude
+from icpc.weakly.plans.plan_file import load_plan
 from icpc.weakly.plans.plan_record import record_plan
-from icpc.weakly.stage_plan import load_plan
 
 _PLAN = """
 tags = dict(source='file', path='t.csv')
