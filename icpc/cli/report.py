@@ -15,6 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'work_dirs', nargs='+', help="a study's folder (work_dirs/studies/NAME), or work dirs"
     )
     parser.add_argument('--out', metavar='FILE', help='default: report.html in the first folder')
+    parser.add_argument(
+        '--tables', metavar='DIR', help='its tables also as markdown, LaTeX and CSV, and printed'
+    )
     parser.add_argument('--baseline', metavar='ROW', help="instead of the study's, or the first")
 
 
@@ -23,7 +26,17 @@ def run(args: argparse.Namespace) -> int:
     with quiet():
         from ..commands.tool import run_tool
         from ..console.messages import say
+        from ..experiments.report.collection import collect
         from ..experiments.report.page import write_report
+        from ..experiments.tables.table_files import write_tables
 
     folders, out = [Path(folder) for folder in args.work_dirs], args.out and Path(args.out)
-    return run_tool(lambda: say(f'report: {write_report(folders, out, args.baseline)}'), args.debug)
+
+    def work() -> None:
+        page = write_report(folders, out, args.baseline)
+        if args.tables:
+            found = collect(folders, args.baseline)
+            write_tables(found.study, found.runs, Path(args.tables))
+        say(f'report: {page}')
+
+    return run_tool(work, args.debug)

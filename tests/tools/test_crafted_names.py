@@ -151,8 +151,10 @@ def report(home, run, out):
     record['metrics'] = {'test': {'step': 2, 'mIoU': 1.0, TITLE: 1.0}}
     record |= {'reproduce': NAMES[0], 'git': {'commit': NAMES[0]}, 'machine': {'host': NAMES[0]}}
     (twin / 'run.json').write_text(json.dumps(record))
-    call('report', run, twin, '--out', out / 'report.html', '--baseline', twin.name)
+    given = ['--out', out / 'report.html', '--baseline', twin.name, '--tables', out / 'tables']
+    call('report', run, twin, *given)
     safe_page(out / 'report.html')
+    safe_markdown(out / 'tables/table.md')
     return True
 
 

@@ -57,6 +57,11 @@ class Run:
         """Whether the run is there, trained to its end and evaluated; its record is read."""
         return bool(finished_records([self]))
 
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The user's modules that its config imports, as far as they are known."""
+        return ()
+
 
 @dataclass(frozen=True, eq=False)
 class PlannedRun(Run):

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from ...console.messages import say
 from ...files import write_text_atomically
-from ..study.runs import PlannedRun
+from ..study.runs import Run
 from ..study.schema import Study
 from ..study.wanted_metrics import Results, read_results
 from .sheets import as_csv, as_latex, as_markdown, as_rich, csv_text, markdown, sheets
 from .study_results import rows_without_value, tabulate
 
 
-def write_tables(study: Study, runs: Sequence[PlannedRun], out: Path) -> None:
+def write_tables(study: Study, runs: Sequence[Run], out: Path) -> None:
     """Write the tables of what is finished as markdown, LaTeX and CSV, and print them.
 
     Args:
@@ -40,7 +40,7 @@ def write_tables(study: Study, runs: Sequence[PlannedRun], out: Path) -> None:
     say(f'tables: {out}/table.md, table.tex, table.csv; every run: runs.csv')
 
 
-def _notes(results: Results, runs: Sequence[PlannedRun]) -> list[str]:
+def _notes(results: Results, runs: Sequence[Run]) -> list[str]:
     notes = [f'Split: {results.study.split}. Intervals: 95 %, by t. Differences: paired by seed.']
     if len(results.records) < len(runs):
         missing = len(runs) - len(results.records)
@@ -51,7 +51,7 @@ def _notes(results: Results, runs: Sequence[PlannedRun]) -> list[str]:
     return notes
 
 
-def _versions_differ(finished: Iterable[PlannedRun]) -> bool:
+def _versions_differ(finished: Iterable[Run]) -> bool:
     """Whether icpc's code or that of the same modules of the user was not always the same."""
     versions: dict[tuple[str, ...], set[str]] = {}
     for run in finished:

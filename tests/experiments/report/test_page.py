@@ -1,6 +1,7 @@
 """The page is checked by parsing it and, where there is one, in a headless browser."""
 
 import base64
+import csv
 import io
 import json
 import os
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from icpc.cli.main import main
 from icpc.errors import UserError
 from icpc.experiments.report.page import write_report
 
@@ -154,6 +156,16 @@ def test_runs_without_a_study_are_grouped_by_their_configs(study):
     found = {row[0]: row[1] for row in page.rows if row[1:2] == ['3/3']}
     assert found == {'in0': '3/3', 'no0': '3/3', 'st0': '3/3'}
     assert any(row[:1] == ['row'] and 'minus no0' in row for row in page.rows)
+
+
+def test_tables_of_runs_without_a_study(study, tmp_path):
+    folders = sorted(map(str, (study / 'runs').iterdir()))
+    given = ['--out', str(tmp_path / 'page.html'), '--tables', str(tmp_path / 'tables')]
+    assert main(['report', *folders, '--baseline', 'no0', *given]) == 0
+    with (tmp_path / 'tables/table.csv').open() as file:
+        rows = [one for one in csv.DictReader(file) if one['metric'] == 'mIoU']
+    found = {one['row']: (float(one['mean']), one['difference'][:3]) for one in rows}
+    assert found == {'in0': (42.0, '2.5'), 'no0': (39.5, ''), 'st0': (40.5, '1.0')}
 
 
 @pytest.mark.parametrize(
