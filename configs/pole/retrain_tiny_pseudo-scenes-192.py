@@ -1,7 +1,7 @@
 # Stage 4 on the embedded scenes, enlarged by one and a half: their small things have edges then.
 _base_ = './retrain_tiny_pseudo-scenes-128.py'
 crop_size = 192
-max_iters = 600
+max_iters = 800
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
