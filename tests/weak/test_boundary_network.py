@@ -66,6 +66,27 @@ def test_passes_weighted_by_their_pairs_are_the_whole_batch(model, batch):
     assert model.loss_units(small) == model.loss_units(samples(padded))  # as a batch pads it
 
 
+def test_an_unknown_seed_has_the_id_that_the_data_set_ignores(model, batch):
+    """255 is a class like any other where there are more of them."""
+    inputs, labels = batch
+    wide = torch.where(labels == 255, 65535, labels)
+    wide = torch.where(wide == 2, 255, wide)
+    other = BoundaryNetwork(BACKBONE, radius=3, ignore_index=65535, data_preprocessor=dict(PIXELS))
+    other.load_state_dict(model.state_dict())
+    assert other.loss_units(samples(wide)) == model.loss_units(samples(labels))
+    assert other.loss_units(samples(wide[:, :40])) == model.loss_units(samples(labels[:, :40]))
+    torch.testing.assert_close(
+        other.loss(inputs, samples(wide)), model.loss(inputs, samples(labels))
+    )
+    scores = []
+    for ignored, given in ((255, labels), (65535, wide)):
+        metric = BoundaryScore(radius=3, ignore_index=ignored)
+        edge = torch.rand(1, 16, 16, generator=torch.Generator().manual_seed(0))
+        metric.process(None, [{'gt_sem_seg': {'data': given[:1]}, 'pred_edge': {'data': edge}}])
+        scores.append(metric.evaluate(1)['boundary_AUC'])
+    assert scores[0] == scores[1]
+
+
 @torch.no_grad()
 def test_edges_have_a_cell_for_4_pixels_and_follow_a_mirror_image(model):
     inputs = torch.randn(1, 3, 64, 64)
@@ -93,7 +114,12 @@ def test_the_score_is_the_share_of_pairs_in_the_right_order():
 
 
 @pytest.mark.parametrize(
-    ('options', 'words'), [(dict(radius=1), 'radius'), (dict(backbone=dict()), 'needs a type')]
+    ('options', 'words'),
+    [
+        (dict(radius=1), 'radius'),
+        (dict(backbone=dict()), 'needs a type'),
+        (dict(radius=9, data_preprocessor=PIXELS), 'crop_size to at least 65, .* at most 8'),
+    ],
 )
 def test_what_is_no_network_of_edges_is_refused(options, words):
     with pytest.raises(ValueError, match=words):

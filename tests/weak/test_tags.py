@@ -154,6 +154,13 @@ def test_a_long_side_and_a_crop_are_random(tmp_path):
         places.add(int(inside.any(axis=1).argmax()))
     assert len(places) > 6
     assert places <= set(range(11))
+    # Ids that fit into 8 bits, and one around them that does not.
+    mask = np.full((4, 4), 7, np.uint8)
+    labels = CropAtRandomPlace(6, label=65535)({'gt_seg_map': mask, 'img': picture[:4, :4]})[
+        'gt_seg_map'
+    ]
+    assert np.unique(labels, return_counts=True)[1].tolist() == [16, 20]
+    assert labels.max() == 65535
 
 
 def test_the_threshold_is_swept():
