@@ -7,6 +7,9 @@ import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
+from icpc.commands.evaluate import evaluate
+from icpc.datasets.scenes.scene_files import write_scenes
+from icpc.errors import UserError
 from icpc.weak.boundary import boundary_losses, pair_affinity, pair_kinds
 from icpc.weak.stages import BoundaryNetwork
 from icpc.weak.tags.boundary_score import BoundaryScore
@@ -124,3 +127,18 @@ def test_the_score_is_the_share_of_pairs_in_the_right_order():
 def test_what_is_no_network_of_edges_is_refused(options, words):
     with pytest.raises(ValueError, match=words):
         BoundaryNetwork(**{'backbone': BACKBONE, **options})
+
+
+@pytest.mark.parametrize(
+    ('config', 'tta', 'split', 'words'),
+    [
+        ('irn_tiny_scenes-128', True, 'test', '--tta: BoundaryNetwork gives no logits of classes'),
+        ('cam_tiny_scenes-128', False, 'test', 'the config has no test_dataloader; take --split v'),
+    ],
+)
+def test_an_evaluation_that_a_stage_does_not_have_is_refused(tmp_path, config, tta, split, words):
+    list(write_scenes(tmp_path, {'training': 2, 'validation': 1, 'test': 1}, size=32))
+    torch.save({'state_dict': {}}, tmp_path / 'one.pth')
+    options = [f'data_root={tmp_path}', 'model.clip.pretrained=None']
+    with pytest.raises(UserError, match=words):
+        evaluate(f'pole/{config}', str(tmp_path / 'one.pth'), options, tta=tta, split=split)

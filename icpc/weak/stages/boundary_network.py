@@ -48,6 +48,7 @@ class BoundaryNetwork(BaseSegmentor):
     """
 
     fill_pixels = staticmethod(TagClassifier.fill_pixels)
+    prediction_names = ('no edge', 'edge')  # of `pred_sem_seg`
 
     def __init__(
         self,
