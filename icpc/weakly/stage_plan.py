@@ -26,6 +26,14 @@ class TagPlan(BaseModel, frozen=True, extra='forbid'):
     path: str
     smallest: float = Field(0.0, ge=0, lt=1)
 
+    @model_validator(mode='after')
+    def _of_masks(self) -> 'TagPlan':
+        if self.smallest and self.source != 'masks':
+            raise ValueError(
+                f"smallest is of source='masks' alone, and does nothing for {self.source}"
+            )
+        return self
+
 
 class RunPlan(BaseModel, frozen=True, extra='forbid'):
     """A stage that is trained.

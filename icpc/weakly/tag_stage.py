@@ -1,5 +1,6 @@
 """Stage 0: the tags of all pictures that stages 1 to 3 read, in one file."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ from torch.utils.data import Dataset
 from ..console.messages import say
 from ..datasets.mask_reading import annotation_loader, read_labels
 from ..errors import UserError, refusing
+from ..files import read_json, write_text_atomically
 from ..weak.tags.tag_files import TagFile, Tags, write_tags
 from ..weak.tags.tag_sources import tags_from_coco, tags_from_xml, tags_of_labels
 from .stage_plan import TagPlan
 
-NAME = 'tags.json'
+NAME, _ORIGIN = 'tags.json', 'tags_from.json'
 _READ = [dict(type='LoadAnnotations')]  # where no masks score
 
 
@@ -39,15 +41,16 @@ def make_tags(plan: TagPlan, cfg: Config, out: Path) -> Path:
     datasets = [build(cfg[f'{split}_dataloader'].dataset) for split in splits]
     classes = [str(name) for name in datasets[0].metainfo['classes'][1:]]
     if target.is_file() or plan.source == 'file':
+        _check_origin(plan, target)
         known = TagFile(target)
         for dataset in datasets:
             known.vectors(names_of(dataset), classes)
         return known.path.resolve()
+    names = sorted({name for dataset in datasets for name in names_of(dataset)})
     if plan.source == 'xml':
-        names = {name for dataset in datasets for name in names_of(dataset)}
-        tags = tags_from_xml(path, sorted(names), classes)
+        tags = tags_from_xml(path, names, classes)
     elif plan.source == 'coco':
-        tags = tags_from_coco(path, classes)
+        tags = tags_from_coco(path, classes, names)
     else:
         tags = {}
         for split in splits:
@@ -56,9 +59,24 @@ def make_tags(plan: TagPlan, cfg: Config, out: Path) -> Path:
             with_masks = build(cfg[f'{split}_dataloader'].dataset, masks, own)
             tags |= _of_masks(with_masks, plan.smallest)
     write_tags(tags, target)
+    write_text_atomically(json.dumps(plan.model_dump()), out / _ORIGIN)
     count = sum(map(len, tags.values()))
     say(f'{target}: {count} tags of {len(tags)} pictures, from {plan.source}')
     return target.resolve()
+
+
+def _check_origin(plan: TagPlan, tags: Path) -> None:
+    """Refuse tags that a plan with other tags has written."""
+    origin = tags.parent / _ORIGIN
+    if plan.source == 'file' or not origin.is_file():
+        return
+    former, now = read_json(origin, f'remove it and {tags}, they are made again'), plan.model_dump()
+    changed = [f'{key}={former.get(key)!r}' for key in now if former.get(key) != now[key]]
+    if changed:
+        raise UserError(
+            f'{tags} was made of tags with {", ".join(changed)}: remove it to make it again, or '
+            'give another --out'
+        )
 
 
 _WHAT = {'masks': 'folder of masks', 'xml': 'folder of XML files', 'coco': 'instances file'}

@@ -48,6 +48,22 @@ def test_what_is_wrong_is_said_before_any_training(root, tmp_path, source, path,
     assert not out.exists()
 
 
+def test_tags_that_were_made_of_others_are_not_taken(root, tmp_path):
+    def train(*args, **kwargs):
+        raise Requeue
+
+    plan, given = tmp_path / 'plan.py', [f'data_root={root}']
+    plan.write_text(_PLAN.format(source='masks', path='annotations/training', refine='none'))
+    for _ in range(2):
+        with pytest.raises(ToldToStop):
+            weakly(plan, train, tmp_path / 'out', given)
+    with pytest.raises(UserError, match='made of tags with smallest=0.0: remove it'):
+        weakly(plan, train, tmp_path / 'out', [*given, 'tags.smallest=0.1'])
+    (tmp_path / 'out/tags.json').unlink()
+    with pytest.raises(ToldToStop):
+        weakly(plan, train, tmp_path / 'out', [*given, 'tags.smallest=0.1'])
+
+
 def test_an_unknown_refinement_is_said_before_any_training(root, tmp_path):
     plan = tmp_path / 'plan.py'
     plan.write_text(_PLAN.format(source='file', path='few.csv', refine='pmr'))

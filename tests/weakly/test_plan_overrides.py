@@ -51,6 +51,7 @@ def test_overrides_of_a_plan(tmp_path):
         ({'masks.refin': 'crf'}, 'masks.refin: Extra inputs'),
         ({'cam.config': 'pole/cam_tny'}, 'cam: .*cam_tny'),
         ({'retrain': None}, 'retrain: '),
+        ({'tags.smallest': 0.1}, "smallest is of source='masks' alone"),
         ({'masks.refine': 'irn'}, 'needs a boundary network'),
     ],
 )
