@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmseg.registry import DATASETS
@@ -18,6 +19,7 @@ from ..weak.tags.tag_sources import tags_from_coco, tags_from_xml, tags_of_label
 from .stage_plan import TagPlan
 
 NAME, _ORIGIN = 'tags.json', 'tags_from.json'
+_MOST = 10  # classes that a message names
 _READ = [dict(type='LoadAnnotations')]  # where no masks score
 
 
@@ -43,8 +45,8 @@ def make_tags(plan: TagPlan, cfg: Config, out: Path) -> Path:
     if target.is_file() or plan.source == 'file':
         _check_origin(plan, target)
         known = TagFile(target)
-        for dataset in datasets:
-            known.vectors(names_of(dataset), classes)
+        found = [known.vectors(names_of(dataset), classes) for dataset in datasets]
+        _check_counts(target, np.stack([*found[0].values()]).sum(axis=0), classes)
         return known.path.resolve()
     names = sorted({name for dataset in datasets for name in names_of(dataset)})
     if plan.source == 'xml':
@@ -58,6 +60,10 @@ def make_tags(plan: TagPlan, cfg: Config, out: Path) -> Path:
             own = cfg.val_dataloader.dataset.pipeline if 'val' in splits else _READ
             with_masks = build(cfg[f'{split}_dataloader'].dataset, masks, own)
             tags |= _of_masks(with_masks, plan.smallest)
+    train = [set(tags[name]) for name in names_of(datasets[0])]
+    _check_counts(
+        path, np.array([sum(one in shown for shown in train) for one in classes]), classes
+    )
     write_tags(tags, target)
     write_text_atomically(json.dumps(plan.model_dump()), out / _ORIGIN)
     count = sum(map(len, tags.values()))
@@ -77,6 +83,16 @@ def _check_origin(plan: TagPlan, tags: Path) -> None:
             f'{tags} was made of tags with {", ".join(changed)}: remove it to make it again, or '
             'give another --out'
         )
+
+
+def _check_counts(origin: Path, counts: np.ndarray, classes: list[str]) -> None:
+    """Say which classes no training picture shows, and refuse tags of none."""
+    if not counts.any():
+        raise UserError(f'{origin}: no training picture shows one of the classes, by its tags')
+    lost = [name for name, count in zip(classes, counts, strict=True) if not count]
+    if lost:
+        more = ', ...' if len(lost) > _MOST else ''
+        say(f'note: no training picture shows {", ".join(lost[:_MOST])}{more}: nothing learns it')
 
 
 _WHAT = {'masks': 'folder of masks', 'xml': 'folder of XML files', 'coco': 'instances file'}
