@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from ..errors import UserError
 from ..startup.packaged import find_config
@@ -93,6 +93,11 @@ class MaskPlan(BaseModel, frozen=True, extra='forbid'):
     options: dict[str, Any] = {}
     uncertain: float = Field(0.0, ge=0, lt=1)
     threshold: float | None = Field(None, ge=0, lt=1)
+
+    @field_validator('refine', mode='before')
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        return 'none' if value is None else value  # a command line reads none as None
 
 
 class Plan(BaseModel, frozen=True, extra='forbid'):

@@ -130,8 +130,8 @@ def _check_pictures(plan: Plan, configs: dict[str, Config]) -> int:
 
 
 def _check_ids(where: str, dataset: Dataset) -> None:
-    ids, new = range(len(dataset.metainfo['classes'])), dataset.label_map or {}
-    if dataset.reduce_zero_label or any(new.get(i, i) != i for i in ids):
+    ids, new = range(len(dataset.metainfo['classes'])), getattr(dataset, 'label_map', None) or {}
+    if getattr(dataset, 'reduce_zero_label', False) or any(new.get(i, i) != i for i in ids):
         raise UserError(
             f'{where} would read ids of pseudo masks as other classes: its data set chooses among '
             'classes (leave `classes` out) or drops id 0 (set reduce_zero_label=False)'
