@@ -138,7 +138,9 @@ def _check_checkpoint(cfg: Config, checkpoint: str | None) -> None:
 def _keep_test_only(cfg: Config, split: str, checkpoint: str | None) -> None:
     loader = cfg.get(f'{split}_dataloader')
     if loader is None:
-        raise UserError(f'--split {split}: the config has no {split}_dataloader')
+        other = next((one for one in ('test', 'val') if cfg.get(f'{one}_dataloader')), None)
+        hint = f'; take --split {other}' if other else ''
+        raise UserError(f'--split {split}: the config has no {split}_dataloader{hint}')
     cfg.test_dataloader = loader
     if cfg.get('test_evaluator') is None:  # as where there is no test split
         cfg.test_evaluator = cfg.get(f'{split}_evaluator')
@@ -168,6 +170,9 @@ def _of_training(hook: dict[str, Any]) -> bool:
 def _augment(cfg: Config) -> None:
     if cfg.get('tta_model') is None or cfg.get('tta_pipeline') is None:
         raise UserError('--tta: the config has no tta_model and tta_pipeline')
+    kind = find_type(cfg.model.type, 'model')
+    if inspect.isclass(kind) and 'test_cfg' not in inspect.signature(kind).parameters:
+        raise UserError(f'--tta: {kind.__name__} gives no logits of classes, which it averages')
     cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
     cfg.test_dataloader.batch_size = 1
     cfg.model.test_cfg = {**(cfg.model.get('test_cfg') or {}), 'keep_logits': True}

@@ -51,7 +51,9 @@ def load_model(
     cfg = prediction_config(found.tree, known, found.config)
     model = build(cfg)
     load_weights(model, checkpoint, found.weights)
-    names = known or cfg.class_names or _numbered(model)
+    # What is predicted may be something else than the classes of the data, such as edges.
+    own = [*getattr(model, 'prediction_names', ())]
+    names = own or known or cfg.class_names or _numbered(model)
     palette = palette_of_model(names, known, meta.get('palette'), cfg.dataset)
     return Predictor(model.to(place).eval(), cfg, names, palette)
 

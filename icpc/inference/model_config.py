@@ -45,7 +45,7 @@ def prediction_config(tree: dict[str, Any], names: Sequence[str], where: str) ->
         raise UserError(f'{where}: it has no model')
     if names and 'class_names' in model:
         model['class_names'] = tree['class_names']
-    dataset = _dataset(tree)
+    dataset = _dataset(tree, resolver)
     steps = dataset.get('pipeline') or tree.get('test_pipeline') or _PLAIN
     steps = _numbers_as_tuples(resolver.resolve(steps, 'test_pipeline'))
     plainer = getattr(MODELS.get(model['type']), 'for_prediction', None)
@@ -77,9 +77,12 @@ def _check_imported(tree: dict[str, Any], where: str) -> None:
         )
 
 
-def _dataset(tree: dict[str, Any]) -> dict[str, Any]:
+def _dataset(tree: dict[str, Any], resolver: Interpolator) -> dict[str, Any]:
+    def own(node: Any, key: str) -> Any:  # '${val_dataloader}' where a test split is the other
+        return resolver.resolve(node, key) if isinstance(node, str) else node
+
     for key in _LOADERS:
-        dataset = (tree.get(key) or {}).get('dataset')
+        dataset = own((own(tree.get(key), key) or {}).get('dataset'), f'{key}.dataset')
         if isinstance(dataset, dict):
             return dataset
     return {}

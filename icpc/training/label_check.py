@@ -51,11 +51,13 @@ class LabelCheckHook(Hook):
             raise UserError(
                 f'{type(dataset).__name__} has classes {classes[:5]}..., the model {names[:5]}...'
             )
-        head = getattr(bare(runner.model), 'decode_head', None)
-        ignored = getattr(head, 'ignore_index', None), getattr(dataset, 'ignore_index', None)
+        model = bare(runner.model)
+        head = getattr(model, 'decode_head', None)
+        part, key = (model, '') if hasattr(model, 'ignore_index') else (head, '.decode_head')
+        ignored = getattr(part, 'ignore_index', None), getattr(dataset, 'ignore_index', None)
         if None not in ignored and ignored[0] != ignored[1]:
             raise UserError(
-                f'model.decode_head.ignore_index is {ignored[0]}, but that of the '
+                f'model{key}.ignore_index is {ignored[0]}, but that of the '
                 f'{type(dataset).__name__} is {ignored[1]}: pixels that do not count have one id; '
                 'set ignore_index to the same number in both'
             )

@@ -26,34 +26,42 @@ def pair_affinity(edge: Tensor, radius: int) -> Tensor:
     return torch.stack(found, 1)
 
 
-def pair_kinds(labels: Tensor, radius: int) -> tuple[Tensor, Tensor, Tensor]:
+def pair_kinds(
+    labels: Tensor, radius: int, unknown: int = UNKNOWN
+) -> tuple[Tensor, Tensor, Tensor]:
     """Which pairs are background alike, foreground alike, or of two classes, (N, neighbours, S).
 
     Args:
-        labels: (N, h, w), 0 background, 255 unknown; pairs with an unknown cell are of no kind.
+        labels: (N, h, w), 0 background; pairs with an unknown cell are of no kind.
         radius: Of the neighbourhood.
+        unknown: The label of cells that are not known.
     """
     first, second = training_pairs((labels.shape[1], labels.shape[2]), radius)
     flat = labels.flatten(1).long()
     a, b = flat[:, None, first], flat[:, second]
-    known = (a != UNKNOWN) & (b != UNKNOWN)
+    known = (a != unknown) & (b != unknown)
     alike = known & (a == b)
     return alike & (a == 0), alike & (a > 0), known & (a != b)
 
 
 def boundary_losses(
-    edge_logits: Tensor, displacement: Tensor, labels: Tensor, radius: int = 10
+    edge_logits: Tensor,
+    displacement: Tensor,
+    labels: Tensor,
+    radius: int = 10,
+    unknown: int = UNKNOWN,
 ) -> dict[str, Tensor]:
     """The published losses by name; `total_loss` is the one to minimise.
 
     Args:
         edge_logits: (N, 1, h, w), before the sigmoid.
         displacement: (N, 2, h, w), rows and columns towards the middle of the object.
-        labels: (N, h, w) seeds at the same size, 255 unknown.
+        labels: (N, h, w) seeds at the same size.
         radius: Of the neighbourhood, in cells.
+        unknown: The label of cells that are not known.
     """
     affinity = pair_affinity(edge_logits.sigmoid(), radius)
-    background, foreground, apart = pair_kinds(labels, radius)
+    background, foreground, apart = pair_kinds(labels, radius, unknown)
     near, far = -(affinity + _TINY).log(), -(1 + _TINY - affinity).log()
     first, second = training_pairs((labels.shape[1], labels.shape[2]), radius)
     flat = displacement.flatten(2)

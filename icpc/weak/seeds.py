@@ -16,10 +16,11 @@ def seed_labels(
     background: float = 0.1,
     crf: CRF | None = SEED_CRF,
     confidence: float = 0.7,
+    unknown: int = UNKNOWN,
 ) -> dict[str, Tensor]:
     """Maps of labels (H, W) by name: `foreground`, `background`, and `labels` made of both.
 
-    A pixel keeps its class where the sure activations have one, is unknown (255) where only the
+    A pixel keeps its class where the sure activations have one, is `unknown` where only the
     weak ones have one, and is background (0) elsewhere. Classes are `keys` + 1.
 
     Args:
@@ -29,6 +30,7 @@ def seed_labels(
         foreground, background: Thresholds of sure and of weak activations.
         crf: That refines both; None leaves it out.
         confidence: Of hard labels in the CRF.
+        unknown: The id of what is not known.
     """
     ids = torch.cat([torch.zeros_like(keys[:1]), keys + 1])
     maps = {}
@@ -37,5 +39,5 @@ def seed_labels(
         if crf is not None:
             best = dense_crf(picture, energies_of_labels(best, len(ids), confidence), crf).argmax(0)
         maps[name] = ids[best]
-    weak = torch.where(maps['background'] > 0, UNKNOWN, 0)
+    weak = torch.where(maps['background'] > 0, unknown, 0)
     return maps | dict(labels=torch.where(maps['foreground'] > 0, maps['foreground'], weak))

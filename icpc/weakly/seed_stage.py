@@ -13,7 +13,7 @@ from ..evaluation.confusion import confusion
 from ..evaluation.pictures import class_names, read_picture, save_mask
 from ..evaluation.table import per_class_table, scores
 from ..weak.dense_crf import SEED_CRF
-from ..weak.seeds import UNKNOWN, seed_labels
+from ..weak.seeds import seed_labels
 from .picture_maps import Mapper, files_of, write_missing
 from .pseudo_masks import MASKS
 from .stage_plan import SeedPlan
@@ -34,7 +34,7 @@ class Seeder(Mapper):
         self.plan = plan
 
     def write(self, index: int, path: Path) -> None:
-        """Write the seeds of a training picture: ids, 0 the background, 255 unknown.
+        """Write the seeds of a training picture: ids, 0 the background, the ignored one unknown.
 
         Args:
             index: Of the picture among all.
@@ -52,8 +52,9 @@ class Seeder(Mapper):
                 self.plan.foreground,
                 self.plan.background,
                 SEED_CRF if self.plan.crf else None,
+                unknown=self.every.ignore_index,
             )['labels']
-        save_mask(path, labels.cpu().numpy().astype(np.uint8))
+        save_mask(path, labels.cpu().numpy())
 
 
 def make_seeds(
@@ -99,8 +100,9 @@ def _measured(mapper: Mapper, folder: Path) -> dict[str, float]:
             continue  # a picture that does not train
         seeds = torch.from_numpy(decode_labels(path.read_bytes()).astype(np.int64))
         labels = torch.from_numpy(read_labels(dataset, index, load).astype(np.int64))
-        known, pixels = known + int((seeds != UNKNOWN).sum()), pixels + seeds.numel()
-        labels[seeds == UNKNOWN] = dataset.ignore_index
+        unknown = seeds == mapper.every.ignore_index
+        known, pixels = known + int((~unknown).sum()), pixels + seeds.numel()
+        labels[unknown] = dataset.ignore_index
         counts = confusion(seeds, labels, len(names), dataset.ignore_index)
         total += counts[: len(names), : len(names)]
     if not pixels:

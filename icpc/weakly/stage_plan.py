@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from ..errors import UserError
 from ..startup.packaged import find_config
@@ -25,6 +25,14 @@ class TagPlan(BaseModel, frozen=True, extra='forbid'):
     source: Literal['masks', 'xml', 'coco', 'file']
     path: str
     smallest: float = Field(0.0, ge=0, lt=1)
+
+    @model_validator(mode='after')
+    def _of_masks(self) -> 'TagPlan':
+        if self.smallest and self.source != 'masks':
+            raise ValueError(
+                f"smallest is of source='masks' alone, and does nothing for {self.source}"
+            )
+        return self
 
 
 class RunPlan(BaseModel, frozen=True, extra='forbid'):
@@ -85,6 +93,11 @@ class MaskPlan(BaseModel, frozen=True, extra='forbid'):
     options: dict[str, Any] = {}
     uncertain: float = Field(0.0, ge=0, lt=1)
     threshold: float | None = Field(None, ge=0, lt=1)
+
+    @field_validator('refine', mode='before')
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        return 'none' if value is None else value  # a command line reads none as None
 
 
 class Plan(BaseModel, frozen=True, extra='forbid'):

@@ -1,8 +1,10 @@
 """Stage 0: the tags of all pictures that stages 1 to 3 read, in one file."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmseg.registry import DATASETS
@@ -11,11 +13,13 @@ from torch.utils.data import Dataset
 from ..console.messages import say
 from ..datasets.mask_reading import annotation_loader, read_labels
 from ..errors import UserError, refusing
+from ..files import read_json, write_text_atomically
 from ..weak.tags.tag_files import TagFile, Tags, write_tags
 from ..weak.tags.tag_sources import tags_from_coco, tags_from_xml, tags_of_labels
 from .stage_plan import TagPlan
 
-NAME = 'tags.json'
+NAME, _ORIGIN = 'tags.json', 'tags_from.json'
+_MOST = 10  # classes that a message names
 _READ = [dict(type='LoadAnnotations')]  # where no masks score
 
 
@@ -39,15 +43,16 @@ def make_tags(plan: TagPlan, cfg: Config, out: Path) -> Path:
     datasets = [build(cfg[f'{split}_dataloader'].dataset) for split in splits]
     classes = [str(name) for name in datasets[0].metainfo['classes'][1:]]
     if target.is_file() or plan.source == 'file':
+        _check_origin(plan, target)
         known = TagFile(target)
-        for dataset in datasets:
-            known.vectors(names_of(dataset), classes)
+        found = [known.vectors(names_of(dataset), classes) for dataset in datasets]
+        _check_counts(target, np.stack([*found[0].values()]).sum(axis=0), classes)
         return known.path.resolve()
+    names = sorted({name for dataset in datasets for name in names_of(dataset)})
     if plan.source == 'xml':
-        names = {name for dataset in datasets for name in names_of(dataset)}
-        tags = tags_from_xml(path, sorted(names), classes)
+        tags = tags_from_xml(path, names, classes)
     elif plan.source == 'coco':
-        tags = tags_from_coco(path, classes)
+        tags = tags_from_coco(path, classes, names)
     else:
         tags = {}
         for split in splits:
@@ -55,10 +60,39 @@ def make_tags(plan: TagPlan, cfg: Config, out: Path) -> Path:
             own = cfg.val_dataloader.dataset.pipeline if 'val' in splits else _READ
             with_masks = build(cfg[f'{split}_dataloader'].dataset, masks, own)
             tags |= _of_masks(with_masks, plan.smallest)
+    train = [set(tags[name]) for name in names_of(datasets[0])]
+    _check_counts(
+        path, np.array([sum(one in shown for shown in train) for one in classes]), classes
+    )
     write_tags(tags, target)
+    write_text_atomically(json.dumps(plan.model_dump()), out / _ORIGIN)
     count = sum(map(len, tags.values()))
     say(f'{target}: {count} tags of {len(tags)} pictures, from {plan.source}')
     return target.resolve()
+
+
+def _check_origin(plan: TagPlan, tags: Path) -> None:
+    """Refuse tags that a plan with other tags has written."""
+    origin = tags.parent / _ORIGIN
+    if plan.source == 'file' or not origin.is_file():
+        return
+    former, now = read_json(origin, f'remove it and {tags}, they are made again'), plan.model_dump()
+    changed = [f'{key}={former.get(key)!r}' for key in now if former.get(key) != now[key]]
+    if changed:
+        raise UserError(
+            f'{tags} was made of tags with {", ".join(changed)}: remove it to make it again, or '
+            'give another --out'
+        )
+
+
+def _check_counts(origin: Path, counts: np.ndarray, classes: list[str]) -> None:
+    """Say which classes no training picture shows, and refuse tags of none."""
+    if not counts.any():
+        raise UserError(f'{origin}: no training picture shows one of the classes, by its tags')
+    lost = [name for name, count in zip(classes, counts, strict=True) if not count]
+    if lost:
+        more = ', ...' if len(lost) > _MOST else ''
+        say(f'note: no training picture shows {", ".join(lost[:_MOST])}{more}: nothing learns it')
 
 
 _WHAT = {'masks': 'folder of masks', 'xml': 'folder of XML files', 'coco': 'instances file'}

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from mmseg.registry import MODELS
 from safetensors.torch import load_file, save_file
 
 import icpc
@@ -13,6 +14,7 @@ from icpc.checkpoints.content import load_checkpoint
 from icpc.checkpoints.packaged_text import packaged_text
 from icpc.errors import UserError
 from icpc.experiments.publish import publish
+from icpc.inference.model_config import prediction_config
 
 pytestmark = pytest.mark.xdist_group('inference')  # one run for all
 
@@ -28,6 +30,30 @@ def copy(run, tmp_path):
     folder = tmp_path / 'copy'
     shutil.copytree(run.folder, folder)
     return folder
+
+
+@pytest.mark.parametrize('loader', ['${val_dataloader}', {'dataset': '${other}'}])
+def test_a_test_split_that_is_another_one_gives_its_steps(tmp_path, loader):
+    steps = [dict(type='LoadImageFromFile'), dict(type='PackSegInputs')]
+    own = dict(type='PascalVOCDataset', pipeline=steps)
+    tree = dict(model=dict(type='CLIPSegmentor'), test_pipeline=[dict(type='Resize', scale=(8, 8))])
+    tree |= dict(other=own, val_dataloader=dict(dataset=own), test_dataloader=loader)
+    (tmp_path / 'config.py').touch()
+    cfg = prediction_config(tree, ['a'], str(tmp_path / 'config.py'))
+    assert ([*cfg.test_pipeline], cfg.dataset.type) == (steps, 'PascalVOCDataset')
+
+
+def test_what_is_predicted_has_its_own_names(tmp_path):
+    backbone = dict(type='Stride16ResNet', model='resnet18', pretrained=False)
+    pixels = dict(type='SegDataPreProcessor', mean=[120.0] * 3, std=[60.0] * 3)
+    model = dict(type='BoundaryNetwork', backbone=backbone, data_preprocessor=pixels)
+    (tmp_path / 'c.py').write_text(f'model = {model}')
+    state = MODELS.build(model).state_dict()
+    meta = dict(classes=['background', 'cat'], palette=[[0, 0, 0], [9, 9, 9]])
+    torch.save(dict(state_dict=state, meta=meta), tmp_path / 'one.pth')
+    predictor = icpc.load_model(tmp_path / 'one.pth', 'cpu', tmp_path / 'c.py')
+    assert predictor.classes == ('no edge', 'edge')
+    assert set(np.unique(predictor.predict(np.zeros((40, 40, 3), np.uint8)).labels)) <= {0, 1}
 
 
 def check(predictor, run):

@@ -3,10 +3,12 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 from editions import prepared
 from mmengine.registry import DefaultScope
 from mmseg.registry import DATASETS
+from PIL import Image
 from running_tools import run_tool
 
 from icpc.cli.main import main
@@ -36,7 +38,12 @@ cam = dict(config='pole/cam_rn50_voc-512', options=_network)
 clims = dict(config='pole/clims_rn50_voc-512', options={**_network, 'model.teacher': _clip})
 boundary = dict(
     config='pole/irn_rn50_voc-512',
-    options={'model.backbone.model': 'resnet18', 'model.backbone.pretrained': False, **_batch},
+    options={
+        'model.backbone.model': 'resnet18',
+        'model.backbone.pretrained': False,
+        'model.radius': 5,
+        **_batch,
+    },
 )
 masks = dict(refine='irn', options=dict(exponent=2))
 retrain = dict(
@@ -95,17 +102,28 @@ def test_all_stages_on_voc_and_what_is_done_is_skipped(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_own_pictures_with_tags_alone(tmp_path, capsys):
-    """No training picture has a mask: the threshold is the plan's, and nothing else is measured."""
+@pytest.mark.parametrize('refine', ['crf', 'irn'])
+def test_own_pictures_with_tags_alone(tmp_path, capsys, refine):
+    """No training picture has a mask: the threshold is the plan's, and nothing else is measured.
+
+    The other refinement has classes beyond 255, so that seeds and masks are 16 bit.
+    """
+    wide = [f'class {i}' for i in range(250 * (refine == 'irn'))]
     root, out = tmp_path / 'own', tmp_path / 'out'
     list(write_scenes(root, {'training': 4, 'validation': 2}, size=64))
     shutil.rmtree(root / 'annotations/training')
-    (root / 'classes.txt').write_text(''.join(f'{name}\n' for name in ('background', *CLASSES)))
+    (root / 'classes.txt').write_text(
+        ''.join(f'{name}\n' for name in ('background', *wide, *CLASSES))
+    )
     (root / 'tags.csv').write_text('00000,tree\n00001,tree,house\n00002,cow\n00003\n')
     options = dict(data_root=root, picture_suffix='.png', max_iters=2, crop_size=64, num_workers=0)
     options |= {'global_batch': 2, 'gpu_batch': 2, 'cam.smallest': 40, 'cam.largest': 80}
     options |= {'cam.model.backbone.model': 'resnet18', 'cam.model.backbone.pretrained': False}
     options |= {'retrain.model.clip.model': 'scenes_clip', 'retrain.model.clip.pretrained': 'auto'}
+    if wide:
+        options |= {'masks.refine': 'irn', 'masks.options.exponent': 2, 'boundary.model.radius': 5}
+        options |= {'boundary.config': 'pole/irn_rn50_folder-512'}
+        options |= {f'boundary.{key[4:]}': options[key] for key in options if '.backbone.' in key}
     words = [f'{key}={value}' for key, value in options.items()]
     command = ['weakly', 'pole/pipeline_rn50_folder-512', '--out', str(out), '--workers', '1']
     given = [*command, '--cfg-options', *words, 'retrain.model.clip.image_size=None']
@@ -115,6 +133,14 @@ def test_own_pictures_with_tags_alone(tmp_path, capsys):
     assert 'no masks to measure with' in printed
     assert printed.splitlines()[-1].startswith('retrained_mIoU: ')
     assert len([*(out / 'masks/masks').iterdir()]) == 4
+    if wide:
+        tree = 251 + CLASSES.index('tree')
+        for stage, known in (('seeds', {0, tree, 65535}), ('masks', {0, tree})):
+            found = set(np.unique(np.asarray(Image.open(out / f'{stage}/masks/00000.png'))))
+            assert tree in found <= known, stage
+        assert json.loads((out / 'boundary/run.json').read_text())['metrics']['val']
+        lines = (out / 'boundary/metrics.jsonl').read_text().splitlines()
+        assert any(json.loads(line).get('loss', 0) > 0 for line in lines)
 
 
 @pytest.mark.slow

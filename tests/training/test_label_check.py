@@ -1,11 +1,14 @@
 """What LabelCheckHook compares besides the masks themselves."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from icpc.commands.train import train
 from icpc.errors import UserError
+from icpc.training.label_check import LabelCheckHook
 
 
 @pytest.mark.parametrize('number', [254, 300])
@@ -14,6 +17,14 @@ def test_one_id_does_not_count(toy_config, tmp_path, number):
     with pytest.raises(UserError, match=rf'decode_head\.ignore_index is {number}, but .* is 255'):
         train(str(toy_config), options, str(tmp_path / 'run'))
     assert not (tmp_path / 'run').exists()
+
+
+def test_a_model_whose_own_loss_ignores_an_id_ignores_that_of_the_data():
+    model = SimpleNamespace(ignore_index=255, decode_head=None, class_names=())
+    data = SimpleNamespace(metainfo={'classes': ['a']}, ignore_index=65535)
+    runner = SimpleNamespace(model=model)
+    with pytest.raises(UserError, match=r'model\.ignore_index is 255, but .* is 65535'):
+        LabelCheckHook()._check(runner, data, 'train_dataloader')
 
 
 @pytest.mark.parametrize('split', ['val', 'test'])

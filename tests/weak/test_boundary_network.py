@@ -7,6 +7,9 @@ import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
+from icpc.commands.evaluate import evaluate
+from icpc.datasets.scenes.scene_files import write_scenes
+from icpc.errors import UserError
 from icpc.weak.boundary import boundary_losses, pair_affinity, pair_kinds
 from icpc.weak.stages import BoundaryNetwork
 from icpc.weak.tags.boundary_score import BoundaryScore
@@ -66,6 +69,27 @@ def test_passes_weighted_by_their_pairs_are_the_whole_batch(model, batch):
     assert model.loss_units(small) == model.loss_units(samples(padded))  # as a batch pads it
 
 
+def test_an_unknown_seed_has_the_id_that_the_data_set_ignores(model, batch):
+    """255 is a class like any other where there are more of them."""
+    inputs, labels = batch
+    wide = torch.where(labels == 255, 65535, labels)
+    wide = torch.where(wide == 2, 255, wide)
+    other = BoundaryNetwork(BACKBONE, radius=3, ignore_index=65535, data_preprocessor=dict(PIXELS))
+    other.load_state_dict(model.state_dict())
+    assert other.loss_units(samples(wide)) == model.loss_units(samples(labels))
+    assert other.loss_units(samples(wide[:, :40])) == model.loss_units(samples(labels[:, :40]))
+    torch.testing.assert_close(
+        other.loss(inputs, samples(wide)), model.loss(inputs, samples(labels))
+    )
+    scores = []
+    for ignored, given in ((255, labels), (65535, wide)):
+        metric = BoundaryScore(radius=3, ignore_index=ignored)
+        edge = torch.rand(1, 16, 16, generator=torch.Generator().manual_seed(0))
+        metric.process(None, [{'gt_sem_seg': {'data': given[:1]}, 'pred_edge': {'data': edge}}])
+        scores.append(metric.evaluate(1)['boundary_AUC'])
+    assert scores[0] == scores[1]
+
+
 @torch.no_grad()
 def test_edges_have_a_cell_for_4_pixels_and_follow_a_mirror_image(model):
     inputs = torch.randn(1, 3, 64, 64)
@@ -93,8 +117,28 @@ def test_the_score_is_the_share_of_pairs_in_the_right_order():
 
 
 @pytest.mark.parametrize(
-    ('options', 'words'), [(dict(radius=1), 'radius'), (dict(backbone=dict()), 'needs a type')]
+    ('options', 'words'),
+    [
+        (dict(radius=1), 'radius'),
+        (dict(backbone=dict()), 'needs a type'),
+        (dict(radius=9, data_preprocessor=PIXELS), 'crop_size to at least 65, .* at most 8'),
+    ],
 )
 def test_what_is_no_network_of_edges_is_refused(options, words):
     with pytest.raises(ValueError, match=words):
         BoundaryNetwork(**{'backbone': BACKBONE, **options})
+
+
+@pytest.mark.parametrize(
+    ('config', 'tta', 'split', 'words'),
+    [
+        ('irn_tiny_scenes-128', True, 'test', '--tta: BoundaryNetwork gives no logits of classes'),
+        ('cam_tiny_scenes-128', False, 'test', 'the config has no test_dataloader; take --split v'),
+    ],
+)
+def test_an_evaluation_that_a_stage_does_not_have_is_refused(tmp_path, config, tta, split, words):
+    list(write_scenes(tmp_path, {'training': 2, 'validation': 1, 'test': 1}, size=32))
+    torch.save({'state_dict': {}}, tmp_path / 'one.pth')
+    options = [f'data_root={tmp_path}', 'model.clip.pretrained=None']
+    with pytest.raises(UserError, match=words):
+        evaluate(f'pole/{config}', str(tmp_path / 'one.pth'), options, tta=tta, split=split)

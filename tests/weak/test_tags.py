@@ -20,11 +20,12 @@ CLASSES = ['cat', 'dog', 'traffic light']
     ('name', 'text'),
     [
         ('a.csv', 'one,cat,traffic light\n\ntwo\n"three", dog\n'),
+        ('a.csv', '\ufeffpicture,class\r\none,cat,traffic light,,\r\n two ,\r\nthree,dog,dog\r\n'),
         ('a.json', '{"one": ["cat", "traffic light"], "two": [],\n "three": ["dog"]}'),
     ],
 )
 def test_both_formats_give_the_same_vectors(tmp_path, name, text):
-    (tmp_path / name).write_text(text)
+    (tmp_path / name).write_text(text, encoding='utf-8', newline='')
     vectors = TagFile(tmp_path / name).vectors(['one', 'two', 'three'], CLASSES)
     assert [vectors[key].tolist() for key in ('one', 'two', 'three')] == [
         [1, 0, 1],
@@ -48,6 +49,12 @@ def test_both_formats_give_the_same_vectors(tmp_path, name, text):
             'one,cat\ntwoo,cat\n',
             ['1 of 2 pictures have no tags', 'two; did you mean twoo'],
         ),
+        ('a.csv', 'one,cat\n,dog\n', ['a.csv, line 2: no picture before dog']),
+        ('a.csv', '\none,"cat\ntwo,dog\n', ['a.csv, line 2', 'a quote?']),
+        ('a.csv', '"one\n",cat\ntwo,dgo\n', ["line 3: 'dgo'"]),
+        ('a.csv', 'one.jpg,cat\ntwo.jpg\n', ['it has one.jpg', 'without their suffix']),
+        ('a.csv', 'one;cat\ntwo;dog\n', ["'one;cat' is one name: write commas"]),
+        pytest.param('a.json', '[' * 100_000, ['no JSON'], id='brackets'),
         ('a.txt', '', ['.csv or a .json']),
         ('b.csv', None, ['no such file of tags']),
     ],
@@ -78,7 +85,18 @@ def test_tags_of_xml(tmp_path):
     (tmp_path / 'one.xml').write_text(f'<annotation>{objects}</annotation>')
     (tmp_path / 'two.xml').write_text('<annotation><object><name>cta</name></object></annotation>')
     assert tags_from_xml(tmp_path, ['one'], CLASSES) == {'one': ('cat', 'dog')}
-    for name, word in (('two', "'cta' is no class; did you mean cat"), ('three', 'no such file')):
+    (tmp_path / 'four.xml').write_text('<html><object><name>cat</name></object></html>')
+    (tmp_path / 'five.xml').write_bytes(b'')
+    (tmp_path / 'six.xml').write_text('<?xml version="1.0" encoding="no"?><annotation/>')
+    (tmp_path / 'seven.xml').write_text('<annotation></annotation>')
+    assert tags_from_xml(tmp_path, ['seven'], CLASSES) == {'seven': ()}
+    for name, word in (
+        ('two', "'cta' is no class; did you mean cat"),
+        ('three', 'no such file'),
+        ('four', 'four.xml: no <annotation> of VOC, but a <html>'),
+        ('five', 'five.xml: no XML'),
+        ('six', 'six.xml: no XML'),
+    ):
         with pytest.raises(UserError, match=word):
             tags_from_xml(tmp_path, [name], CLASSES)
 
@@ -94,6 +112,15 @@ def test_tags_of_coco(tmp_path):
     )
     path.write_text(json.dumps(tree))
     assert tags_from_coco(path, CLASSES) == {'x_5': ('cat', 'traffic light'), 'x_6': ()}
+    with pytest.raises(UserError, match='1 pictures are none of its images, among them x_7'):
+        tags_from_coco(path, CLASSES, ['x_5', 'x_7'])
+    twice = [*tree['images'], {'id': 7, 'file_name': 'other/x_5.jpg'}]
+    path.write_text(json.dumps({**tree, 'images': twice}))
+    with pytest.raises(UserError, match='2 of its images are called x_5'):
+        tags_from_coco(path, CLASSES)
+    path.write_text('{')
+    with pytest.raises(UserError, match='cut or damaged .*; put back a whole copy$'):
+        tags_from_coco(path, CLASSES)
     path.write_text(json.dumps({'images': []}))
     with pytest.raises(UserError, match='no instances file'):
         tags_from_coco(path, CLASSES)
@@ -154,6 +181,13 @@ def test_a_long_side_and_a_crop_are_random(tmp_path):
         places.add(int(inside.any(axis=1).argmax()))
     assert len(places) > 6
     assert places <= set(range(11))
+    # Ids that fit into 8 bits, and one around them that does not.
+    mask = np.full((4, 4), 7, np.uint8)
+    labels = CropAtRandomPlace(6, label=65535)({'gt_seg_map': mask, 'img': picture[:4, :4]})[
+        'gt_seg_map'
+    ]
+    assert np.unique(labels, return_counts=True)[1].tolist() == [16, 20]
+    assert labels.max() == 65535
 
 
 def test_the_threshold_is_swept():

@@ -21,6 +21,8 @@ def root(tmp_path_factory):
     root = tmp_path_factory.mktemp('scenes')
     list(write_scenes(root, {'training': 2, 'validation': 1, 'test': 1}, size=32))
     (root / 'few.csv').write_text('00000,tree\n')
+    (root / 'empty.csv').write_text('00000\n00001\n')
+    (root / 'tags.csv').write_text('00000,tree\n00001,tree,house\n')
     (root / 'wrong.csv').write_text('00000,tree\n00001,tre\n')
     return root
 
@@ -31,6 +33,7 @@ def root(tmp_path_factory):
         ('masks', 'annotations/trainng', [], 'no such folder of masks'),
         ('file', 'none.csv', [], 'none.csv: no such file of tags'),
         ('file', 'few.csv', [], '1 of 2 pictures have no tags, among them 00001'),
+        ('file', 'empty.csv', [], 'no training picture shows one of the classes'),
         ('file', 'wrong.csv', [], "wrong.csv, line 2: 'tre' is no class; did you mean tree"),
         ('masks', 'annotations/training', ['clims.lr=1'], 'has no stage clims'),
         ('masks', 'annotations/training', ['cam.lrr=1'], 'lrr'),
@@ -46,6 +49,33 @@ def test_what_is_wrong_is_said_before_any_training(root, tmp_path, source, path,
     with pytest.raises(UserError, match=words):
         weakly(plan, train, out, [f'data_root={root}', *options])
     assert not out.exists()
+
+
+def test_classes_that_no_picture_shows_are_said(root, tmp_path, capsys):
+    def train(*args, **kwargs):
+        raise Requeue
+
+    plan = tmp_path / 'plan.py'
+    plan.write_text(_PLAN.format(source='file', path='tags.csv', refine='none'))
+    with pytest.raises(ToldToStop):
+        weakly(plan, train, tmp_path / 'out', [f'data_root={root}'])
+    assert 'no training picture shows building, car, ' in capsys.readouterr().out
+
+
+def test_tags_that_were_made_of_others_are_not_taken(root, tmp_path):
+    def train(*args, **kwargs):
+        raise Requeue
+
+    plan, given = tmp_path / 'plan.py', [f'data_root={root}']
+    plan.write_text(_PLAN.format(source='masks', path='annotations/training', refine='none'))
+    for _ in range(2):
+        with pytest.raises(ToldToStop):
+            weakly(plan, train, tmp_path / 'out', given)
+    with pytest.raises(UserError, match='made of tags with smallest=0.0: remove it'):
+        weakly(plan, train, tmp_path / 'out', [*given, 'tags.smallest=0.001'])
+    (tmp_path / 'out/tags.json').unlink()
+    with pytest.raises(ToldToStop):
+        weakly(plan, train, tmp_path / 'out', [*given, 'tags.smallest=0.001'])
 
 
 def test_an_unknown_refinement_is_said_before_any_training(root, tmp_path):
@@ -80,6 +110,11 @@ _WALK = "boundary = dict(config='pole/irn_tiny_scenes-128')"
         (
             "clims = dict(config='pole/retrain_tiny_pseudo-scenes-128')",
             'gives class activation maps',
+        ),
+        (
+            "retrain = dict(config='pole/retrain_tiny_pseudo-scenes-128',"
+            " options={'train_dataloader.dataset.masks': 'scenes'})",
+            'retrain would read ids of pseudo masks as other classes',
         ),
         ("retrain = dict(config='icpc/icpc_tiny_fpn_1k_scenes-128')", 'class 0 is .sky. and .back'),
         (

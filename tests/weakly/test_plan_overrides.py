@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from icpc.config.overrides import parse_overrides
 from icpc.errors import UserError
 from icpc.run_dir.record import FINISHED, RunRecord, write_record
 from icpc.weakly.plans.plan_file import load_plan, plan_options
@@ -43,6 +44,7 @@ def test_overrides_of_a_plan(tmp_path):
     masks = load(tmp_path, **{'masks.refine': 'crf', 'masks.options.background': 0.3}).masks
     assert (masks.refine, masks.options, masks.uncertain) == ('crf', {'background': 0.3}, 0.1)
     assert load(tmp_path, clims=None).clims is None
+    assert load(tmp_path, **parse_overrides(['masks.refine=none'])).masks.refine == 'none'
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,7 @@ def test_overrides_of_a_plan(tmp_path):
         ({'masks.refin': 'crf'}, 'masks.refin: Extra inputs'),
         ({'cam.config': 'pole/cam_tny'}, 'cam: .*cam_tny'),
         ({'retrain': None}, 'retrain: '),
+        ({'tags.smallest': 0.1}, "smallest is of source='masks' alone"),
         ({'masks.refine': 'irn'}, 'needs a boundary network'),
     ],
 )

@@ -6,9 +6,9 @@ import torch
 
 from icpc.errors import UserError
 from icpc.weakly.map_files import labels_of, load_maps, save_maps
+from icpc.weakly.plans.plan_file import load_plan
 from icpc.weakly.refinement import refiner
 from icpc.weakly.refiners.pixel_adaptive import pixel_adaptive
-from icpc.weakly.stage_plan import load_plan
 
 
 def test_maps_are_kept_to_8_bits_and_empty_ones_left_out(tmp_path):

@@ -4,6 +4,7 @@ model = dict(
     backbone=dict(type='Stride16ResNet'),
     radius=10,
     least_side='${crop_size}',
+    ignore_index='${ignore_index}',
     data_preprocessor=dict(
         type='SegDataPreProcessor',  # mean and std are those that the backbone was trained with
         bgr_to_rgb=True,

@@ -40,13 +40,15 @@ class BoundaryNetwork(BaseSegmentor):
         radius: of the neighbourhood that the losses compare, in cells (IRN: 10).
         displacement: whether the displacement branch trains; edges do not depend on it.
         least_side: smaller pictures are padded to it, as in training: group norms see the padding.
+        ignore_index: label of seeds that are not known.
         data_preprocessor, init_cfg: as in MMSegmentation.
 
     Raises:
-        ValueError: a backbone that is no ResNet.
+        ValueError: a backbone that is no ResNet, or crops smaller than a neighbourhood.
     """
 
     fill_pixels = staticmethod(TagClassifier.fill_pixels)
+    prediction_names = ('no edge', 'edge')  # of `pred_sem_seg`
 
     def __init__(
         self,
@@ -55,13 +57,15 @@ class BoundaryNetwork(BaseSegmentor):
         radius: int = 10,
         displacement: bool = True,
         least_side: int = 0,
+        ignore_index: int = UNKNOWN,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
         if radius < 2:
             raise ValueError(f'model.radius must be at least 2 cells, got {radius}')
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
-        self.radius, self.least_side = radius, least_side
+        _check_crops(getattr(self.data_preprocessor, 'size', None), radius)
+        self.radius, self.least_side, self.ignore_index = radius, least_side, ignore_index
         self.backbone = build_backbone(clip, backbone)
         network = _network(self.backbone)
         if not hasattr(network, 'layer1'):
@@ -116,7 +120,7 @@ class BoundaryNetwork(BaseSegmentor):
 
         Args:
             inputs: (B, 3, H, W), normalised.
-            data_samples: B samples with seeds, 255 unknown.
+            data_samples: B samples with seeds.
         """
         features = self.extract_feat(inputs)
         edge, labels = self.edge_logits(features), self._seeds(data_samples)
@@ -124,7 +128,8 @@ class BoundaryNetwork(BaseSegmentor):
             moved = edge.new_zeros(len(edge), 2, *edge.shape[2:])
         else:
             moved = self.displacement(features)
-        found = boundary_losses(edge, moved, labels.to(edge.device), self.radius)
+        given = labels.to(edge.device), self.radius, self.ignore_index
+        found = boundary_losses(edge, moved, *given)
         return {f'loss_{term}': _SHARES[term] * found[f'{term}_loss'] for term in self._terms}
 
     @property
@@ -135,7 +140,7 @@ class BoundaryNetwork(BaseSegmentor):
         """Pairs of cells of the kind that each loss is a mean over."""
         counts = [0.0, 0.0, 0.0]
         for labels in self._seeds(data_samples):  # one by one: they take much memory
-            kinds = pair_kinds(labels[None], self.radius)
+            kinds = pair_kinds(labels[None], self.radius, self.ignore_index)
             counts = [count + float(kind.sum()) for count, kind in zip(counts, kinds, strict=True)]
         terms = {f'loss_{term}': counts[_KINDS[term]] for term in self._terms}
         return {'': float(len(data_samples)), **terms}
@@ -147,7 +152,7 @@ class BoundaryNetwork(BaseSegmentor):
         for sample in data_samples:
             labels = sample.gt_sem_seg.data.long()
             rest = [max(a - b, 0) for a, b in zip(size, labels.shape[1:], strict=True)]
-            labels = F.pad(labels, (0, rest[1], 0, rest[0]), value=UNKNOWN)
+            labels = F.pad(labels, (0, rest[1], 0, rest[0]), value=self.ignore_index)
             cells = [-(-side // _CELL) for side in labels.shape[1:]]
             scaled = F.interpolate(labels[None].double(), cells, mode='nearest-exact')
             found.append(scaled[0, 0].long())
@@ -209,6 +214,17 @@ class _Displacement(nn.Module):
         read = [_at(b, x, size) for b, x, size in zip(self.read, features, sizes, strict=True)]
         coarse = _at(self.coarse, torch.cat(read[2:], dim=1), fine)
         return self.move(self.fine(torch.cat([*read[:2], coarse], dim=1)).relu())
+
+
+def _check_crops(size: Sequence[int] | None, radius: int) -> None:
+    """Refuse crops that are too small for a single pair of cells: all losses would be 0."""
+    cells = -(-min(size) // _CELL) if size else None
+    if cells is not None and cells < 2 * radius - 1:
+        raise ValueError(
+            f'model.radius={radius}: crops of {min(size)} pixels have {cells} cells a side, which '
+            f'hold no neighbourhood, so that nothing would train: set crop_size to at least '
+            f'{_CELL * (2 * radius - 2) + 1}, or model.radius to at most {(cells + 1) // 2}'
+        )
 
 
 def _branch(width: int, channels: int, groups: int) -> nn.Module:

@@ -9,7 +9,7 @@ from mmengine.evaluator import BaseMetric
 from mmseg.registry import METRICS
 from torch.nn import functional as F
 
-from ..boundary import UNKNOWN, pair_affinity, pair_kinds
+from ..boundary import pair_affinity, pair_kinds
 
 _STEPS = 1000  # affinities are counted in steps of a thousandth
 
@@ -48,12 +48,11 @@ class BoundaryScore(BaseMetric):
             if min(edge.shape[1:]) < 2 * self.radius:
                 continue  # no cell has all neighbours inside
             labels = sample['gt_sem_seg']['data'].cpu().double()
-            labels = labels.masked_fill(labels == self.ignore_index, UNKNOWN)
             cells = F.interpolate(labels[None], edge.shape[1:], mode='nearest-exact')[0].long()
             found = (
                 (pair_affinity(edge[None], self.radius) * _STEPS).round().long().clamp(0, _STEPS)
             )
-            background, foreground, apart = pair_kinds(cells, self.radius)
+            background, foreground, apart = pair_kinds(cells, self.radius, self.ignore_index)
             for row, chosen in enumerate((background | foreground, apart)):
                 self._counts[row] += found[chosen].bincount(minlength=_STEPS + 1)
 

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,10 +47,12 @@ class TagFile:
     def _csv(self) -> Tags:
         tags: Tags = {}
         lines = read_lines(self.path, str(self.path))
-        for number, row in enumerate(csv.reader(lines, skipinitialspace=True), start=1):
-            if not any(cell.strip() for cell in row):
-                continue
+        for number, row in self._rows(lines):
             name, *classes = (cell.strip() for cell in row)
+            if not name:
+                raise UserError(
+                    f'{self.path}, line {number}: no picture before {", ".join(classes)}'
+                )
             if name in tags:
                 raise UserError(
                     f'{self.path}, line {number}: {name} has a line already, line '
@@ -58,6 +60,18 @@ class TagFile:
                 )
             tags[name], self._lines[name] = tuple(filter(None, classes)), number
         return tags
+
+    def _rows(self, lines: list[str]) -> Iterator[tuple[int, list[str]]]:
+        """Each row that is not empty, with the line at which it begins."""
+        reader = csv.reader(lines, skipinitialspace=True, strict=True)
+        first = 1
+        try:
+            for row in reader:
+                if any(cell.strip() for cell in row):
+                    yield first, row
+                first = reader.line_num + 1
+        except csv.Error as error:
+            raise UserError(f'{self.path}, line {first}: {error}: a quote?') from error
 
     def _json(self) -> Tags:
         text = '\n'.join(read_lines(self.path, str(self.path)))
@@ -75,7 +89,7 @@ class TagFile:
 
         try:
             tree = json.loads(text, object_pairs_hook=unique)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f'{self.path}: no JSON: {error}') from error
         if not isinstance(tree, dict):
             raise UserError(f'{self.path}: must be {{"picture": ["class", ...]}}')
@@ -97,6 +111,16 @@ class TagFile:
         if self.path.suffix == '.csv':
             return f'{self.path}, line {self._lines[name]}'
         return self._where_json(self._text, name)
+
+    def _instead_of(self, picture: str) -> str:
+        """What a file may hold for a picture that it lacks."""
+        for name in self.tags:
+            rest = name.removeprefix(picture)
+            if rest != name and rest[0] in ';\t':
+                return f'; {name!r} is one name: write commas between names'
+            if rest != name and rest == Path(name).suffix:
+                return f'; it has {name}: write names of pictures without their suffix'
+        return did_you_mean(picture, self.tags)
 
     def vectors(self, pictures: Iterable[str], classes: Sequence[str]) -> dict[str, np.ndarray]:
         """The tags of some pictures as (K,) zeros and ones, float32.
@@ -123,7 +147,7 @@ class TagFile:
                 vector[places[tag]] = 1
             vectors[picture] = vector
         if lost:
-            near = did_you_mean(lost[0], self.tags)
+            near = self._instead_of(lost[0])
             raise UserError(
                 f'{self.path}: {len(lost)} of {len(lost) + len(vectors)} pictures have no tags, '
                 f'among them {", ".join(lost[:5])}{near}'

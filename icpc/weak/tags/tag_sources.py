@@ -1,5 +1,6 @@
 """Where tags come from: masks, XML annotations of VOC, instances of COCO."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
@@ -38,7 +39,7 @@ def tags_from_xml(folder: Path, pictures: Iterable[str], classes: Sequence[str])
         classes: K names, without the background.
 
     Raises:
-        UserError: a file that is missing or no XML, or an object that is no class.
+        UserError: a file that is missing or no annotation, or an object that is no class.
     """
     tags: Tags = {}
     for name in pictures:
@@ -47,8 +48,10 @@ def tags_from_xml(folder: Path, pictures: Iterable[str], classes: Sequence[str])
             raise UserError(f"{path}: no such file; take the tags from masks (source='masks')")
         try:
             tree = ElementTree.parse(path)
-        except ElementTree.ParseError as error:
+        except (ElementTree.ParseError, LookupError, ValueError) as error:
             raise UserError(f'{path}: no XML: {error}') from error
+        if tree.getroot().tag != 'annotation':
+            raise UserError(f'{path}: no <annotation> of VOC, but a <{tree.getroot().tag}>')
         found = {(one.findtext('name') or '').strip() for one in tree.findall('object')}
         for word in sorted(found - set(classes)):
             raise UserError(f'{path}: the object {word!r} is no class{did_you_mean(word, classes)}')
@@ -56,17 +59,21 @@ def tags_from_xml(folder: Path, pictures: Iterable[str], classes: Sequence[str])
     return tags
 
 
-def tags_from_coco(path: Path, classes: Sequence[str]) -> Tags:
+def tags_from_coco(
+    path: Path, classes: Sequence[str], pictures: Iterable[str] | None = None
+) -> Tags:
     """The classes of each picture of COCO's ``instances_*.json``; pictures without any, too.
 
     Args:
         path: the file.
         classes: K names, without the background.
+        pictures: names of those that must be among them.
 
     Raises:
-        UserError: a file that is no such one, or a category that is no class.
+        UserError: a file that is no such one, a category that is no class, or a picture without
+            an entry, or with two.
     """
-    tree = read_json(path)
+    tree = read_json(path, 'put back a whole copy')
     try:
         categories = {one['id']: one['name'] for one in tree['categories']}
         stems = {one['id']: Path(one['file_name']).stem for one in tree['images']}
@@ -77,6 +84,13 @@ def tags_from_coco(path: Path, classes: Sequence[str]) -> Tags:
         raise UserError(
             f'{path}: no instances file of COCO (images, categories, annotations): {error!r}'
         ) from error
+    if len(found) < len(stems):
+        (twice, count), *_ = Counter(stems.values()).most_common(1)
+        raise UserError(f'{path}: {count} of its images are called {twice}; their tags would mix')
+    lost = [name for name in pictures or () if name not in found]
+    if lost:
+        more = ', '.join(lost[:5])
+        raise UserError(f'{path}: {len(lost)} pictures are none of its images, among them {more}')
     for word in sorted(set(categories.values()) - set(classes)):
         raise UserError(f'{path}: the category {word!r} is no class{did_you_mean(word, classes)}')
     return {stem: tuple(one for one in classes if one in words) for stem, words in found.items()}

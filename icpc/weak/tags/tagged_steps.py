@@ -62,7 +62,9 @@ class CropAtRandomPlace(BaseTransform):
         for key, around in (('img', self.pad), ('gt_seg_map', self.label)):
             if key in results:
                 whole = results[key]
-                crop = np.empty((self.size, self.size, *whole.shape[2:]), whole.dtype)
+                # A mask of few ids has 8 bits, where what does not count may be 65535.
+                kind = np.promote_types(whole.dtype, np.min_scalar_type(np.max(around)))
+                crop = np.empty((self.size, self.size, *whole.shape[2:]), kind)
                 crop[:] = around
                 crop[target] = whole[source]
                 results[key] = crop

@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.config import Config
 from mmseg.registry import MODELS
 from rich.table import Table
+from torch.utils.data import Dataset
 
 from ...config.batch_plan import plan_batch, world_size
 from ...console.messages import muted, say
@@ -115,7 +116,10 @@ def _check_pictures(plan: Plan, configs: dict[str, Config]) -> int:
         dataset = dict(configs[stage].train_dataloader.dataset)
         prefix = {'img_path': (dataset.get('data_prefix') or {}).get('img_path', '')}
         own = unread({**dataset, 'data_prefix': prefix})
-        infos = [] if own is None else [own.get_data_info(i) for i in range(len(own))]
+        if own is None:
+            continue  # which is said later
+        _check_ids(f'{plan.path}: {stage}', own)
+        infos = [own.get_data_info(i) for i in range(len(own))]
         lost = [one['img_path'] for one in infos if Path(one['img_path']).resolve() not in pictures]
         if lost:
             raise UserError(
@@ -123,6 +127,15 @@ def _check_pictures(plan: Plan, configs: dict[str, Config]) -> int:
                 f'among them {lost[0]}: they are no training pictures of {plan.classifier}'
             )
     return len(names_of(every))
+
+
+def _check_ids(where: str, dataset: Dataset) -> None:
+    ids, new = range(len(dataset.metainfo['classes'])), getattr(dataset, 'label_map', None) or {}
+    if getattr(dataset, 'reduce_zero_label', False) or any(new.get(i, i) != i for i in ids):
+        raise UserError(
+            f'{where} would read ids of pseudo masks as other classes: its data set chooses among '
+            'classes (leave `classes` out) or drops id 0 (set reduce_zero_label=False)'
+        )
 
 
 def _check_models(plan: Plan, configs: dict[str, Config], out: Path) -> None:
