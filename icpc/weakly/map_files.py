@@ -1,6 +1,8 @@
 """Class activation maps on disk: the maps of a picture's tags, rounded to 8 bits."""
 
 import io
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from ..errors import UserError
 from ..files import Replacing
 
 _LEVELS = 255
+_DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 def save_maps(maps: Tensor, path: Path) -> None:
@@ -37,7 +40,7 @@ def load_maps(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
         with np.load(path) as file:
             return file['classes'], file['maps'].astype(np.float32) / _LEVELS
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except _DAMAGE as error:
         raise UserError(f'{path}: no maps of ours, or cut; remove it, it is made again') from error
 
 

@@ -22,8 +22,14 @@ def test_maps_are_kept_to_8_bits_and_empty_ones_left_out(tmp_path):
     assert labels_of(*load_maps(tmp_path / 'two.npz'), 0.2).tolist() == [[0] * 7] * 5
 
 
-def test_a_cut_file_of_maps_is_named(tmp_path):
-    (tmp_path / 'one.npz').write_bytes(b'PK')
+@pytest.mark.parametrize('part', [0.0, 0.02, 0.5, 0.98, 'turned'])
+def test_a_damaged_file_of_maps_is_named(tmp_path, part):
+    save_maps(torch.rand(3, 9, 9), tmp_path / 'one.npz')
+    whole = (tmp_path / 'one.npz').read_bytes()
+    middle = len(whole) // 2
+    turned = whole[:middle] + bytes(255 - one for one in whole[middle:][:20]) + whole[middle + 20 :]
+    cut = turned if part == 'turned' else whole[: int(part * len(whole))]
+    (tmp_path / 'one.npz').write_bytes(cut)
     with pytest.raises(UserError, match='one.npz: no maps of ours'):
         load_maps(tmp_path / 'one.npz')
 
