@@ -17,10 +17,10 @@ retrain = dict(config='pole/retrain_tiny_pseudo-scenes-128')
 """
 
 
-def made(tmp_path, name, refine, seed, scored=True):
+def made(tmp_path, name, refine, seed, scored=True, more=''):
     """The records of all stages of a plan, and of the plan."""
     out, plan = tmp_path / name, tmp_path / f'{name}.py'
-    plan.write_text(_PLAN.format(refine=refine))
+    plan.write_text(_PLAN.format(refine=refine) + more)
     cam = {'val': {'cam_mIoU': 50.0 + seed}} if scored else {}
     refined = {'threshold': 0.3, **({'refined_mIoU': 60.0 + seed} if scored else {})}
     stages = {
@@ -34,15 +34,21 @@ def made(tmp_path, name, refine, seed, scored=True):
         known = {'state': FINISHED, 'seconds': 2.0, 'fingerprints': prints, 'segments': []}
         write_record(out / stage, {**known, **record})
     known = load_plan(plan)
-    given = {'cam': {'lr': 1, 'seed': seed}, 'retrain': {'pseudo_masks': str(out), 'seed': seed}}
+    if known.clims is not None:
+        (out / 'clims').mkdir()
+        write_record(out / 'clims', {'state': FINISHED, 'metrics': cam, 'steps': 1})
+    choices = str(out / 'names/choices.json')
+    given = {'clims': {'choices': choices, 'seed': seed}} if known.names else {}
+    given |= {'cam': {'lr': 1, 'seed': seed}, 'retrain': {'pseudo_masks': str(out), 'seed': seed}}
     found = conclude(known, out)
     record_plan(known, out, given, found)
     return out, found
 
 
-def test_seeds_of_one_plan_are_a_row(tmp_path):
+@pytest.mark.parametrize('more', ['', "names, clims = {}, {'config': 'pole/pole_tiny_scenes-128'}"])
+def test_seeds_of_one_plan_are_a_row(tmp_path, more):
     folders = [
-        made(tmp_path, name, refine, seed)[0]
+        made(tmp_path, name, refine, seed, more=more)[0]
         for name, refine, seed in (('a', 'pamr', 0), ('b', 'pamr', 1), ('c', 'none', 0))
     ]
     found = collect(folders)

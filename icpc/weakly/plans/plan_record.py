@@ -29,9 +29,9 @@ def record_plan(
     stages = {stage: RunRecord.of(out / stage) for stage in (*plan.trained, 'masks')}
     last = stages['retrain']
     split = 'test' if 'test' in last.metrics else 'val'
+    made = {'seed', *_MADE_HERE, *([] if plan.names is None else ['choices'])}
     options = {
-        stage: {key: value for key, value in own.items() if key not in (*_MADE_HERE, 'seed')}
-        for stage, own in given.items()
+        stage: {k: v for k, v in own.items() if k not in made} for stage, own in given.items()
     }
     tree = {**plan.model_dump(exclude={'path'}), 'overrides': options}
     write_text_atomically(
