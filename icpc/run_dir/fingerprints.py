@@ -117,12 +117,15 @@ def files_fingerprint(root: Path, files: Iterable[Path]) -> str:
         root: What the names are relative to.
         files: The files.
     """
-    files = sorted(files)
+
+    def name(path: Path) -> Path:
+        # A list of names may stand outside: where it stands does not count.
+        return path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
+
+    files = sorted(files, key=name)
     digest = hashlib.sha256()
     for path in files:
-        # A list of names may stand outside: where it stands does not count.
-        name = path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
-        digest.update(f'{name.as_posix()} {path.stat().st_size}\n'.encode())
+        digest.update(f'{name(path).as_posix()} {path.stat().st_size}\n'.encode())
     sampled = np.linspace(0, len(files) - 1, min(len(files), _SAMPLED_FILES)).astype(int)
     for index in sampled:
         digest.update(files[index].read_bytes())

@@ -104,6 +104,18 @@ def test_data_hash_sees_the_tags(toy_config):
     assert len({first, data_fingerprint(tagged), data_fingerprint(dataset)}) == 3
 
 
+@pytest.mark.parametrize('key', ['tags', 'ann_file'])
+def test_where_a_list_outside_stands_does_not_count(toy_config, tmp_path, key):
+    dataset = load_config(toy_config).train_dataloader.dataset.to_dict()
+    root = Path(dataset['data_root']).resolve()
+    found = set()
+    for place in (tmp_path / 'a', tmp_path / 'z', root.parent / '0', root.parent / 'zz'):
+        place.mkdir(exist_ok=True)
+        (place / 'list.txt').write_text('one\n')
+        found.add(data_fingerprint({**dataset, key: str(place / 'list.txt')}))
+    assert len(found) == 1
+
+
 def test_weights_hash_sees_the_teacher(tmp_path):
     (tmp_path / 'clip.pt').write_bytes(b'one')
     teacher = dict(model='RN50', pretrained=str(tmp_path / 'clip.pt'))
