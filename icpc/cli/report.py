@@ -26,17 +26,8 @@ def run(args: argparse.Namespace) -> int:
     with quiet():
         from ..commands.tool import run_tool
         from ..console.messages import say
-        from ..experiments.report.collection import collect
         from ..experiments.report.page import write_report
-        from ..experiments.tables.table_files import write_tables
 
     folders, out = [Path(folder) for folder in args.work_dirs], args.out and Path(args.out)
-
-    def work() -> None:
-        page = write_report(folders, out, args.baseline)
-        if args.tables:
-            found = collect(folders, args.baseline)
-            write_tables(found.study, found.runs, Path(args.tables))
-        say(f'report: {page}')
-
-    return run_tool(work, args.debug)
+    given = folders, out, args.baseline, args.tables and Path(args.tables)
+    return run_tool(lambda: say(f'report: {write_report(*given)}'), args.debug)

@@ -122,13 +122,13 @@ def files_fingerprint(root: Path, files: Iterable[Path]) -> str:
         # A list of names may stand outside: where it stands does not count.
         return path.relative_to(root) if path.is_relative_to(root) else Path(path.name)
 
-    files = sorted(files, key=name)
+    named = sorted((name(path), path) for path in files)
     digest = hashlib.sha256()
-    for path in files:
-        digest.update(f'{name(path).as_posix()} {path.stat().st_size}\n'.encode())
-    sampled = np.linspace(0, len(files) - 1, min(len(files), _SAMPLED_FILES)).astype(int)
+    for short_name, path in named:
+        digest.update(f'{short_name.as_posix()} {path.stat().st_size}\n'.encode())
+    sampled = np.linspace(0, len(named) - 1, min(len(named), _SAMPLED_FILES)).astype(int)
     for index in sampled:
-        digest.update(files[index].read_bytes())
+        digest.update(named[index][1].read_bytes())
     return short(digest)
 
 

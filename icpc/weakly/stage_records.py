@@ -6,6 +6,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def recorded_stage(
     settings = {**settings, first: {**settings[first], 'run': source.run, 'steps': source.steps}}
     settings = json.loads(json.dumps(settings))  # as a record holds them
     if share:
-        take_stage(out, lambda other: _is_made(other, settings))
+        take_stage(out, partial(is_same, new_record(settings, source)))
     with only_writer(out, 'makes a stage of weak supervision', '--out'):
         record = _begin(out, settings, source)
         if record['state'] == FINISHED:
@@ -68,10 +69,10 @@ def recorded_stage(
         return record['metrics']['train']
 
 
-def _is_made(folder: Path, settings: dict[str, Any]) -> bool:
-    record = whole_record(folder) or {}
-    same_code = record.get('fingerprints', {}).get('code') == code_fingerprint()
-    return same_code and record.get('settings') == settings
+def is_same(new: dict[str, Any], folder: Path) -> bool:
+    """Whether the stage in a folder was made of the settings of a new record, by the same code."""
+    known = (whole_record(folder) or {}).get('fingerprints') or {}
+    return all(known.get(key) == new['fingerprints'][key] for key in ('config', 'code'))
 
 
 def _begin(out: Path, settings: dict[str, dict[str, Any]], source: RunRecord) -> dict[str, Any]:

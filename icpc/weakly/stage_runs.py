@@ -1,7 +1,7 @@
 """Stages that are trained: whether they are done, and how they are made or gone on with."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,13 @@ from ..console.messages import say
 from ..errors import ToldToStop, UserError
 from ..ranks.first_rank import on_first_rank
 from ..run_dir.record import RunRecord
-from ..run_dir.same_run import differences, recorded_settings, settings
+from ..run_dir.same_run import (
+    differences,
+    recorded_fingerprint,
+    recorded_settings,
+    run_fingerprint,
+    settings,
+)
 from ..run_dir.starts import describe
 from .shared_stages import take_stage
 
@@ -47,7 +53,7 @@ def is_done(config: Path, options: dict[str, Any], folder: Path) -> bool:
     """
     if not RunRecord.if_whole(folder).finished:
         return False
-    changed = made_of_others(config, options, folder)
+    changed = _made_of_others(config, options, folder)
     if changed:
         raise UserError(
             f'{folder} holds a finished run of {changed}: remove it to '
@@ -56,22 +62,13 @@ def is_done(config: Path, options: dict[str, Any], folder: Path) -> bool:
     return True
 
 
-def made_of_others(config: Path, options: dict[str, Any], folder: Path, code: bool = False) -> str:
+def _made_of_others(config: Path, options: dict[str, Any], folder: Path) -> str:
     """What else than these a finished run was made of, in words; empty where it is the same.
 
     Where files lie does not count, as far as their content is known.
-
-    Args:
-        config: Of the stage.
-        options: Overrides.
-        folder: Its work directory.
-        code: Whether icpc's code and the user's count, too.
     """
     cfg = finished(config, options, folder)
-    prints = describe(cfg, options)['fingerprints']
-    if code and RunRecord.of(folder).fingerprints.get('code') != prints['code']:
-        return 'other code'
-    new = settings(cfg.to_dict(), prints)
+    new = settings(cfg.to_dict(), describe(cfg, options)['fingerprints'])
     found = [key for key, _, _ in differences(recorded_settings(folder), new)]
     words = [f'other {key.removeprefix("fingerprint of the ")}' for key in found]
     more = [f'{len(words) - _MOST} other settings'] if len(words) > _MOST else []
@@ -118,7 +115,18 @@ def make(
 def _found(config: Path, options: dict[str, Any], folder: Path, share: bool) -> tuple[bool, bool]:
     """Whether a stage is done, and whether there is something to go on from."""
     if share:
-        take_stage(folder, lambda other: not made_of_others(config, options, other, True))
+
+        @cache
+        def wanted() -> tuple[str | None, str]:
+            cfg = finished(config, options, folder)
+            prints = describe(cfg, options)['fingerprints']
+            return run_fingerprint(cfg.to_dict(), prints), prints['code']
+
+        def same(other: Path) -> bool:
+            code = RunRecord.of(other).fingerprints.get('code')
+            return (recorded_fingerprint(other), code) == wanted()
+
+        take_stage(folder, same)
     done = is_done(config, options, folder)
     return done, not done and folder.is_dir() and newest_whole(folder) is not None
 

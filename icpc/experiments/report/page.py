@@ -12,6 +12,7 @@ from ...run_dir.fingerprints import PACKAGE
 from ..study.study_files import INDEX
 from ..study.wanted_metrics import read_results
 from ..tables.study_results import rows_without_value, tabulate
+from ..tables.table_files import write_tables
 from .collection import collect
 from .sections import config_parts, note, regime_parts, run_sheet
 
@@ -19,7 +20,10 @@ _TEMPLATES = PACKAGE / 'assets' / 'report'
 
 
 def write_report(
-    folders: Sequence[Path], out: Path | None = None, baseline: str | None = None
+    folders: Sequence[Path],
+    out: Path | None = None,
+    baseline: str | None = None,
+    tables_out: Path | None = None,
 ) -> Path:
     """Write the page.
 
@@ -27,9 +31,10 @@ def write_report(
         folders: A study's folder, or work dirs of runs.
         out: The file; by default `report.html` in the first folder.
         baseline: Row that the others are compared with.
+        tables_out: A folder for the tables as markdown, LaTeX and CSV; None for none.
 
     Returns:
-        The file.
+        The file of the page.
 
     Raises:
         UserError: For folders without finished runs, or a study beside others.
@@ -56,4 +61,6 @@ def write_report(
     out = out or folders[0] / 'report.html'
     out.parent.mkdir(parents=True, exist_ok=True)
     write_text_atomically(page, out)
+    if tables_out is not None:
+        write_tables(found.study, found.runs, tables_out)
     return out

@@ -1,6 +1,7 @@
 """POLE's choice of names, once, from the maps of a finished classifier."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from ...weak.naming.choosing import choose, pictures_of
 from ...weak.selection import Choices, summary, write_choices
 from ...weak.stages import CLIMSClassifier
 from ..shared_stages import take_stage
-from ..stage_records import finished_source, new_record
+from ..stage_records import finished_source, is_same, new_record
 from .names_picture import draw_names
 
 CHOICES, COUNTS, PICTURE = 'choices.json', 'counts.json', 'names.png'
@@ -75,7 +76,7 @@ def choose_names(
     new = new_record(made_of, record)
     digest = new['fingerprints']['config']
     if share:
-        take_stage(out, lambda other: _same(other, new))
+        take_stage(out, partial(is_same, new))
     with only_writer(out, 'writes names', '--out'):
         former = whole_record(out) or {}
         if former.get('state') == FINISHED and former['fingerprints']['config'] == digest:
@@ -104,11 +105,6 @@ def choose_names(
     say(table)
     say(f'own_share: {metrics["own_share"]:.2f}')
     return metrics
-
-
-def _same(folder: Path, new: dict[str, Any]) -> bool:
-    known = (whole_record(folder) or {}).get('fingerprints') or {}
-    return all(known.get(key) == new['fingerprints'][key] for key in ('config', 'code'))
 
 
 def _model(cfg: Config, source: Path) -> tuple[nn.Module, RunRecord]:
